@@ -1,0 +1,64 @@
+package payment
+
+import "time"
+
+// Authentication is one EMV 3-D Secure transaction: an AReq and what came of it.
+type Authentication struct {
+	ServerTransID ServerTransID
+	Version       string // "2.2.0"
+	MethodURL     string // where the browser runs the 3DS Method; empty: the range has none
+	Asked         time.Time
+
+	// What was authenticated. Only this may be authorised with the proof.
+	Amount   Money
+	Merchant BusinessID
+	Token    TokenID
+
+	// From the ARes.
+	Directory  string // who answered: the identity in the DS's certificate
+	DSTransID  string
+	ACSTransID string
+	ACSURL     string // where a challenge is posted
+
+	// The result, from the ARes without a challenge and from the RReq after one.
+	Challenged  bool
+	TransStatus string // Y N U A R I (EMV 3DS 2.2 §6.3.1)
+	Reason      string // transStatusReason
+	Cancel      string // challengeCancel
+	ECI         string
+	Value       string // authenticationValue, 28 characters of base64 as received
+	Cardholder  string // cardholderInfo, shown to the payer when the bank says no
+}
+
+// Flow names how the payer was authenticated, as the v3 API writes it.
+func (a Authentication) Flow() string {
+	if a.Challenged {
+		return "CHALLENGE"
+	}
+	return "FRICTIONLESS"
+}
+
+// Proves says whether the result is a proof to authorise with: authenticated or attempted, with the value
+// that shows it (EMV 3DS 2.2 table A.7; the ECI alone proves nothing).
+func (a Authentication) Proves() bool {
+	return (a.TransStatus == "Y" || a.TransStatus == "A") && a.Value != ""
+}
+
+// Covers says whether what was authenticated is what is about to be authorised.
+func (a Authentication) Covers(amount Money, merchant BusinessID, token TokenID) bool {
+	return a.Amount == amount && a.Merchant == merchant && a.Token == token
+}
+
+// cancelFailures maps challengeCancel to a failure code; any other reason is AUTHENTICATION_FAILED.
+var cancelFailures = map[string]FailureCode{
+	"03": Timeout, "04": Timeout, "05": Timeout, "08": Timeout,
+	"06": ProcessorError, "07": ProcessorError,
+}
+
+// Failure is the failure code of a result that is not a proof.
+func (a Authentication) Failure() FailureCode {
+	if code, ok := cancelFailures[a.Cancel]; ok {
+		return code
+	}
+	return AuthenticationFailed
+}

@@ -1,0 +1,84 @@
+package payment
+
+import "time"
+
+// Effect is something that must happen because a state changed. The machine only names it; the store
+// carries it out in the commit that writes the state, or writes the work that will, so that nobody can
+// forget it.
+type Effect interface{ effect() }
+
+// KeepCVN puts a sealed CVN into the escrow.
+type KeepCVN struct{ Sealed SealedCVN }
+
+// TakeCVN lets the commit succeed only if the escrow still holds the row with this verifier, and deletes
+// every row of the attempt. Of two who take, one wins.
+type TakeCVN struct {
+	Request  RequestID
+	Verifier []byte
+}
+
+// ForgetCVN deletes every row of the attempt, if there is any.
+type ForgetCVN struct{ Request RequestID }
+
+// NoteTrace makes the message findable by its key, and refuses an authentication value used before.
+type NoteTrace struct {
+	Request             RequestID
+	Trace               Trace
+	AuthenticationValue string // empty without 3DS
+}
+
+// NoteAuthentication makes the attempt findable by the transaction's id, also when a later AReq has
+// replaced it.
+type NoteAuthentication struct {
+	Request       RequestID
+	ServerTransID ServerTransID
+}
+
+// Tell writes a notice and a delivery for each endpoint of the merchant.
+type Tell struct{ Kind NoticeKind }
+
+// SaveReversal writes a reversal as it now stands.
+type SaveReversal struct{ Reversal Reversal }
+
+// CountMismatch counts a CVN that did not match, per card and day.
+type CountMismatch struct {
+	Token TokenID
+	Day   string // 2006-01-02, UTC
+}
+
+// Wake schedules work, or moves work that is already scheduled.
+type Wake struct {
+	Work Work
+	At   time.Time
+}
+
+// Rest takes work off the schedule.
+type Rest struct{ Work Work }
+
+func (KeepCVN) effect()            {}
+func (TakeCVN) effect()            {}
+func (ForgetCVN) effect()          {}
+func (NoteTrace) effect()          {}
+func (NoteAuthentication) effect() {}
+func (Tell) effect()               {}
+func (SaveReversal) effect()       {}
+func (CountMismatch) effect()      {}
+func (Wake) effect()               {}
+func (Rest) effect()               {}
+
+// Work is something to be done at a time: by whom (Kind) and about what (Ref). There is at most one entry
+// of a kind for one thing.
+type Work struct {
+	Kind WorkKind
+	Ref  string
+}
+
+// WorkKind names who does a piece of work.
+type WorkKind string
+
+const (
+	WorkAttempt  WorkKind = "attempt"  // an attempt reached its deadline; Ref is a RequestID
+	WorkSession  WorkKind = "session"  // a session expires; Ref is a SessionID
+	WorkReversal WorkKind = "reversal" // a reversal is to be sent (again); Ref is a ReversalID
+	WorkWebhook  WorkKind = "webhook"  // a notice is to be delivered; Ref is EventID/EndpointID
+)

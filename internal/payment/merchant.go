@@ -1,0 +1,44 @@
+package payment
+
+// Merchant is a business that sells through the gateway, with what the lines to the acquirer and to the
+// directory server need to know of it.
+type Merchant struct {
+	ID      BusinessID
+	Name    string // on the payer's statement and on the bank's page; at most 40 characters
+	City    string
+	Country string // ISO 3166-1 alpha-2
+	MCC     string // merchant category code, 4 digits (ISO 18245)
+
+	AcquirerBIN  string // acquiring institution, at most 11 digits (ISO 8583 DE32, EMV 3DS acquirerBIN)
+	CardAcceptor string // merchant id at the acquirer, at most 15 characters (DE42, acquirerMerchantID)
+	Terminal     string // at most 8 characters (DE41)
+	Website      string // threeDSRequestorURL
+
+	// ReuseCustomers lets an inline customer whose reference_id is known be that customer; otherwise it
+	// is refused with DUPLICATE_ERROR.
+	ReuseCustomers bool
+
+	// Endpoints are told of events. Kept with the merchant so that one commit can write the deliveries.
+	Endpoints []Endpoint
+}
+
+// Endpoint is a URL of the merchant's server that receives webhooks.
+type Endpoint struct {
+	ID  EndpointID
+	URL string
+}
+
+// Permission says what a key may do. A secret key and a public key cannot do each other's work.
+type Permission string
+
+const (
+	Secret Permission = "secret" // the merchant's server
+	Public Permission = "public" // the payer's browser: it can hand in a CVN and nothing else
+)
+
+// Key is what the gateway knows of an API key: not the key.
+type Key struct {
+	Hash       [32]byte // SHA-256 of the key; the key has 128 random bits or more, or is published (sandbox)
+	Business   BusinessID
+	Permission Permission
+}

@@ -1,0 +1,76 @@
+package payment
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bojanz/currency"
+)
+
+// Money is an amount in the minor units of its currency by ISO 4217: 100000 rupiah are 10000000, because
+// ISO gives the rupiah two digits although nobody uses them.
+type Money struct {
+	Minor    int64  // minor units, never negative
+	Currency string // ISO 4217 alphabetic, upper case
+}
+
+// fewerDigits lists currencies whose merchants quote no decimals although ISO 4217 has some.
+var fewerDigits = map[string]int{"IDR": 0}
+
+// isoDigits overrides the CLDR digits of the currency library where they differ from ISO 4217, which is
+// what DE4 and purchaseExponent are counted in.
+var isoDigits = map[string]int{"IDR": 2}
+
+// Exponent is the number of minor digits by ISO 4217.
+func Exponent(code string) int {
+	if d, ok := isoDigits[code]; ok {
+		return d
+	}
+	d, _ := currency.GetDigits(code)
+	return int(d)
+}
+
+// NumericCurrency is the ISO 4217 numeric code of three digits, as DE49 and purchaseCurrency want it;
+// ok is false for an unknown currency.
+func NumericCurrency(code string) (string, bool) { return currency.GetNumericCode(code) }
+
+// ParseMoney reads an amount as the API writes it: a JSON number in major units ("100000", "10.5"). It
+// refuses signs, exponents, more decimals than the currency's merchants use, and what does not fit DE4
+// (12 digits).
+func ParseMoney(number, code string) (Money, error) {
+	whole, fraction, _ := strings.Cut(number, ".")
+	digits := Exponent(code)
+	allowed := digits
+	if d, ok := fewerDigits[code]; ok {
+		allowed = d
+	}
+	fraction = strings.TrimRight(fraction, "0")
+	if len(fraction) > allowed {
+		return Money{}, Refuse("INVALID_AMOUNT", fmt.Sprintf("Amount in %s must have at most %d decimal places", code, allowed))
+	}
+	padded := whole + fraction + strings.Repeat("0", digits-len(fraction))
+	padded = strings.TrimLeft(padded, "0")
+	if padded == "" {
+		padded = "0"
+	}
+	minor, err := strconv.ParseUint(padded, 10, 63)
+	if err != nil || len(padded) > 12 {
+		return Money{}, Refuse("INVALID_AMOUNT", "Amount is not a plain positive number of at most 12 digits, minor units included")
+	}
+	return Money{Minor: int64(minor), Currency: code}, nil
+}
+
+// Number writes the amount as the API does: a JSON number in major units without needless zeros.
+func (m Money) Number() string {
+	digits := Exponent(m.Currency)
+	s := fmt.Sprintf("%0*d", digits+1, m.Minor)
+	if digits == 0 {
+		return s
+	}
+	whole, fraction := s[:len(s)-digits], strings.TrimRight(s[len(s)-digits:], "0")
+	if fraction == "" {
+		return whole
+	}
+	return whole + "." + fraction
+}

@@ -1,0 +1,43 @@
+package payment
+
+import "time"
+
+// Request is one attempt to pay: the payment request of the v3 API and the payment it leads to.
+type Request struct {
+	ID          RequestID
+	Payment     PaymentID
+	Session     SessionID
+	Business    BusinessID
+	Customer    CustomerID
+	Token       TokenID
+	Version     int64
+	State       State
+	ReferenceID string
+	Amount      Money
+	Country     string
+
+	// Page is the unguessable last part of the attempt's own page. It opens nothing without the browser's
+	// share.
+	Page string
+
+	Authentication *Authentication
+	Trace          *Trace // of the purchase, once it is on its way
+	Authorization  *Authorization
+	Failure        FailureCode
+	Capture        *Capture
+
+	Created time.Time
+	Updated time.Time
+	Expires time.Time // the attempt ends here unless it is with the acquirer
+}
+
+// Capture is money taken.
+type Capture struct {
+	ID     CaptureID
+	Amount Money
+	At     time.Time
+}
+
+// HasPayment tells whether a payment exists: once the attempt went to the acquirer or came to an end that
+// the merchant is told of.
+func (r Request) HasPayment() bool { return r.Trace != nil || r.State == Failed }

@@ -1,0 +1,76 @@
+package payment
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// SessionStatus is the life of a payment session.
+type SessionStatus string
+
+const (
+	SessionActive    SessionStatus = "ACTIVE"
+	SessionCompleted SessionStatus = "COMPLETED"
+	SessionExpired   SessionStatus = "EXPIRED"
+	SessionCanceled  SessionStatus = "CANCELED"
+)
+
+// Limits of a session and its attempts.
+const (
+	SessionLife    = 30 * time.Minute // when the merchant names no expires_at
+	SessionLifeMin = 10 * time.Minute
+	SessionLifeMax = 30 * 24 * time.Hour
+	AttemptLife    = 15 * time.Minute // an attempt, and a CVN in escrow, live no longer
+	MaxFailures    = 5                // failed authorisations of a session
+	MaxCVNMismatch = 5                // CVN mismatches of a card in a day
+)
+
+// Session is what a merchant wants paid, and the door through which the payer pays it.
+type Session struct {
+	ID          SessionID
+	Business    BusinessID
+	Version     int64
+	Status      SessionStatus
+	ReferenceID string
+	Type        string // "PAY"
+	Mode        string // "CARDS_SESSION_JS"
+	Amount      Money
+	Country     string
+	Locale      string
+	Customer    CustomerID
+	Token       TokenID // the stored card that is to be paid with
+
+	SuccessReturnURL string
+	FailureReturnURL string
+	SkipThreeDS      bool
+	ChallengeMandate bool            // the merchant wants the payer challenged: threeDSRequestorChallengeInd 04
+	Echo             json.RawMessage // what the API repeats and nobody here reads: items, metadata, description …
+
+	Created time.Time
+	Updated time.Time
+	Expires time.Time
+
+	Open     RequestID // the attempt under way, if any
+	Request  RequestID // the attempt that paid
+	Payment  PaymentID
+	Failures int // authorisations that failed
+}
+
+// AcceptsSubmit says whether the payer may hand in a CVN now, or why not.
+func (s Session) AcceptsSubmit(now time.Time) error {
+	if s.Status != SessionActive {
+		return Refuse("INVALID_SESSION_STATUS", fmt.Sprintf("Session status is %s, expecting ACTIVE", s.Status))
+	}
+	if !now.Before(s.Expires) {
+		return Refuse("INVALID_SESSION_STATUS", "Session status is EXPIRED, expecting ACTIVE")
+	}
+	if s.Failures >= MaxFailures {
+		return tooManyAttempts()
+	}
+	return nil
+}
+
+func tooManyAttempts() *Error {
+	return Refuse("PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many failed attempts. Please use another card or try again another day.")
+}
