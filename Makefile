@@ -1,0 +1,49 @@
+# `make` alone lists the targets. CI runs `make check` and nothing else.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help build run sdk setup format vet fast test race fuzz check clean
+
+# Where races would be: the writer, the workers, the multiplexer, and what they call.
+RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/...
+FUZZTIME := 3s
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+build: ## build bin/reprise
+	go build -trimpath -o bin/reprise ./cmd/reprise
+
+run: ## start the sandbox: gateway, bank and shop in one process
+	go run ./cmd/reprise sandbox
+
+sdk: ## build the scripts that browsers load, after a change in sdk/
+	go run ./sdk
+
+setup: ## install what the tests need (Debian, as root)
+	@scripts/setup
+
+format:
+	@files=$$(find . -name '*.go' -not -path '*/node_modules/*' -exec gofmt -l {} +); \
+	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+vet:
+	go vet ./...
+
+fast: format vet ## before each commit: format, vet, build, tests that need neither PostgreSQL nor a browser
+	go build ./...
+	@env -u REPRISE_TEST_POSTGRES scripts/gotest -short ./...
+
+test: setup vet ## all tests, on a real PostgreSQL and in a real browser
+	@scripts/with-postgres scripts/gotest -count=1 ./...
+
+race: setup ## the tests of the rooms with much concurrency, under the race detector
+	@scripts/with-postgres scripts/gotest -race -short $(RACE)
+
+fuzz: ## every fuzz target for a few seconds
+	@scripts/fuzz $(FUZZTIME)
+
+check: format test race fuzz ## exactly what CI runs
+	@echo "make check: all is well"
+
+clean: ## remove what was built
+	rm -rf bin
