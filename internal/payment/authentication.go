@@ -62,3 +62,29 @@ func (a Authentication) Failure() FailureCode {
 	}
 	return AuthenticationFailed
 }
+
+// Result is what a directory server says at the end of a challenge (RReq, EMV 3DS 2.2 §6.8 table B.8).
+type Result struct {
+	Directory     string // identity in the certificate of who sent it
+	ServerTransID ServerTransID
+	DSTransID     string
+	ACSTransID    string
+	TransStatus   string
+	Reason        string
+	Cancel        string
+	ECI           string
+	Value         string
+}
+
+// Conclude is the authentication with the result of its challenge.
+func (a Authentication) Conclude(r Result) Authentication {
+	a.Challenged = true
+	a.TransStatus, a.Reason, a.Cancel, a.ECI, a.Value = r.TransStatus, r.Reason, r.Cancel, r.ECI, r.Value
+	return a
+}
+
+// Issued says whether the result comes from who answered the AReq, about the same transaction.
+func (a Authentication) Issued(r Result) bool {
+	return a.Directory == r.Directory && a.ServerTransID == r.ServerTransID &&
+		a.DSTransID == r.DSTransID && a.ACSTransID == r.ACSTransID
+}

@@ -93,3 +93,11 @@ func end(c Case, at time.Time, status SessionStatus) (Changes, error) {
 
 func sessionWork(s Session) Work { return Work{WorkSession, string(s.ID)} }
 func attemptWork(r Request) Work { return Work{WorkAttempt, string(r.ID)} }
+
+// AcceptsCVN caps the guessing of a card's CVN.
+func (c Case) AcceptsCVN() error {
+	if c.Mismatches >= MaxCVNMismatch {
+		return tooManyAttempts()
+	}
+	return nil
+}

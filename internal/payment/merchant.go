@@ -18,6 +18,10 @@ type Merchant struct {
 	// is refused with DUPLICATE_ERROR.
 	ReuseCustomers bool
 
+	// MandateChallenge asks the bank to challenge every payer (threeDSRequestorChallengeInd 04); otherwise
+	// a challenge is only preferred (03).
+	MandateChallenge bool
+
 	// Endpoints are told of events. Kept with the merchant so that one commit can write the deliveries.
 	Endpoints []Endpoint
 }

@@ -44,7 +44,6 @@ type Session struct {
 	SuccessReturnURL string
 	FailureReturnURL string
 	SkipThreeDS      bool
-	ChallengeMandate bool            // the merchant wants the payer challenged: threeDSRequestorChallengeInd 04
 	Echo             json.RawMessage // what the API repeats and nobody here reads: items, metadata, description …
 
 	Created time.Time

@@ -1,0 +1,190 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// askAgain is when an AReq without an answer counts as lost with the node that sent it: the time-out of an
+// AReq and a margin.
+const askAgain = 12 * time.Second
+
+// Attempt reads the attempt whose page a browser shows.
+func (f *Flow) Attempt(ctx context.Context, page string) (payment.Case, error) {
+	return f.Store.Case(ctx, payment.Lookup{Page: page})
+}
+
+// Open begins the authentication of an attempt, once the page's script has shown that a browser is there.
+// It finds out where the 3DS Method runs; an attempt that is open already is returned as it is.
+func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
+	l := payment.Lookup{Page: page}
+	c, err := f.Store.Case(ctx, l)
+	if err != nil || c.Request.State != payment.Submitted {
+		return c, err
+	}
+	pan, err := f.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	if err != nil {
+		return c, err
+	}
+	version, methodURL, err := f.ThreeDS.Range(ctx, pan)
+	enrolled := !errors.Is(err, payment.ErrNotFound)
+	if err != nil && enrolled {
+		return c, err
+	}
+	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
+		a := payment.Authentication{
+			ServerTransID: f.newServerTransID(), Version: version, MethodURL: methodURL,
+			Amount: c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
+		}
+		now := f.Now()
+		events := []payment.Event{{Kind: payment.Open, At: now, Authentication: &a}}
+		if !enrolled {
+			a.TransStatus = "U"
+			events = append(events, payment.Event{Kind: payment.Ask, At: now}, payment.Event{Kind: payment.Disprove, At: now})
+		}
+		return applyAll(c, events...)
+	})
+}
+
+// Authenticate asks the bank, once: an attempt that is past this, or is being asked for by someone else, is
+// returned as it is. methodCompleted is threeDSCompInd.
+func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodCompleted string) (payment.Case, error) {
+	ctx = context.WithoutCancel(ctx) // an AReq that was sent is seen through, whoever still listens
+	l := payment.Lookup{Page: page}
+	var asked payment.Authentication
+	c, err := f.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+		now := f.Now()
+		again := c.Request.State == payment.Authenticating && now.Sub(c.Request.Authentication.Asked) >= askAgain
+		if c.Request.State != payment.Opened && !again {
+			return payment.Changes{}, &payment.ErrNotNow{State: c.Request.State, Event: payment.Ask}
+		}
+		asked = *c.Request.Authentication
+		asked.Asked = now
+		if again {
+			asked.ServerTransID = f.newServerTransID()
+		}
+		return payment.Apply(c, payment.Event{Kind: payment.Ask, At: now, Authentication: &asked})
+	})
+	if notNow(err) {
+		return f.Store.Case(ctx, l)
+	} else if err != nil {
+		return c, err
+	}
+
+	answered, err := f.ask(ctx, c, asked, b, methodCompleted)
+	if err != nil {
+		f.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
+		answered = asked
+		answered.TransStatus = "U"
+	}
+	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
+		if c.Request.Authentication.ServerTransID != asked.ServerTransID {
+			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used
+		}
+		return payment.Apply(c, payment.Event{Kind: verdict(answered), At: f.Now(), Authentication: &answered})
+	})
+}
+
+func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication, b Browser, methodCompleted string) (payment.Authentication, error) {
+	pan, err := f.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	if err != nil {
+		return a, err
+	}
+	challenge := "03"
+	if c.Merchant.MandateChallenge {
+		challenge = "04"
+	}
+	if a.MethodURL == "" {
+		methodCompleted = "U"
+	}
+	return f.ThreeDS.Authenticate(ctx, AuthenticationRequest{
+		Authentication: a, Merchant: c.Merchant, PAN: pan, Expiry: expiryOf(c.Token), Cardholder: c.Token.Cardholder,
+		Browser: b, MethodCompleted: methodCompleted, NotificationURL: f.PublicURL + "/3ds/challenge",
+		Challenge: challenge, At: f.Now(),
+	})
+}
+
+// verdict is what an ARes or RReq means for the attempt.
+func verdict(a payment.Authentication) payment.EventKind {
+	switch {
+	case a.TransStatus == "C" && !a.Challenged:
+		return payment.Challenge
+	case a.Proves():
+		return payment.Prove
+	}
+	return payment.Disprove
+}
+
+// Result takes the directory server's word on a challenge. It is answered as often as it comes, and acted
+// on once: a result for an AReq that was replaced, or for an attempt that has ended, changes nothing.
+// payment.ErrNotFound means that no such transaction is known, or not to this directory server.
+func (f *Flow) Result(ctx context.Context, r payment.Result) error {
+	ctx = context.WithoutCancel(ctx)
+	l := payment.Lookup{ServerTransID: r.ServerTransID}
+	c, err := f.Store.Case(ctx, l)
+	if err != nil {
+		return err
+	}
+	a := c.Request.Authentication
+	if a.ServerTransID != r.ServerTransID {
+		return nil
+	}
+	if !a.Issued(r) {
+		return payment.ErrNotFound
+	}
+	_, err = f.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+		if c.Request.State != payment.Challenging || c.Request.Authentication.ServerTransID != r.ServerTransID {
+			return payment.Changes{}, nil
+		}
+		concluded := c.Request.Authentication.Conclude(r)
+		return payment.Apply(c, payment.Event{Kind: verdict(concluded), At: f.Now(), Authentication: &concluded})
+	})
+	return err
+}
+
+// Restart gives up a challenge that the bank's page broke off with an error, and goes back to before the
+// AReq. The CVN stays in the escrow.
+func (f *Flow) Restart(ctx context.Context, page string) (payment.Case, error) {
+	return f.change(ctx, payment.Lookup{Page: page}, func(c payment.Case) (payment.Changes, error) {
+		if c.Request.State != payment.Challenging {
+			return payment.Changes{}, nil
+		}
+		was := c.Request.Authentication
+		a := payment.Authentication{
+			ServerTransID: f.newServerTransID(), Version: was.Version, MethodURL: was.MethodURL,
+			Amount: was.Amount, Merchant: was.Merchant, Token: was.Token,
+		}
+		return payment.Apply(c, payment.Event{Kind: payment.Restart, At: f.Now(), Authentication: &a})
+	})
+}
+
+// change is Store.Change for a page that shows whatever is the case: an event that cannot happen any more
+// is no error there.
+func (f *Flow) change(ctx context.Context, l payment.Lookup, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	c, err := f.Store.Change(ctx, l, nil, fn)
+	if notNow(err) {
+		return f.Store.Case(ctx, l)
+	}
+	return c, err
+}
+
+func notNow(err error) bool {
+	var e *payment.ErrNotNow
+	return errors.As(err, &e)
+}
+
+// applyAll lets several events happen in one commit.
+func applyAll(c payment.Case, events ...payment.Event) (payment.Changes, error) {
+	var all payment.Changes
+	for _, e := range events {
+		ch, err := payment.Apply(c, e)
+		if err != nil {
+			return all, err
+		}
+		c, all = c.After(ch), all.Then(ch)
+	}
+	return all, nil
+}

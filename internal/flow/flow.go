@@ -1,0 +1,150 @@
+// Package flow says in what order things happen: how a stored card is paid with, from the merchant's
+// session to the money. It holds no state and knows nobody by name; the four it needs it declares as
+// interfaces, and the house gives it real ones.
+//
+// Every command reads a case, lets the state machine of package payment decide, and has the changes
+// committed with their effects. No counterparty is ever called inside a commit.
+package flow
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"reprise/internal/card"
+	"reprise/internal/payment"
+)
+
+// Store remembers. It returns payment.ErrNotFound, payment.ErrRepeated and payment.ErrTaken as they are.
+type Store interface {
+	// CreateSession writes a session, its wake-up at expiry, and the customer if it is new.
+	CreateSession(ctx context.Context, s payment.Session, newCustomer *payment.Customer, once *payment.Once) error
+
+	// Case reads a case.
+	Case(ctx context.Context, l payment.Lookup) (payment.Case, error)
+
+	// Change reads a case, lets fn decide and commits what it decided, from the start again when another
+	// won the race. fn may be called several times and has no effects of its own. It returns the case
+	// after the changes. With no changes at all, nothing is written.
+	Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error)
+
+	// Escrow reads the row of an attempt that a verifier names.
+	Escrow(ctx context.Context, r payment.RequestID, verifier []byte) (payment.SealedCVN, error)
+
+	Merchant(ctx context.Context, b payment.BusinessID) (payment.Merchant, error)
+	Token(ctx context.Context, b payment.BusinessID, t payment.TokenID) (payment.Token, error)
+	Customer(ctx context.Context, b payment.BusinessID, c payment.CustomerID) (payment.Customer, error)
+	CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error)
+	Reversal(ctx context.Context, r payment.ReversalID) (payment.Reversal, error)
+}
+
+// Vault seals and opens. It owns no rows.
+type Vault interface {
+	// SealCVN makes an escrow row and the browser's share, which is stored nowhere.
+	SealCVN(cvn card.CVN, b payment.Binding) (sealed payment.SealedCVN, share []byte, err error)
+	// Verifier tells which row a share belongs to.
+	Verifier(share []byte) ([]byte, error)
+	// OpenCVN fails when the share is wrong, the row is damaged, or the binding is another.
+	OpenCVN(sealed payment.SealedCVN, share []byte, b payment.Binding) (card.CVN, error)
+	// OpenPAN opens the number of a stored card.
+	OpenPAN(sealed []byte, b payment.BusinessID, t payment.TokenID) (card.PAN, error)
+}
+
+// ThreeDS is the line to the directory server.
+type ThreeDS interface {
+	// Range finds the protocol version and the 3DS Method URL for a card. A card in no range is not
+	// enrolled: payment.ErrNotFound.
+	Range(ctx context.Context, pan card.PAN) (version, methodURL string, err error)
+	// MethodForm is what the browser posts to the Method URL; notificationURL is ours.
+	MethodForm(a payment.Authentication, notificationURL string) Form
+	// Authenticate sends the AReq and returns the authentication with what the ARes said; TransStatus C
+	// asks for a challenge. An error means that no usable ARes came.
+	Authenticate(ctx context.Context, q AuthenticationRequest) (payment.Authentication, error)
+	// ChallengeForm is what the browser posts to the ACS. window is a challengeWindowSize, "01" to "05";
+	// sessionData comes back with the CRes.
+	ChallengeForm(a payment.Authentication, window, sessionData string) Form
+}
+
+// Form is something a browser posts: application/x-www-form-urlencoded fields to a URL.
+type Form struct {
+	URL    string            `json:"url"`
+	Fields map[string]string `json:"fields"`
+}
+
+// AuthenticationRequest is what an AReq is made from.
+type AuthenticationRequest struct {
+	Authentication  payment.Authentication // ServerTransID, Version, what is to be authenticated
+	Merchant        payment.Merchant
+	PAN             card.PAN
+	Expiry          card.Expiry
+	Cardholder      string
+	Browser         Browser
+	MethodCompleted string // threeDSCompInd: Y, N, or U where the range has no Method
+	NotificationURL string // where the ACS brings the browser home; at most 256 characters
+	Challenge       string // threeDSRequestorChallengeInd: "03", "04"
+	At              time.Time
+}
+
+// Browser is what the payer's browser says of itself (EMV 3DS 2.2 §6.2, data elements browser*), already
+// in range: sizes in pixels, TimeZone in minutes, positive west of UTC.
+type Browser struct {
+	AcceptHeader, UserAgent, Language, IP string
+	JavaEnabled                           bool
+	ColorDepth                            int
+	ScreenHeight, ScreenWidth, TimeZone   int
+	Window                                string // challengeWindowSize that fits, "01" to "05"
+}
+
+// Acquirer is the line to the acquirer host.
+type Acquirer interface {
+	// Reserve draws the trace that will identify a purchase, so that it can be committed before it is sent.
+	Reserve(ctx context.Context, m payment.Merchant, amount payment.Money) (payment.Trace, error)
+	// ReserveReversal draws the trace of a 0420 for an original.
+	ReserveReversal(ctx context.Context, original payment.Trace) (payment.Trace, error)
+	// Purchase sends an 0200 and waits for the answer as long as an answer may take. It never fails:
+	// what is not known is Unknown.
+	Purchase(ctx context.Context, p Purchase) payment.Answer
+	// Reverse sends the 0420 of a reversal, or its 0421 when it was tried before, and returns DE39 of the
+	// 0430; ok is false when none came.
+	Reverse(ctx context.Context, r payment.Reversal, m payment.Merchant, pan card.PAN) (code string, ok bool)
+}
+
+// Purchase is what an 0200 is made from.
+type Purchase struct {
+	Trace    payment.Trace
+	Merchant payment.Merchant
+	PAN      card.PAN
+	Expiry   card.Expiry
+	CVN      card.CVN
+	Proof    *payment.Authentication // nil where 3DS was skipped
+	// NotAfter is when it is too late to send: another node may take the attempt for lost.
+	NotAfter time.Time
+}
+
+// Options of a Flow.
+type Options struct {
+	Store    Store
+	Vault    Vault
+	ThreeDS  ThreeDS
+	Acquirer Acquirer
+
+	Now  func() time.Time
+	Rand io.Reader // ids and page addresses
+	Go   func(func())
+	Log  *slog.Logger
+
+	// AnswerTimeout is how long the acquirer has for an answer; after it, and a margin, an attempt whose
+	// answer nobody saw is taken for unknown.
+	AnswerTimeout time.Duration
+	// PublicURL is where browsers reach this gateway, without a slash at the end.
+	PublicURL string
+	// AllowHTTP lets return URLs be loopback http. For the sandbox.
+	AllowHTTP bool
+}
+
+// Flow carries out the commands of the doors.
+type Flow struct{ Options }
+
+// New makes a Flow.
+func New(o Options) *Flow { return &Flow{o} }

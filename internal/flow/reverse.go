@@ -1,0 +1,76 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// When a reversal that the host did not acknowledge is sent again.
+const (
+	reverseSoon   = 10 * time.Second // in the first minute
+	reverseLater  = 60 * time.Second
+	noTraceLimit  = 3 // answers of 25 (unable to locate the original) until it is closed
+	codeDone      = "00"
+	codeNoTrace   = "25"
+	soonTriesSpan = time.Minute
+)
+
+// newReversal draws the trace of a reversal; it is committed before anything is sent.
+func (f *Flow) newReversal(ctx context.Context, r payment.Request, code string) (payment.Reversal, error) {
+	trace, err := f.Acquirer.ReserveReversal(ctx, *r.Trace)
+	if err != nil {
+		return payment.Reversal{}, err
+	}
+	return payment.Reversal{
+		ID: payment.ReversalID(f.newUUID()), Request: r.ID, Original: *r.Trace, Code: code, Trace: trace,
+		Opened: f.Now(), Status: payment.ReversalOpen,
+	}, nil
+}
+
+// Reverse is the work of one try: the 0420, or its 0421, until the host acknowledges it.
+func (f *Flow) Reverse(ctx context.Context, id payment.ReversalID) error {
+	ctx = context.WithoutCancel(ctx)
+	r, err := f.Store.Reversal(ctx, id)
+	if err != nil || r.Status != payment.ReversalOpen {
+		return err
+	}
+	l := payment.Lookup{Request: r.Request}
+	c, err := f.Store.Case(ctx, l)
+	if err != nil {
+		return err
+	}
+	pan, err := f.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	if err != nil {
+		return err
+	}
+	code, ok := f.Acquirer.Reverse(ctx, r, c.Merchant, pan)
+
+	now := f.Now()
+	r.Tries++
+	work := payment.Work{Kind: payment.WorkReversal, Ref: string(r.ID)}
+	next := now.Add(reverseLater)
+	switch {
+	case ok && code == codeDone:
+		r.Status = payment.ReversalDone
+	case ok && code == codeNoTrace:
+		if r.NoTrace++; r.NoTrace >= noTraceLimit {
+			r.Status = payment.ReversalNoTrace
+		}
+	case now.Sub(r.Opened) < soonTriesSpan:
+		next = now.Add(reverseSoon)
+	}
+	_, err = f.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+		if r.Status == payment.ReversalOpen {
+			return payment.Changes{Effects: []payment.Effect{payment.SaveReversal{Reversal: r}, payment.Wake{Work: work, At: next}}}, nil
+		}
+		ch := payment.Changes{Effects: []payment.Effect{payment.SaveReversal{Reversal: r}, payment.Rest{Work: work}}}
+		if c.Request.State != payment.Reversing {
+			return ch, nil // it failed before and was only waiting for its money to be let go
+		}
+		settled, err := payment.Apply(c, payment.Event{Kind: payment.Settle, At: now})
+		return ch.Then(settled), err
+	})
+	return err
+}

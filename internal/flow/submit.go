@@ -1,0 +1,141 @@
+package flow
+
+import (
+	"context"
+	"encoding/base64"
+	"time"
+
+	"reprise/internal/card"
+	"reprise/internal/payment"
+)
+
+// Submission is a payer's CVN for a session.
+type Submission struct {
+	Business payment.BusinessID
+	Session  payment.SessionID
+	// CVN judges what the payer typed by the number of digits the stored card has. The CVN is wiped before
+	// Submit returns.
+	CVN  func(digits int) (card.CVN, error)
+	Once *payment.Once
+}
+
+// Submitted is what a submission came to.
+type Submitted struct {
+	Request payment.RequestID
+	// ActionURL is where the payer goes on, the browser's share in its fragment. Empty where nothing is
+	// left to do for the payer. It is given once and stored nowhere.
+	ActionURL string
+}
+
+// Submit takes a CVN for a session: into the escrow until the bank has authenticated the payer, or straight
+// to the acquirer where the session skips 3-D Secure.
+func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
+	session := payment.Lookup{Business: s.Business, Session: s.Session}
+	c, err := f.Store.Case(ctx, session)
+	if err != nil {
+		return Submitted{}, sessionError(err)
+	}
+	if err := f.acceptsSubmit(c); err != nil {
+		return Submitted{}, err
+	}
+	cvn, err := s.CVN(c.Token.CVNDigits)
+	if err != nil {
+		return Submitted{}, err
+	}
+	defer cvn.Wipe()
+
+	if c.Session.SkipThreeDS {
+		c, err = f.authorize(ctx, c, authorization{lookup: session, once: s.Once, cvn: cvn, begin: f.newAttempt})
+		if err != nil {
+			return Submitted{}, err
+		}
+		return Submitted{Request: c.Request.ID}, nil
+	}
+
+	var share []byte
+	c, err = f.Store.Change(ctx, session, s.Once, func(c payment.Case) (payment.Changes, error) {
+		before, c, err := f.joinAttempt(c)
+		if err != nil {
+			return payment.Changes{}, err
+		}
+		var sealed payment.SealedCVN
+		if sealed, share, err = f.Vault.SealCVN(cvn, binding(c)); err != nil {
+			return payment.Changes{}, err
+		}
+		ch, err := payment.Apply(c, payment.Event{Kind: payment.Submit, At: f.Now(), Sealed: &sealed})
+		return before.Then(ch), err
+	})
+	if err != nil {
+		return Submitted{}, err
+	}
+	return Submitted{
+		Request:   c.Request.ID,
+		ActionURL: f.PublicURL + "/pay/" + c.Request.Page + "#k=" + base64.RawURLEncoding.EncodeToString(share),
+	}, nil
+}
+
+// acceptsSubmit says whether a CVN may be handed in now. While an earlier attempt is with the acquirer
+// nobody knows yet whether the session is paid.
+func (f *Flow) acceptsSubmit(c payment.Case) error {
+	now := f.Now()
+	if err := c.Session.AcceptsSubmit(now); err != nil {
+		return err
+	}
+	if err := c.AcceptsCVN(); err != nil {
+		return err
+	}
+	if err := c.Token.Usable(now); err != nil {
+		return err
+	}
+	if c.Request != nil && c.Request.State.AtAcquirer() {
+		return &payment.Error{
+			Code:       "SERVICE_UNAVAILABLE",
+			Message:    "A payment of this session is being processed. Its outcome follows; please wait before trying again.",
+			RetryAfter: 5 * time.Second,
+		}
+	}
+	return nil
+}
+
+// joinAttempt finds the attempt that a submission belongs to: the open one, while its page has not been
+// opened, or a new one.
+func (f *Flow) joinAttempt(c payment.Case) (payment.Changes, payment.Case, error) {
+	if c.Request != nil && c.Request.State == payment.Submitted {
+		return payment.Changes{}, c, f.acceptsSubmit(c)
+	}
+	return f.newAttempt(c)
+}
+
+// newAttempt supersedes the open attempt, if there is one, and puts a new one in its place.
+func (f *Flow) newAttempt(c payment.Case) (payment.Changes, payment.Case, error) {
+	if err := f.acceptsSubmit(c); err != nil {
+		return payment.Changes{}, c, err
+	}
+	now := f.Now()
+	var dropped payment.Changes
+	if c.Request != nil && !c.Request.State.Final() {
+		var err error
+		if dropped, err = payment.Apply(c, payment.Event{Kind: payment.Drop, At: now}); err != nil {
+			return dropped, c, err
+		}
+		c = c.After(dropped)
+	}
+	c.Request = &payment.Request{
+		ID:      payment.RequestID("pr-" + f.newUUID()),
+		Payment: payment.PaymentID("py-" + f.newUUID()),
+		Session: c.Session.ID, Business: c.Session.Business, Customer: c.Session.Customer, Token: c.Token.ID,
+		ReferenceID: c.Session.ReferenceID + "_" + f.newUUID()[26:],
+		Amount:      c.Session.Amount, Country: c.Session.Country,
+		Page:    f.newPage(),
+		Created: now, Updated: now, Expires: now.Add(payment.AttemptLife),
+	}
+	return dropped, c, nil
+}
+
+// binding ties a CVN to the attempt it was typed for.
+func binding(c payment.Case) payment.Binding {
+	return payment.Binding{
+		Business: c.Request.Business, Session: c.Request.Session, Request: c.Request.ID,
+		Token: c.Request.Token, Amount: c.Request.Amount, Expires: c.Request.Expires,
+	}
+}
