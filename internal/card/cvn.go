@@ -1,0 +1,60 @@
+package card
+
+import "slices"
+
+// CVN is the card verification number that a payer has just typed. It must not outlive the answer to the
+// authorisation (PCI DSS 3.3.1), so whoever holds one wipes it.
+//
+// Copies share one buffer: Wipe on any of them empties all. It is not safe for concurrent use.
+type CVN struct{ held *[]byte } // behind a pointer for the reason given at PAN
+
+// What ParseCVN refuses, said for the payer who typed it.
+const (
+	ErrCVNMissing problem = "CVN is required"
+	ErrCVNDigits  problem = "CVN must contain digits only"
+	ErrCVNShort3  problem = "CVN is too short, the CVN of this card has 3 digits"
+	ErrCVNShort4  problem = "CVN is too short, the CVN of this card has 4 digits"
+	ErrCVNLong3   problem = "CVN is too long, the CVN of this card has 3 digits"
+	ErrCVNLong4   problem = "CVN is too long, the CVN of this card has 4 digits"
+)
+
+// ParseCVN copies the digits typed. want is 3, or 4 for Amex: Brand.CVNDigits. The caller wipes digits.
+func ParseCVN(digits []byte, want int) (CVN, error) {
+	short, long := ErrCVNShort3, ErrCVNLong3
+	if want == 4 {
+		short, long = ErrCVNShort4, ErrCVNLong4
+	}
+	switch {
+	case len(digits) == 0:
+		return CVN{}, ErrCVNMissing
+	case !onlyDigits(digits):
+		return CVN{}, ErrCVNDigits
+	case len(digits) < want:
+		return CVN{}, short
+	case len(digits) > want:
+		return CVN{}, long
+	}
+	held := slices.Clone(digits)
+	return CVN{&held}, nil
+}
+
+// Reveal returns the digits themselves, not a copy: they become zeros when the CVN is wiped. Only the vault
+// (to seal them into the escrow) and the line to the acquirer (the field of the 0200 that carries the CVN)
+// may call it. nil when there is none, or none any more.
+func (c CVN) Reveal() []byte {
+	if c.held == nil {
+		return nil
+	}
+	return *c.held
+}
+
+// Wipe overwrites the digits and leaves every copy of this CVN empty. It may be called twice.
+func (c CVN) Wipe() {
+	if c.held != nil {
+		Wipe(*c.held)
+		*c.held = nil
+	}
+}
+
+// IsZero reports whether there is no CVN, or none any more.
+func (c CVN) IsZero() bool { return len(c.Reveal()) == 0 }

@@ -1,0 +1,96 @@
+package card
+
+import "errors"
+
+// Fields are the card fields that Cut has taken out of a body: the only place where they are judged.
+// Wipe it when done. The zero value has none.
+type Fields struct{ cvn, number, month, year *field }
+
+// field is what stood under one key. A value that is not a string is not kept.
+type field struct {
+	path     string // as errors name it: "/body/cvn"
+	text     []byte // the string's value, escapes resolved
+	isString bool
+}
+
+// FieldError says what is wrong with one card field, in words for the payer. It never repeats the value.
+type FieldError struct {
+	Path    string // "/body/cvn", "/body/channel_properties/card_details/card_number"
+	Message string
+}
+
+func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
+
+// HasCVN reports whether the body had a CVN, of whatever kind.
+func (f Fields) HasCVN() bool { return f.cvn != nil }
+
+// HasCard reports whether the body had a card number or an expiry, of whatever kind.
+func (f Fields) HasCard() bool { return f.number != nil || f.month != nil || f.year != nil }
+
+// CVN judges the CVN by the length that the card demands, 3 or 4. An absent one is an error. Errors are
+// *FieldError.
+func (f Fields) CVN(want int) (CVN, error) {
+	text, err := f.cvn.value("/body/cvn", ErrCVNMissing)
+	if err != nil {
+		return CVN{}, err
+	}
+	cvn, err := ParseCVN(text, want)
+	if err != nil {
+		return CVN{}, &FieldError{f.cvn.path, err.Error()}
+	}
+	return cvn, nil
+}
+
+// PAN judges the card number. Errors are *FieldError.
+func (f Fields) PAN() (PAN, error) {
+	text, err := f.number.value("/body/card_number", "card number is required")
+	if err != nil {
+		return PAN{}, err
+	}
+	pan, err := ParsePAN(string(text))
+	if err != nil {
+		return PAN{}, &FieldError{f.number.path, err.Error()}
+	}
+	return pan, nil
+}
+
+// Expiry judges month and year. Errors are *FieldError.
+func (f Fields) Expiry() (Expiry, error) {
+	month, err := f.month.value("/body/expiry_month", "expiry month is required")
+	if err != nil {
+		return Expiry{}, err
+	}
+	year, err := f.year.value("/body/expiry_year", "expiry year is required")
+	if err != nil {
+		return Expiry{}, err
+	}
+	expiry, err := ParseExpiry(string(month), string(year))
+	switch {
+	case errors.Is(err, ErrMonth):
+		return Expiry{}, &FieldError{f.month.path, err.Error()}
+	case err != nil:
+		return Expiry{}, &FieldError{f.year.path, err.Error()}
+	}
+	return expiry, nil
+}
+
+// Wipe overwrites all of it. It may be called twice.
+func (f Fields) Wipe() {
+	for _, field := range []*field{f.cvn, f.number, f.month, f.year} {
+		if field != nil {
+			Wipe(field.text)
+			field.text = nil
+		}
+	}
+}
+
+// value returns the text of a field that is there and is a string. path is where an absent one belongs.
+func (f *field) value(path string, missing problem) ([]byte, error) {
+	switch {
+	case f == nil:
+		return nil, &FieldError{path, missing.Error()}
+	case !f.isString:
+		return nil, &FieldError{f.path, "must be a string"}
+	}
+	return f.text, nil
+}

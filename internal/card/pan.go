@@ -1,0 +1,121 @@
+package card
+
+import (
+	"strconv"
+	"strings"
+)
+
+// PAN is a primary account number: 12 to 19 digits with a right check digit (ISO/IEC 7812-1). The zero
+// value is no number.
+//
+// The digits are behind a pointer because fmt does not ask a value in an unexported field how it wants to
+// be printed: it prints what it finds there, which then is an address.
+type PAN struct{ digits *string }
+
+// What ParsePAN refuses.
+const (
+	ErrPANDigits problem = "card number must contain digits only"
+	ErrPANLength problem = "card number must be 12 to 19 digits long"
+	ErrPANCheck  problem = "card number is not valid, please check for a mistyped digit"
+)
+
+// ParsePAN reads the digits of a card number. Spaces and dashes are refused: whoever typed them is asked
+// again, nobody guesses. The error is ErrPANDigits, ErrPANLength or ErrPANCheck.
+func ParsePAN(digits string) (PAN, error) {
+	switch {
+	case !onlyDigits(digits):
+		return PAN{}, ErrPANDigits
+	case len(digits) < 12 || len(digits) > 19:
+		return PAN{}, ErrPANLength
+	case !luhn(digits):
+		return PAN{}, ErrPANCheck
+	}
+	digits = strings.Clone(digits) // not a piece of a longer string that nobody knows to hold a card
+	return PAN{&digits}, nil
+}
+
+// luhn checks the last digit (ISO/IEC 7812-1 annex B).
+func luhn(digits string) bool {
+	sum := 0
+	for i := range len(digits) {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+// Reveal returns the digits. Only the vault (to seal them), the line to the directory server
+// (acctNumber, card ranges), and the line to the acquirer (ISO 8583 DE2) may call it; what they make of it
+// goes onto their wire and nowhere else. Being a string, it cannot be wiped.
+func (p PAN) Reveal() string {
+	if p.digits == nil {
+		return ""
+	}
+	return *p.digits
+}
+
+// IsZero reports whether there is no number.
+func (p PAN) IsZero() bool { return p.digits == nil }
+
+// Equal reports whether two numbers are the same; == compares addresses.
+func (p PAN) Equal(q PAN) bool { return p.Reveal() == q.Reveal() }
+
+// Masked shows what PCI DSS 3.4.1 lets anyone see: the first six and the last four, "400000XXXXXX1091".
+// Of a number shorter than 15 digits it shows less at the front, so that at least five stay hidden and the
+// check digit does not give the rest away. The zero value is "".
+func (p PAN) Masked() string {
+	digits := p.Reveal()
+	if digits == "" {
+		return ""
+	}
+	front := min(6, len(digits)-9)
+	return digits[:front] + strings.Repeat("X", len(digits)-front-4) + p.Last4()
+}
+
+// Last4 returns the last four digits, or "" for the zero value.
+func (p PAN) Last4() string {
+	digits := p.Reveal()
+	return digits[max(0, len(digits)-4):]
+}
+
+// Brand is a card scheme as the API writes it. Unknown is "".
+type Brand string
+
+const (
+	Visa       Brand = "VISA"
+	Mastercard Brand = "MASTERCARD"
+	Amex       Brand = "AMEX"
+	JCB        Brand = "JCB"
+)
+
+// Brand tells the scheme from the first digits. 3337 is the range of the API's JCB test cards.
+func (p PAN) Brand() Brand {
+	if p.IsZero() {
+		return ""
+	}
+	iin, _ := strconv.Atoi(p.Reveal()[:4])
+	switch {
+	case iin/1000 == 4:
+		return Visa
+	case iin >= 5100 && iin <= 5599, iin >= 2221 && iin <= 2720:
+		return Mastercard
+	case iin/100 == 34, iin/100 == 37:
+		return Amex
+	case iin >= 3528 && iin <= 3589, iin == 3337:
+		return JCB
+	}
+	return ""
+}
+
+// CVNDigits is the length of the brand's CVN: four on an Amex, three on all others.
+func (b Brand) CVNDigits() int {
+	if b == Amex {
+		return 4
+	}
+	return 3
+}
