@@ -1,0 +1,190 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"reprise/internal/payment"
+)
+
+var start = time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)
+
+// endpoint is a merchant's server, and the sender that talks to it.
+type endpoint struct {
+	*httptest.Server
+	sender   *Sender
+	answer   func(w http.ResponseWriter, r *http.Request)
+	requests []*http.Request
+	bodies   [][]byte
+	attempts []Attempt
+	now      time.Time
+	over     chan time.Time
+}
+
+func newEndpoint(t *testing.T) *endpoint {
+	t.Helper()
+	e := &endpoint{now: start, over: make(chan time.Time, 1), answer: func(w http.ResponseWriter, _ *http.Request) {}}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		e.requests, e.bodies = append(e.requests, r), append(e.bodies, body)
+		e.answer(w, r)
+	}))
+	t.Cleanup(e.Close)
+	e.sender = New(Options{
+		Delivery: func(_ context.Context, id payment.EventID, to payment.EndpointID) (payment.Notice, payment.Endpoint, error) {
+			return payment.Notice{
+				ID: id, Business: "62440e322008e87fb29c1fd0", Kind: payment.NoticeCapture, Object: "py-1", Sequence: 7,
+				Data: []byte(`{"status":"SUCCEEDED"}`), Created: start,
+			}, payment.Endpoint{ID: to, URL: e.URL + "/hook"}, nil
+		},
+		Record:        func(_ context.Context, a Attempt) error { e.attempts = append(e.attempts, a); return nil },
+		CallbackToken: func(payment.BusinessID) string { return "token-of-the-business" },
+		Secret:        func(payment.EndpointID) []byte { return []byte("a secret of 32 bytes, or nearly!") },
+		Schedule:      []time.Duration{time.Second, 3 * time.Second},
+		Now:           func() time.Time { return e.now },
+		Timer:         func(time.Duration) (<-chan time.Time, func() bool) { return e.over, func() bool { return true } },
+		Go:            func(f func()) { go f() },
+		Dial:          (&net.Dialer{}).DialContext,
+		Log:           slog.New(slog.DiscardHandler),
+	})
+	return e
+}
+
+func (e *endpoint) deliver(t *testing.T, tries int) time.Time {
+	t.Helper()
+	next, err := e.sender.Deliver(context.Background(), "ev-1/ep-1", tries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+func TestADeliveryCarriesTokenIDAndAVerifiableSignature(t *testing.T) {
+	e := newEndpoint(t)
+	e.now = time.Now() // the verifier refuses old time stamps
+	if next := e.deliver(t, 0); !next.IsZero() {
+		t.Fatalf("taken, but to be sent again at %s", next)
+	}
+	h := e.requests[0].Header
+	for name, want := range map[string]string{
+		"Content-Type": "application/json", "X-Callback-Token": "token-of-the-business",
+		"Webhook-Id": "ev-1", "Webhook-Object": "py-1", "Webhook-Sequence": "7",
+		"Webhook-Timestamp": strconv.FormatInt(e.now.Unix(), 10),
+	} {
+		if got := h.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	verifier, err := standardwebhooks.NewWebhookRaw([]byte("a secret of 32 bytes, or nearly!"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verifier.Verify(e.bodies[0], h); err != nil {
+		t.Errorf("signature: %v", err)
+	}
+	e.bodies[0][5] ^= 1
+	if err := verifier.Verify(e.bodies[0], h); err == nil {
+		t.Error("a changed body verifies")
+	}
+}
+
+func TestRetriesFollowTheScheduleWithTheSameIDAndData(t *testing.T) {
+	e := newEndpoint(t)
+	e.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
+	for tries, wait := range []time.Duration{time.Second, 3 * time.Second} {
+		if next := e.deliver(t, tries); !next.Equal(e.now.Add(wait)) {
+			t.Errorf("try %d: next at %s, want %s later", tries, next, wait)
+		}
+		e.now = e.now.Add(wait)
+	}
+	if next := e.deliver(t, 2); !next.IsZero() {
+		t.Errorf("after the schedule: next at %s, want never", next)
+	}
+	var first, last map[string]any
+	for i, into := range []*map[string]any{&first, &last} {
+		if err := json.Unmarshal(e.bodies[i*2], into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if first["created"] == last["created"] {
+		t.Error("created is the time of the try, but did not change")
+	}
+	if e.requests[0].Header.Get("Webhook-Id") != e.requests[2].Header.Get("Webhook-Id") {
+		t.Error("webhook-id changed between tries")
+	}
+	if len(e.attempts) != 3 || e.attempts[1].Status != 500 {
+		t.Errorf("attempts kept: %+v", e.attempts)
+	}
+}
+
+func TestAny2xxIsTakenAndRedirectsAreNotFollowed(t *testing.T) {
+	e := newEndpoint(t)
+	for _, status := range []int{200, 201, 204, 299} {
+		e.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+		if next := e.deliver(t, 0); !next.IsZero() {
+			t.Errorf("%d: sent again", status)
+		}
+	}
+	before := len(e.requests)
+	e.answer = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	}
+	if next := e.deliver(t, 0); next.IsZero() {
+		t.Error("a redirect was taken for success")
+	}
+	if len(e.requests) != before+1 {
+		t.Error("a redirect was followed")
+	}
+}
+
+func TestAnEndpointThatHangsOrIsGoneIsGivenUpAndTriedAgain(t *testing.T) {
+	e := newEndpoint(t)
+	release := make(chan struct{})
+	defer close(release)
+	e.answer = func(http.ResponseWriter, *http.Request) {
+		e.over <- start // the time of the try is over while the endpoint still thinks
+		<-release
+	}
+	if next := e.deliver(t, 0); !next.Equal(start.Add(time.Second)) {
+		t.Errorf("next at %s", next)
+	}
+	if got := e.attempts[0].Problem; got != "timeout" {
+		t.Errorf("problem %q", got)
+	}
+
+	gone := newEndpoint(t)
+	gone.Close()
+	gone.deliver(t, 0)
+	if got := gone.attempts[0].Problem; got != "connection" {
+		t.Errorf("problem %q", got)
+	}
+}
+
+func TestSessionEventsCarryNoAPIVersion(t *testing.T) {
+	for kind, want := range map[payment.NoticeKind]any{payment.NoticeCapture: "v3", payment.NoticeSessionExpired: nil} {
+		body, err := Envelope(payment.Notice{Kind: kind, Data: []byte(`{}`)}, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(body, &got); err != nil {
+			t.Fatal(err)
+		}
+		if got["api_version"] != want {
+			t.Errorf("%s: api_version %v, want %v", kind, got["api_version"], want)
+		}
+		if got["created"] != "2026-05-01T10:00:00.000Z" {
+			t.Errorf("created %v", got["created"])
+		}
+	}
+}
