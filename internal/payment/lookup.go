@@ -34,5 +34,5 @@ type Once struct {
 	Fingerprint []byte // keyed hash of the request, without card data
 
 	// Answer renders what the door will answer, so that the same answer can be given again.
-	Answer func(Case) (status int, body []byte)
+	Answer func(Case) (status int, body []byte, err error)
 }
