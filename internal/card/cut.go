@@ -175,18 +175,18 @@ func (c *cutter) member(in folder, name, path string, depth int) error {
 }
 
 // cut takes one value out.
-func (c *cutter) cut(slot **field, placeholder, path string, depth int) error {
-	if *slot != nil {
+func (c *cutter) cut(slot *hidden[field], placeholder, path string, depth int) error {
+	if slot.get() != nil {
 		return &FieldError{path, "must be given only once"}
 	}
-	*slot = &field{path: path}
+	*slot = hide(field{path: path})
 	c.rest = append(append(c.rest, c.body[c.kept:c.pos]...), placeholder...)
 	if c.peek() == '"' {
 		raw, err := c.str()
 		if err != nil {
 			return err
 		}
-		(*slot).text, (*slot).isString = unescape(raw), true
+		slot.get().text, slot.get().isString = unescape(raw), true
 	} else if err := c.value(plain, path, depth+1); err != nil {
 		return err
 	}

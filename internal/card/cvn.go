@@ -6,7 +6,7 @@ import "slices"
 // authorisation (PCI DSS 3.3.1), so whoever holds one wipes it.
 //
 // Copies share one buffer: Wipe on any of them empties all. It is not safe for concurrent use.
-type CVN struct{ held *[]byte } // behind a pointer for the reason given at PAN
+type CVN struct{ digits hidden[[]byte] }
 
 // What ParseCVN refuses, said for the payer who typed it.
 const (
@@ -34,25 +34,24 @@ func ParseCVN(digits []byte, want int) (CVN, error) {
 	case len(digits) > want:
 		return CVN{}, long
 	}
-	held := slices.Clone(digits)
-	return CVN{&held}, nil
+	return CVN{hide(slices.Clone(digits))}, nil
 }
 
 // Reveal returns the digits themselves, not a copy: they become zeros when the CVN is wiped. Only the vault
 // (to seal them into the escrow) and the line to the acquirer (the field of the 0200 that carries the CVN)
 // may call it. nil when there is none, or none any more.
 func (c CVN) Reveal() []byte {
-	if c.held == nil {
-		return nil
+	if digits := c.digits.get(); digits != nil {
+		return *digits
 	}
-	return *c.held
+	return nil
 }
 
 // Wipe overwrites the digits and leaves every copy of this CVN empty. It may be called twice.
 func (c CVN) Wipe() {
-	if c.held != nil {
-		Wipe(*c.held)
-		*c.held = nil
+	if digits := c.digits.get(); digits != nil {
+		Wipe(*digits)
+		*digits = nil
 	}
 }
 

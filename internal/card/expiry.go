@@ -5,8 +5,9 @@ import (
 	"strconv"
 )
 
-// Expiry is the last month in which a card is good. Its fields are cardholder data: they print masked with
-// the card, and are stored beside the masked number, which PCI DSS 3.5.1 allows.
+// Expiry is the last month in which a card is good. It prints masked like the rest of the card, but is not
+// hidden as well as that: fmt sees its fields when it lies in an unexported one. It may, because it is stored
+// in the clear beside the masked number anyway, and says nothing without the whole one (PCI DSS 3.5.1).
 type Expiry struct {
 	Year  int // four digits
 	Month int // 1..12

@@ -4,7 +4,7 @@ import "errors"
 
 // Fields are the card fields that Cut has taken out of a body: the only place where they are judged.
 // Wipe it when done. The zero value has none.
-type Fields struct{ cvn, number, month, year *field }
+type Fields struct{ cvn, number, month, year hidden[field] }
 
 // field is what stood under one key. A value that is not a string is not kept.
 type field struct {
@@ -22,62 +22,64 @@ type FieldError struct {
 func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
 
 // HasCVN reports whether the body had a CVN, of whatever kind.
-func (f Fields) HasCVN() bool { return f.cvn != nil }
+func (f Fields) HasCVN() bool { return f.cvn.get() != nil }
 
 // HasCard reports whether the body had a card number or an expiry, of whatever kind.
-func (f Fields) HasCard() bool { return f.number != nil || f.month != nil || f.year != nil }
+func (f Fields) HasCard() bool {
+	return f.number.get() != nil || f.month.get() != nil || f.year.get() != nil
+}
 
 // CVN judges the CVN by the length that the card demands, 3 or 4. An absent one is an error. Errors are
 // *FieldError.
 func (f Fields) CVN(want int) (CVN, error) {
-	text, err := f.cvn.value("/body/cvn", ErrCVNMissing)
+	text, err := f.cvn.get().value("/body/cvn", ErrCVNMissing)
 	if err != nil {
 		return CVN{}, err
 	}
 	cvn, err := ParseCVN(text, want)
 	if err != nil {
-		return CVN{}, &FieldError{f.cvn.path, err.Error()}
+		return CVN{}, &FieldError{f.cvn.get().path, err.Error()}
 	}
 	return cvn, nil
 }
 
 // PAN judges the card number. Errors are *FieldError.
 func (f Fields) PAN() (PAN, error) {
-	text, err := f.number.value("/body/card_number", "card number is required")
+	text, err := f.number.get().value("/body/card_number", "card number is required")
 	if err != nil {
 		return PAN{}, err
 	}
 	pan, err := ParsePAN(string(text))
 	if err != nil {
-		return PAN{}, &FieldError{f.number.path, err.Error()}
+		return PAN{}, &FieldError{f.number.get().path, err.Error()}
 	}
 	return pan, nil
 }
 
 // Expiry judges month and year. Errors are *FieldError.
 func (f Fields) Expiry() (Expiry, error) {
-	month, err := f.month.value("/body/expiry_month", "expiry month is required")
+	month, err := f.month.get().value("/body/expiry_month", "expiry month is required")
 	if err != nil {
 		return Expiry{}, err
 	}
-	year, err := f.year.value("/body/expiry_year", "expiry year is required")
+	year, err := f.year.get().value("/body/expiry_year", "expiry year is required")
 	if err != nil {
 		return Expiry{}, err
 	}
 	expiry, err := ParseExpiry(string(month), string(year))
 	switch {
 	case errors.Is(err, ErrMonth):
-		return Expiry{}, &FieldError{f.month.path, err.Error()}
+		return Expiry{}, &FieldError{f.month.get().path, err.Error()}
 	case err != nil:
-		return Expiry{}, &FieldError{f.year.path, err.Error()}
+		return Expiry{}, &FieldError{f.year.get().path, err.Error()}
 	}
 	return expiry, nil
 }
 
 // Wipe overwrites all of it. It may be called twice.
 func (f Fields) Wipe() {
-	for _, field := range []*field{f.cvn, f.number, f.month, f.year} {
-		if field != nil {
+	for _, part := range []hidden[field]{f.cvn, f.number, f.month, f.year} {
+		if field := part.get(); field != nil {
 			Wipe(field.text)
 			field.text = nil
 		}

@@ -10,6 +10,24 @@ import (
 // String a panic, LogValue slog, MarshalText JSON, XML and YAML, MarshalBinary gob. There are no Unmarshal
 // methods: what is masked cannot come back, and a raw value comes in only through Parse.
 
+// hidden keeps a value out of fmt's sight. What lies in an unexported field fmt does not ask how it wants to
+// be printed, it prints what it finds: a slice or a struct behind one pointer too, when the verb is wrong for
+// it (%!d(*[]uint8=&[49 50 51])). It never follows two pointers, and prints an address.
+type hidden[T any] struct{ at **T }
+
+func hide[T any](value T) hidden[T] {
+	at := &value
+	return hidden[T]{&at}
+}
+
+// get returns nil when nothing is hidden.
+func (h hidden[T]) get() *T {
+	if h.at == nil {
+		return nil
+	}
+	return *h.at
+}
+
 const (
 	maskedCVN    = "***" // also for four digits: the length would tell the brand
 	maskedExpiry = "**/**"

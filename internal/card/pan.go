@@ -8,9 +8,8 @@ import (
 // PAN is a primary account number: 12 to 19 digits with a right check digit (ISO/IEC 7812-1). The zero
 // value is no number.
 //
-// The digits are behind a pointer because fmt does not ask a value in an unexported field how it wants to
-// be printed: it prints what it finds there, which then is an address.
-type PAN struct{ digits *string }
+// == compares addresses; use Equal.
+type PAN struct{ digits hidden[string] }
 
 // What ParsePAN refuses.
 const (
@@ -31,7 +30,7 @@ func ParsePAN(digits string) (PAN, error) {
 		return PAN{}, ErrPANCheck
 	}
 	digits = strings.Clone(digits) // not a piece of a longer string that nobody knows to hold a card
-	return PAN{&digits}, nil
+	return PAN{hide(digits)}, nil
 }
 
 // luhn checks the last digit (ISO/IEC 7812-1 annex B).
@@ -53,16 +52,16 @@ func luhn(digits string) bool {
 // (acctNumber, card ranges), and the line to the acquirer (ISO 8583 DE2) may call it; what they make of it
 // goes onto their wire and nowhere else. Being a string, it cannot be wiped.
 func (p PAN) Reveal() string {
-	if p.digits == nil {
-		return ""
+	if digits := p.digits.get(); digits != nil {
+		return *digits
 	}
-	return *p.digits
+	return ""
 }
 
 // IsZero reports whether there is no number.
-func (p PAN) IsZero() bool { return p.digits == nil }
+func (p PAN) IsZero() bool { return p.digits.get() == nil }
 
-// Equal reports whether two numbers are the same; == compares addresses.
+// Equal reports whether two numbers are the same.
 func (p PAN) Equal(q PAN) bool { return p.Reveal() == q.Reveal() }
 
 // Masked shows what PCI DSS 3.4.1 lets anyone see: the first six and the last four, "400000XXXXXX1091".
