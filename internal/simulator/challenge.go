@@ -1,0 +1,303 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// abandonAfter is how long the cardholder may do nothing (EMV 3DS 2.2 §5.5).
+const abandonAfter = 10 * time.Minute
+
+// transaction is one authentication that needs the cardholder.
+type transaction struct {
+	version, serverTransID, dsTransID, acsTransID string
+	resultURL, notification                       string
+	merchant, scheme, card                        string
+	proof                                         proof
+	begun                                         time.Time
+
+	mu          sync.Mutex
+	shown       bool // a CReq has come
+	touches     int
+	tries       int // wrong codes so far
+	sessionData string
+	end         *verdict      // nil while open
+	finished    chan struct{} // closed with end
+	told        chan struct{} // closed when the gateway has the result, or cannot be reached
+}
+
+// verdict is how a challenge ended.
+type verdict struct {
+	status string // Y or N
+	cancel string // challengeCancel, if the cardholder did not answer
+	reason string // transStatusReason, with N
+	value  string // authenticationValue, with Y
+	count  int    // interactions
+}
+
+func (t *transaction) over() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.end != nil
+}
+
+// conclude ends a challenge once; later calls change nothing. The result goes to the gateway
+// before the browser is sent home.
+func (a *acs) conclude(t *transaction, v verdict) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a.concludeLocked(t, v)
+}
+
+func (a *acs) concludeLocked(t *transaction, v verdict) {
+	if t.end != nil {
+		return
+	}
+	if v.status == "Y" {
+		v.value = a.issuer.prove(t.scheme, t.proof)
+	}
+	t.end = &v
+	close(t.finished)
+	if !a.stage.spawn(func() { a.tell(t, v); close(t.told) }) {
+		close(t.told)
+	}
+}
+
+// watch ends a challenge that nobody answers. Every sign of life starts the time again.
+func (a *acs) watch(t *transaction) {
+	for last := 0; ; {
+		fired, stop := a.stage.timer(abandonAfter)
+		select {
+		case <-fired:
+		case <-t.finished:
+			stop()
+			return
+		case <-a.stage.over:
+			stop()
+			return
+		}
+		t.mu.Lock()
+		touches, shown, tries := t.touches, t.shown, t.tries
+		t.mu.Unlock()
+		switch {
+		case touches != last:
+			last = touches
+		case shown:
+			a.conclude(t, verdict{status: "N", cancel: "04", reason: "14", count: tries})
+			return
+		default: // the gateway never posted a CReq
+			a.conclude(t, verdict{status: "N", cancel: "05", reason: "14"})
+			return
+		}
+	}
+}
+
+var creqRules = []rule{
+	{"messageType", always, oneOf("CReq")},
+	{"messageVersion", always, text(5, 8)},
+	{"threeDSServerTransID", always, shaped(uuidShape)},
+	{"acsTransID", always, shaped(uuidShape)},
+	{"challengeWindowSize", always, fromTo("0105")},
+	{"messageExtension", nil, extensions},
+}
+
+// begin takes a CReq (EMV 3DS 2.2 table B.3): it shows the page, again with the tries so far if it
+// comes again, and sends the browser home if the challenge is over.
+func (a *acs) begin(rw http.ResponseWriter, r *http.Request) {
+	o, err := a.form(rw, r, "creq")
+	t := a.find(o.text("acsTransID"))
+	if t == nil {
+		fault := erroFor(err)
+		if err == nil {
+			fault = &erro{"301", "transaction id not recognised", "acsTransID"}
+		}
+		a.stage.complain("acs", "CReq: "+fault.Error())
+		a.sorry(rw, http.StatusNotFound)
+		return
+	}
+	session := r.PostForm["threeDSSessionData"]
+	fault := checkCReq(t, o, session)
+	if fault == nil && a.stage.knobs.now().ReloadErro && t.reopened() {
+		// Not the gateway's fault: some real ACSs do not let a page be loaded twice.
+		a.sendErro(rw, t, session, &erro{"305", "transaction data not valid", "acsTransID"})
+		return
+	}
+	if fault != nil {
+		a.stage.complain("acs", "CReq: "+fault.Error())
+		a.sendErro(rw, t, session, fault)
+		return
+	}
+	t.mu.Lock()
+	t.touches++
+	t.shown = true
+	t.sessionData = strings.Join(session, "")
+	over := t.end != nil
+	t.mu.Unlock()
+	if over {
+		a.finish(rw, r, t)
+		return
+	}
+	a.show(rw, t, "")
+}
+
+// reopened tells whether a page of this challenge has been shown and is still open.
+func (t *transaction) reopened() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shown && t.end == nil
+}
+
+func checkCReq(t *transaction, o object, session []string) *erro {
+	if o.text("messageType") != "CReq" {
+		return &erro{"101", "message received invalid", "messageType"}
+	}
+	if fault := judge(o, creqRules); fault != nil {
+		return fault
+	}
+	if fault := critical(o); fault != nil {
+		return fault
+	}
+	switch {
+	case o.text("messageVersion") != t.version:
+		return &erro{"102", "message version not supported", "messageVersion"}
+	case o.text("threeDSServerTransID") != t.serverTransID:
+		return &erro{"301", "transaction id not recognised", "threeDSServerTransID"}
+	case len(session) > 1, len(session) == 1 && !sessionShape.MatchString(session[0]), len(strings.Join(session, "")) > 1024:
+		return &erro{"203", "format of a data element is invalid", "threeDSSessionData"}
+	}
+	return nil
+}
+
+func (a *acs) sendErro(rw http.ResponseWriter, t *transaction, session []string, fault *erro) {
+	a.goHome(rw, home{
+		Title: "Returning to the shop",
+		Text:  "Your bank could not show its page.",
+		URL:   t.notification,
+		Fields: withSession(fault.message("A", t.version, "CReq", object{
+			"threeDSServerTransID": t.serverTransID, "acsTransID": t.acsTransID, "dsTransID": t.dsTransID,
+		}), strings.Join(session, "")),
+	})
+}
+
+func withSession(o object, session string) []formField {
+	fields := []formField{{"cres", encodeURL(o)}}
+	if session != "" {
+		fields = append(fields, formField{"threeDSSessionData", session})
+	}
+	return fields
+}
+
+// reply takes what the cardholder did on the page.
+func (a *acs) reply(rw http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(rw, r.Body, 1<<12)
+	err := r.ParseForm()
+	t := a.find(r.PostForm.Get("acsTransID"))
+	if err != nil || t == nil {
+		a.sorry(rw, http.StatusNotFound)
+		return
+	}
+	hint, over := a.take(t, r.PostForm.Get("action"), r.PostForm.Get("otp"))
+	if over {
+		a.finish(rw, r, t)
+		return
+	}
+	a.show(rw, t, hint)
+}
+
+// take judges one interaction and tells what to say to the cardholder, or that it is over.
+func (a *acs) take(t *transaction, action, otp string) (hint string, over bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.end != nil {
+		return "", true
+	}
+	t.touches++
+	otp = strings.NewReplacer(" ", "", "-", "").Replace(otp)
+	switch {
+	case action == "cancel":
+		a.concludeLocked(t, verdict{status: "N", cancel: "01", reason: "01", count: t.tries})
+	case otp == rightOTP:
+		a.concludeLocked(t, verdict{status: "Y", count: t.tries + 1})
+	case len(otp) != len(rightOTP) || !num.holds(otp):
+		return "Enter the 6 digits of the code.", false // a slip is no try
+	default:
+		if t.tries++; t.tries < wrongOTPs {
+			return fmt.Sprintf("That code is not right. %s left.", plural(wrongOTPs-t.tries, "try", "tries")), false
+		}
+		a.concludeLocked(t, verdict{status: "N", reason: "01", count: t.tries})
+	}
+	return "", true
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// challengePage is what the cardholder sees.
+type challengePage struct {
+	Program, Merchant, Amount, Card, Phone string
+	ID, Hint, OTP                          string
+}
+
+func (a *acs) show(rw http.ResponseWriter, t *transaction, hint string) {
+	t.mu.Lock()
+	if hint == "" && t.tries > 0 { // a reload does not give tries back
+		hint = fmt.Sprintf("The last code was not right. %s left.", plural(wrongOTPs-t.tries, "try", "tries"))
+	}
+	t.mu.Unlock()
+	a.render(rw, http.StatusOK, "challenge.html", t.notification, challengePage{
+		Program:  schemes[t.scheme].program,
+		Merchant: t.merchant,
+		Amount:   currencies[t.proof.currency].print(t.proof.amount),
+		Card:     t.card,
+		Phone:    "•••• ••" + phoneDigits(t.proof.account),
+		ID:       t.acsTransID,
+		Hint:     hint,
+		OTP:      rightOTP,
+	})
+}
+
+// phoneDigits makes the last two digits of a telephone that every account has, always the same.
+func phoneDigits(account string) string {
+	sum := 0
+	for i := range 8 {
+		sum = sum*31 + int(account[i])
+	}
+	return padDigits(int64(sum%100), 2)
+}
+
+// finish sends the browser home with the final CRes (EMV 3DS 2.2 table B.4), when the gateway has
+// the result or could not be reached.
+func (a *acs) finish(rw http.ResponseWriter, r *http.Request, t *transaction) {
+	select {
+	case <-t.told:
+	case <-r.Context().Done():
+		return
+	case <-a.stage.over:
+		a.sorry(rw, http.StatusServiceUnavailable)
+		return
+	}
+	t.mu.Lock()
+	end, session := *t.end, t.sessionData
+	t.mu.Unlock()
+	h := home{Title: "Payment confirmed", Text: "Taking you back to the shop."}
+	if end.status != "Y" {
+		h.Title = "Payment not confirmed"
+	}
+	if a.stage.knobs.now().SkipCRes {
+		h.Text = "You may close this page."
+	} else {
+		h.URL = t.notification
+		h.Fields = withSession(object{
+			"messageType": "CRes", "messageVersion": t.version, "transStatus": end.status,
+			"threeDSServerTransID": t.serverTransID, "acsTransID": t.acsTransID,
+		}, session)
+	}
+	a.goHome(rw, h)
+}

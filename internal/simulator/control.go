@@ -1,0 +1,239 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// Behaviours of the acquirer host for the next purchases.
+const (
+	behaviourSilence       = "silence"
+	behaviourLost          = "lost"
+	behaviourLate          = "late"
+	behaviourTwice         = "twice"
+	behaviourWrongAmount   = "wrong_amount"
+	behaviourWrongCurrency = "wrong_currency"
+	behaviourPartial       = "partial"
+	behaviourDrop          = "drop_connection"
+)
+
+// Knobs are the settings of this world that can be changed while it runs. All zero is the normal
+// world, slightly hostile.
+type Knobs struct {
+	Calm         bool   `json:"calm"`
+	NextAcquirer *Fault `json:"next_acquirer"`
+	Lose0430     int    `json:"lose_0430"`
+	SkipMethod   bool   `json:"skip_method"`
+	ReloadErro   bool   `json:"reload_erro"`
+	SkipRReq     bool   `json:"skip_rreq"`
+	SkipCRes     bool   `json:"skip_cres"`
+}
+
+// Fault is what happens to the next purchases on the acquirer line. Times is how many; without it,
+// one. DelayMS belongs to "late" only.
+type Fault struct {
+	Behaviour string `json:"behaviour"`
+	Times     int    `json:"times"`
+	DelayMS   int    `json:"delay_ms,omitempty"`
+}
+
+// knobList documents the knobs; Scenarios prints it.
+var knobList = []struct{ name, then string }{
+	{"calm", "true: no daily hostility (answers twice, late by under a second, a lost 0430)"},
+	{"next_acquirer " + behaviourSilence, "the next 0200s are booked and never answered"},
+	{"next_acquirer " + behaviourLost, "the next 0200s are neither booked nor answered"},
+	{"next_acquirer " + behaviourLate, "the next 0200s are booked and answered after delay_ms"},
+	{"next_acquirer " + behaviourTwice, "the next 0200s are answered twice"},
+	{"next_acquirer " + behaviourWrongAmount, "the next 0210s carry another amount"},
+	{"next_acquirer " + behaviourWrongCurrency, "the next 0210s carry another currency"},
+	{"next_acquirer " + behaviourPartial, "the next 0200s are approved for half the amount (DE39 10)"},
+	{"next_acquirer " + behaviourDrop, "the next 0200s are booked, then the connection is dropped"},
+	{"lose_0430", "so many acknowledgements of reversals are lost, though the reversal is booked"},
+	{"skip_method", "true: the 3DS Method never posts its notification"},
+	{"reload_erro", "true: a CReq posted again is answered with an Erro instead of the page"},
+	{"skip_rreq", "true: the result of a challenge is never sent; the CRes comes all the same"},
+	{"skip_cres", "true: the bank's page never sends the payer home"},
+}
+
+// knobs guards the setting.
+type knobs struct {
+	mu  sync.Mutex
+	set Knobs
+}
+
+func (k *knobs) now() Knobs {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.set.clone()
+}
+
+func (k Knobs) clone() Knobs {
+	if k.NextAcquirer != nil {
+		fault := *k.NextAcquirer
+		k.NextAcquirer = &fault
+	}
+	return k
+}
+
+func (k *knobs) turn(change func(*Knobs)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next := k.set.clone()
+	change(&next)
+	if err := next.check(); err != nil {
+		return err
+	}
+	k.set = next
+	return nil
+}
+
+func (k *Knobs) check() error {
+	if k.Lose0430 < 0 {
+		return errors.New("lose_0430 is negative")
+	}
+	f := k.NextAcquirer
+	if f == nil {
+		return nil
+	}
+	if f.Times == 0 {
+		f.Times = 1
+	}
+	switch f.Behaviour {
+	case behaviourLate:
+		if f.DelayMS <= 0 {
+			return errors.New("late needs delay_ms")
+		}
+	case behaviourSilence, behaviourLost, behaviourTwice, behaviourWrongAmount, behaviourWrongCurrency,
+		behaviourPartial, behaviourDrop:
+		if f.DelayMS != 0 {
+			return errors.New("delay_ms belongs to late")
+		}
+	default:
+		return errors.New("unknown behaviour")
+	}
+	if f.Times < 0 {
+		return errors.New("times is negative")
+	}
+	return nil
+}
+
+// nextPurchase takes what shall happen to one purchase; zero means nothing special.
+func (k *knobs) nextPurchase() Fault {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f := k.set.NextAcquirer
+	if f == nil {
+		return Fault{}
+	}
+	taken := *f
+	if f.Times--; f.Times == 0 {
+		k.set.NextAcquirer = nil
+	}
+	return taken
+}
+
+func (k *knobs) loseReversal() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.set.Lose0430 == 0 {
+		return false
+	}
+	k.set.Lose0430--
+	return true
+}
+
+// controlRoutes is the door for whoever directs the play: tests, the sandbox, a curious developer.
+func (w *World) controlRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
+		writeJSON(rw, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /kit", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, w.Kit()) })
+	mux.HandleFunc("GET /ledger", func(rw http.ResponseWriter, _ *http.Request) {
+		writeJSON(rw, map[string]any{"entries": w.Ledger()})
+	})
+	mux.HandleFunc("GET /complaints", func(rw http.ResponseWriter, _ *http.Request) {
+		writeJSON(rw, map[string]any{"complaints": w.Complaints()})
+	})
+	mux.HandleFunc("GET /scenarios", func(rw http.ResponseWriter, _ *http.Request) {
+		writeJSON(rw, map[string]any{"scenarios": Scenarios()})
+	})
+	mux.HandleFunc("GET /knobs", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, w.stage.knobs.now()) })
+	mux.HandleFunc("POST /knobs", w.postKnobs)
+	return localOnly(mux)
+}
+
+// localOnly keeps web pages away from the keys in the kit: a page that has pointed its own name at
+// 127.0.0.1 comes with that name as Host, any other page with an Origin.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		ip := net.ParseIP(host)
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) || r.Header.Get("Origin") != "" {
+			http.Error(rw, "the control port is not for web pages", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// postKnobs merges the members that are given into the setting (RFC 7396).
+func (w *World) postKnobs(rw http.ResponseWriter, r *http.Request) {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		http.Error(rw, "knobs are application/json", http.StatusUnsupportedMediaType)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<16))
+	if err != nil {
+		http.Error(rw, "knobs could not be read", http.StatusBadRequest)
+		return
+	}
+	var bad error
+	err = w.Turn(func(k *Knobs) { bad = mergeKnobs(k, body) })
+	if err = errors.Join(bad, err); err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+		return
+	}
+	writeJSON(rw, w.stage.knobs.now())
+}
+
+// mergeKnobs leaves k as it was if any member is unknown or of the wrong type. A fault is replaced
+// as a whole: what was left of the one before means nothing to the new one.
+func mergeKnobs(k *Knobs, patch []byte) error {
+	given, err := parseObject(patch)
+	if err != nil {
+		return errors.New("knobs are one JSON object")
+	}
+	next := k.clone()
+	if _, named := given["next_acquirer"]; named {
+		next.NextAcquirer = nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(patch))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&next); err != nil {
+		return fmt.Errorf("knobs: %w", err)
+	}
+	*k = next
+	return nil
+}
+
+func writeJSON(rw http.ResponseWriter, v any) {
+	rw.Header().Set("Content-Type", "application/json")
+	rw.Header().Set("Cache-Control", "no-store")
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(rw, "not printable", http.StatusInternalServerError)
+		return
+	}
+	_, _ = rw.Write(append(body, '\n'))
+}

@@ -1,0 +1,135 @@
+package simulator
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+)
+
+const (
+	dsReference  = "NOBODY_REAL_DS_020200_00001"
+	acsReference = "NOBODY_REAL_ACS_020200_00001"
+	acsOperator  = "harbour-bank-acs"
+)
+
+// directory is the scheme's directory server: it knows which cards take part (PReq) and routes
+// authentications to the ACS (AReq). Results go the other way, see tell.
+type directory struct {
+	stage *stage
+	acs   *acs
+}
+
+func newDirectory(s *stage, a *acs) *directory { return &directory{stage: s, acs: a} }
+
+// ServeHTTP answers every message with status 200; what is wrong with it is said by an Erro.
+func (d *directory) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || r.URL.Path != "/" {
+		d.stage.complain("directory", "only POST / is spoken here")
+		http.Error(rw, "only POST / is spoken here", http.StatusNotFound)
+		return
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		d.stage.complain("directory", "Content-Type is not application/json")
+		http.Error(rw, "messages are application/json", http.StatusUnsupportedMediaType)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<17))
+	if err != nil {
+		http.Error(rw, "message could not be read", http.StatusBadRequest)
+		return
+	}
+	o, err := parseObject(body)
+	var answer object
+	if err == nil {
+		answer, err = d.answer(o)
+	}
+	if err != nil {
+		fault := erroFor(err)
+		about := orElse(o, "messageType", "AReq")
+		if about == "Erro" { // never answer an Erro with an Erro
+			rw.WriteHeader(http.StatusOK)
+			return
+		}
+		d.stage.complain("directory", elementName(about)+": "+fault.Error())
+		version := o.text("messageVersion")
+		if !slices.Contains(versions, version) {
+			version = versions[len(versions)-1]
+		}
+		answer = fault.message("D", version, elementName(about), o)
+	}
+	rw.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_ = json.NewEncoder(rw).Encode(answer)
+}
+
+func (d *directory) answer(o object) (object, error) {
+	switch o.text("messageType") {
+	case "AReq":
+		if fault := checkAReq(o); fault != nil {
+			return nil, fault
+		}
+		return d.acs.authenticate(o)
+	case "PReq":
+		return d.ranges(o)
+	}
+	return nil, &erro{"101", "message received invalid", "messageType"}
+}
+
+var preqRules = []rule{
+	{"messageType", always, oneOf("PReq")},
+	{"messageVersion", always, oneOf(versions...)},
+	{"threeDSServerRefNumber", always, ascii(1, 32)},
+	{"threeDSServerOperatorID", nil, ascii(1, 32)},
+	{"threeDSServerTransID", always, shaped(uuidShape)},
+	{"threeDSRequestorURL", nil, address(2048, "https", "http")},
+	{"serialNum", nil, ascii(1, 20)},
+	{"messageExtension", nil, extensions},
+}
+
+// ranges answers a PReq with all card ranges, or with none if the gateway has them already.
+func (d *directory) ranges(o object) (object, error) {
+	if v, ok := o["messageVersion"].(string); ok && !slices.Contains(versions, v) {
+		return nil, &erro{"102", "message version not supported", "messageVersion"}
+	}
+	if fault := judge(o, preqRules); fault != nil {
+		return nil, fault
+	}
+	if fault := critical(o); fault != nil {
+		return nil, fault
+	}
+	serial := d.serial()
+	answer := object{
+		"messageType": "PRes", "messageVersion": o.text("messageVersion"),
+		"threeDSServerTransID": o.text("threeDSServerTransID"), "dsTransID": d.stage.random.uuid(),
+		"serialNum": serial, "dsStartProtocolVersion": versions[0], "dsEndProtocolVersion": versions[len(versions)-1],
+	}
+	if has, given := o["serialNum"]; given {
+		if has != serial {
+			return nil, &erro{"307", "serial number not valid", "serialNum"}
+		}
+		return answer, nil
+	}
+	var rows []object
+	for _, r := range cardRanges {
+		row := object{
+			"startRange": r.low, "endRange": r.end, "actionInd": "A", "acsInfoInd": []string{"01"},
+			"acsStartProtocolVersion": versions[0], "acsEndProtocolVersion": versions[len(versions)-1],
+			"dsStartProtocolVersion": versions[0], "dsEndProtocolVersion": versions[len(versions)-1],
+		}
+		if !r.noMethod {
+			row["threeDSMethodURL"] = d.acs.origin + "/method"
+		}
+		rows = append(rows, row)
+	}
+	answer["cardRangeData"] = rows
+	return answer, nil
+}
+
+// serial names this state of the card ranges; the ACS's address is the only thing that changes.
+func (d *directory) serial() string {
+	sum := sha256.Sum256([]byte(d.acs.origin))
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,142 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// resultWaits are the pauses before the tries to bring a result to the gateway: half a minute in
+// all, because a gateway that is being restarted is back by then.
+var resultWaits = []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second}
+
+// resultTimeout bounds one try.
+const resultTimeout = 5 * time.Second
+
+var errGatewayDown = errors.New("gateway not reached")
+
+// tell sends the RReq from the DS to the gateway (EMV 3DS 2.2 table B.8), before the browser gets
+// its CRes. A gateway that cannot be reached is tried again; one that answers wrongly is not.
+func (a *acs) tell(t *transaction, v verdict) {
+	if a.stage.knobs.now().SkipRReq {
+		return
+	}
+	body, err := json.Marshal(t.result(v))
+	if err != nil {
+		a.stage.log.Error("result not marshalled", "err", err)
+		return
+	}
+	copies := a.stage.hostility.result(a.stage.knobs.now().Calm)
+	for _, wait := range resultWaits {
+		if wait > 0 && !a.stage.pause(wait) {
+			return
+		}
+		err := a.post(t, v, body)
+		for range copies - 1 {
+			if err == nil { // the same again: it must be answered the same
+				err = a.post(t, v, body)
+			}
+		}
+		if !errors.Is(err, errGatewayDown) {
+			if err != nil {
+				a.stage.complain("directory", "RRes: "+err.Error())
+			}
+			return
+		}
+	}
+	a.stage.complain("directory", "RReq: the gateway could not be reached")
+}
+
+// result is the RReq of a challenge that is over.
+func (t *transaction) result(v verdict) object {
+	o := object{
+		"messageType": "RReq", "messageVersion": t.version, "messageCategory": "01",
+		"threeDSServerTransID": t.serverTransID, "dsTransID": t.dsTransID, "acsTransID": t.acsTransID,
+		"transStatus": v.status, "authenticationType": "02", "authenticationMethod": "02",
+		"interactionCounter": padDigits(int64(v.count), 2),
+	}
+	if v.status == "Y" {
+		o["eci"], o["authenticationValue"] = t.proof.eci, v.value
+	} else {
+		o["transStatusReason"] = v.reason
+	}
+	if v.cancel != "" {
+		o["challengeCancel"] = v.cancel
+	}
+	return o
+}
+
+var rresRules = []rule{
+	{"messageType", always, oneOf("RRes")},
+	{"messageVersion", always, text(5, 8)},
+	{"threeDSServerTransID", always, shaped(uuidShape)},
+	{"dsTransID", always, shaped(uuidShape)},
+	{"acsTransID", always, shaped(uuidShape)},
+	{"resultsStatus", always, oneOf("01", "02")},
+	{"messageExtension", nil, extensions},
+}
+
+// post brings the RReq once and checks the RRes.
+func (a *acs) post(t *transaction, v verdict, body []byte) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	inTime := a.stage.limit(resultTimeout, cancel)
+	defer inTime()
+
+	client := &http.Client{
+		Transport: &http.Transport{
+			DialContext:       a.stage.dial,
+			TLSClientConfig:   a.papers.resultTLS(a.stage),
+			DisableKeepAlives: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.resultURL, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("threeDSServerURL cannot be used")
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	res, err := client.Do(req)
+	if err != nil {
+		a.stage.log.Info("gateway not reached with a result", "err", err)
+		return errGatewayDown
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
+	if err != nil || res.StatusCode >= 500 {
+		return errGatewayDown
+	}
+	if res.StatusCode != http.StatusOK {
+		return errors.New("status is not 200")
+	}
+	o, err := parseObject(text)
+	if err != nil {
+		return err
+	}
+	return checkRRes(t, v, o)
+}
+
+func checkRRes(t *transaction, v verdict, o object) error {
+	if o.text("messageType") == "Erro" {
+		return errors.New("an Erro came instead")
+	}
+	if fault := judge(o, rresRules); fault != nil {
+		return fault
+	}
+	for name, want := range map[string]string{
+		"messageVersion": t.version, "threeDSServerTransID": t.serverTransID,
+		"dsTransID": t.dsTransID, "acsTransID": t.acsTransID,
+	} {
+		if o.text(name) != want {
+			return errors.New(name + " is not that of the RReq")
+		}
+	}
+	if o.text("resultsStatus") == "02" && v.cancel != "05" {
+		return errors.New("resultsStatus 02 says that no CReq was sent, but one was")
+	}
+	return nil
+}

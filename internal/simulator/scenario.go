@@ -1,0 +1,170 @@
+package simulator
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Scenario is one row of the documented list: when this is sent, that happens.
+type Scenario struct {
+	Kind string `json:"kind"` // card, amount, cvn, otp or knob
+	When string `json:"when"` // a PAN, an amount in units, a CVN, an OTP, a knob's name
+	Then string `json:"then"`
+}
+
+// outcome is what the ACS does with an AReq.
+type outcome string
+
+const (
+	frictionless outcome = "3-D Secure frictionless, authenticated (Y)"
+	challenge    outcome = "3-D Secure challenge with an OTP"
+	notAuthentic outcome = "3-D Secure refused without a challenge (N, reason 01); pays only if 3-D Secure is skipped"
+	challenge20  outcome = "3-D Secure challenge with an OTP; frictionless below THB 20"
+)
+
+// cards are the test cards with an outcome of their own. Every other PAN in a range of ours is
+// authenticated without friction. These numbers are published; they belong to nobody.
+var cards = []struct {
+	pan  string
+	then outcome
+}{
+	{"4000000000001091", challenge},
+	{"4000000000002503", challenge},
+	{"4440000009900010", challenge},
+	{"4200350000000801", challenge20},
+	{"4000000000001000", frictionless},
+	{"4440000042200014", frictionless},
+	{"4000000000000010", notAuthentic},
+	{"5200000000001096", challenge},
+	{"5200000000002151", challenge},
+	{"5123450000000008", challenge},
+	{"5413530000000501", challenge20},
+	{"5200000000001005", frictionless},
+	{"5123456789012346", frictionless},
+	{"5453010000095323", frictionless},
+	{"5200000000000015", notAuthentic},
+	{"340000000002534", challenge},
+	{"340000000001098", challenge},
+	{"340000000002708", frictionless},
+	{"378282246310005", frictionless},
+	{"3337000000000008", challenge},
+	{"3337000000200004", challenge},
+}
+
+// authentication decides about one AReq. A mandated challenge (threeDSRequestorChallengeInd 04)
+// overrules everything but a refusal.
+func authentication(pan, amount, currency, challengeInd string) outcome {
+	then := frictionless
+	for _, c := range cards {
+		if c.pan == pan {
+			then = c.then
+		}
+	}
+	if then == challenge20 {
+		then = challenge
+		if currency == "764" && shorter(amount, "2000") {
+			then = frictionless
+		}
+	}
+	if challengeInd == "04" && then == frictionless {
+		then = challenge
+	}
+	return then
+}
+
+// shorter compares two numbers without leading zeros.
+func shorter(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
+
+// decline is an amount that the issuer refuses. The amount is in hundredths of the currency's unit.
+type decline struct {
+	hundredths int64
+	currency   string // only this one; empty means all but VND
+	scheme     string // only this one; empty means all
+	code       string // DE39
+	means      string // the failure code that the public table maps it to
+}
+
+var declines = []decline{
+	{hundredths: 1005100, code: "54", means: "EXPIRED_CARD"},
+	{hundredths: 1005200, code: "59", means: "SUSPECTED_FRAUDULENT"},
+	{hundredths: 1005300, code: "64", means: "DECLINED_BY_PROCESSOR"},
+	{hundredths: 1005400, code: "51", means: "INSUFFICIENT_BALANCE"},
+	{hundredths: 1005500, code: "43", means: "STOLEN_CARD"},
+	{hundredths: 1005600, code: "57", means: "INACTIVE_OR_UNAUTHORIZED_CARD"},
+	{hundredths: 1005700, code: "30", means: "PROCESSOR_ERROR"},
+	{hundredths: 1005800, code: "82", means: "INVALID_CVV"},
+	{hundredths: 1005900, code: "05", means: "DECLINED_BY_ISSUER"},
+	{hundredths: 1005, code: "05", means: "DECLINED_BY_ISSUER"},
+	{hundredths: 1014, code: "14", means: "INVALID_CARD"},
+	{hundredths: 1030, code: "30", means: "PROCESSOR_ERROR"},
+	{hundredths: 1051, code: "51", means: "INSUFFICIENT_BALANCE"},
+	{hundredths: 1065, scheme: "visa", code: "65", means: "DECLINED_BY_ISSUER"},
+	{hundredths: 40540000, currency: "704", code: "54", means: "EXPIRED_CARD"},
+	{hundredths: 40590000, currency: "704", code: "59", means: "SUSPECTED_FRAUDULENT"},
+	{hundredths: 40510000, currency: "704", code: "51", means: "INSUFFICIENT_BALANCE"},
+	{hundredths: 40070000, currency: "704", code: "07", means: "STOLEN_CARD"},
+	{hundredths: 40550000, currency: "704", code: "55", means: "INACTIVE_OR_UNAUTHORIZED_CARD"},
+	{hundredths: 40250000, currency: "704", code: "25", means: "PROCESSOR_ERROR"},
+	{hundredths: 40390000, currency: "704", code: "39", means: "INVALID_CVV"},
+	{hundredths: 40030000, currency: "704", code: "03", means: "DECLINED_BY_ISSUER"},
+}
+
+// declineFor looks an amount of minor units up; "" means that the amount is no reason to decline.
+func declineFor(minor int64, numeric, scheme string) (code string) {
+	for e := currencies[numeric].exponent; e != 2; {
+		if e < 2 {
+			minor, e = minor*10, e+1
+			continue
+		}
+		if minor%10 != 0 {
+			return ""
+		}
+		minor, e = minor/10, e-1
+	}
+	for _, d := range declines {
+		here := d.currency == numeric || d.currency == "" && numeric != "704"
+		if d.hundredths == minor && here && (d.scheme == "" || d.scheme == scheme) {
+			return d.code
+		}
+	}
+	return ""
+}
+
+// rightOTP is the only one-time code of every card.
+const rightOTP = "123456"
+
+// wrongOTPs is how many wrong codes end a challenge.
+const wrongOTPs = 3
+
+// Scenarios lists everything that can be chosen by card, amount, CVN, OTP or knob, in the order in
+// which it is documented.
+func Scenarios() []Scenario {
+	var all []Scenario
+	for _, c := range cards {
+		all = append(all, Scenario{"card", c.pan, string(c.then)})
+	}
+	for _, d := range declines {
+		when := fmt.Sprintf("%d.%02d", d.hundredths/100, d.hundredths%100)
+		when = strings.TrimSuffix(when, ".00")
+		if d.currency != "" {
+			when = currencies[d.currency].alpha + " " + when
+		}
+		then := d.means + " (" + d.code + ")"
+		if d.scheme != "" {
+			then += ", " + d.scheme + " only"
+		}
+		all = append(all, Scenario{"amount", when, then})
+	}
+	all = append(all,
+		Scenario{"cvn", "999", "CVN result N, declined (N7 from Visa, 82 from others)"},
+		Scenario{"cvn", "9999", "the same for American Express"},
+		Scenario{"cvn", "998", "CVN result N, approved all the same"},
+		Scenario{"cvn", "9998", "the same for American Express"},
+		Scenario{"otp", rightOTP, "the challenge succeeds"},
+		Scenario{"otp", "any other", fmt.Sprintf("wrong; the challenge fails after %d", wrongOTPs)},
+	)
+	for _, k := range knobList {
+		all = append(all, Scenario{"knob", k.name, k.then})
+	}
+	return all
+}
