@@ -55,7 +55,7 @@ func ParseMoney(number, code string) (Money, error) {
 		padded = "0"
 	}
 	minor, err := strconv.ParseUint(padded, 10, 63)
-	if err != nil || len(padded) > 12 {
+	if err != nil || whole == "" || len(padded) > 12 {
 		return Money{}, Refuse("INVALID_AMOUNT", "Amount is not a plain positive number of at most 12 digits, minor units included")
 	}
 	return Money{Minor: int64(minor), Currency: code}, nil

@@ -1,0 +1,78 @@
+package payment
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestCancelDropsWhatHasNotReachedTheAcquirer(t *testing.T) {
+	for _, state := range states[1:] {
+		c := caseIn(state)
+		if state.Final() {
+			c.Session.Open, c.Request = "", nil
+		}
+		ch, err := CancelSession(c, noon)
+		if state.AtAcquirer() {
+			var refused *Error
+			if !errors.As(err, &refused) || refused.Code != "INVALID_SESSION_STATUS" || ch.Session != nil {
+				t.Errorf("%s: %+v, %v", state, ch, err)
+			}
+			continue
+		}
+		if err != nil || ch.Session.Status != SessionCanceled || ch.Session.Open != "" {
+			t.Errorf("%s: %+v, %v", state, ch.Session, err)
+		}
+		if !state.Final() && (ch.Requests[0].State != Canceled || !has[ForgetCVN](ch.Effects)) {
+			t.Errorf("%s: the attempt or its CVN stays", state)
+		}
+		if has[Tell](ch.Effects) {
+			t.Errorf("%s: a cancelled session tells nobody", state)
+		}
+	}
+}
+
+func TestExpiryWaitsForAnOpenAttempt(t *testing.T) {
+	c := caseIn(Challenging)
+	at := c.Session.Expires
+	c.Request.Expires = at.Add(5 * time.Minute)
+	ch, err := ExpireSession(c, at)
+	if err != nil || ch.Session != nil || !slices.Contains(ch.Effects, Effect(Wake{sessionWork(c.Session), c.Request.Expires})) {
+		t.Errorf("%+v, %v", ch, err)
+	}
+
+	c.Session.Open, c.Request = "", nil
+	ch, err = ExpireSession(c, at)
+	if err != nil || ch.Session.Status != SessionExpired || !slices.Contains(ch.Effects, Effect(Tell{NoticeSessionExpired})) {
+		t.Errorf("%+v, %v", ch, err)
+	}
+	ch, err = ExpireSession(c, at.Add(-time.Second))
+	if err != nil || ch.Session != nil || !slices.Contains(ch.Effects, Effect(Wake{sessionWork(c.Session), at})) {
+		t.Errorf("too early: %+v, %v", ch, err)
+	}
+}
+
+func TestChangesJoinIntoOneCommit(t *testing.T) {
+	c := caseIn(Challenging)
+	dropped, err := Apply(c, eventOf(Drop))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = c.After(dropped)
+	c.Request = &Request{ID: "pr-2", Token: "pt-1", Expires: noon.Add(AttemptLife)}
+	submitted, err := Apply(c, eventOf(Submit))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := dropped.Then(submitted)
+	if len(all.Requests) != 2 || all.Requests[0].State != Canceled || all.Requests[1].State != Submitted {
+		t.Errorf("requests %+v", all.Requests)
+	}
+	if all.Session.Open != "pr-2" {
+		t.Errorf("the session is open for %q", all.Session.Open)
+	}
+	if len(all.Effects) != len(dropped.Effects)+len(submitted.Effects) {
+		t.Errorf("effects %v", all.Effects)
+	}
+}

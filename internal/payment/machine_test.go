@@ -1,0 +1,296 @@
+package payment
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/state-machine.md")
+
+var (
+	states = []State{
+		None, Submitted, Opened, Authenticating, Challenging, Authenticated, Authorizing, Reversing, Succeeded, Failed, Canceled,
+	}
+	kinds = []EventKind{
+		Submit, Open, Ask, Challenge, Prove, Disprove, Restart, Authorize, Approve, Decline, Unwant, Unsend, Lose, Settle, Lapse, Drop,
+	}
+	noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+)
+
+// caseIn is a case whose attempt is in a state, with a session that is open for it.
+func caseIn(state State) Case {
+	c := Case{
+		Merchant: Merchant{ID: "62440e322008e87fb29c1fd0"},
+		Session: Session{
+			ID: "ps-1", Version: 3, Status: SessionActive, Amount: Money{1000000, "IDR"}, Open: "pr-1",
+			Expires: noon.Add(20 * time.Minute),
+		},
+		Token: Token{ID: "pt-1"},
+		Request: &Request{
+			ID: "pr-1", Payment: "py-1", Session: "ps-1", Version: 5, State: state, Token: "pt-1",
+			Amount: Money{1000000, "IDR"}, Expires: noon.Add(10 * time.Minute),
+		},
+	}
+	if state == None {
+		c.Session.Open, c.Request.Version = "", 0
+	}
+	if state != None && state != Submitted {
+		c.Request.Authentication = &Authentication{ServerTransID: "old", Value: "cavv"}
+	}
+	return c
+}
+
+// eventOf is an event with everything that any event may carry.
+func eventOf(kind EventKind) Event {
+	e := Event{
+		Kind: kind, At: noon, Sealed: &SealedCVN{Request: "pr-1"}, Authentication: &Authentication{ServerTransID: "new"},
+		Answer: &Answer{Failure: InsufficientBalance}, Capture: "cptr-1", Reversal: &Reversal{ID: "rv-1"},
+	}
+	if kind == Authorize {
+		e.Trace, e.Deadline = &Trace{MTI: "0200"}, noon.Add(12*time.Second)
+	}
+	return e
+}
+
+func has[E Effect](effects []Effect) bool {
+	return slices.ContainsFunc(effects, func(e Effect) bool { _, ok := e.(E); return ok })
+}
+
+// escrowed are the states in which a CVN may rest in the escrow.
+var escrowed = []State{Submitted, Opened, Authenticating, Challenging, Authenticated}
+
+func TestEveryPairOfStateAndEvent(t *testing.T) {
+	tried := 0
+	for _, state := range states {
+		for _, kind := range kinds {
+			tried++
+			c := caseIn(state)
+			before := caseIn(state)
+			ch, err := Apply(c, eventOf(kind))
+			if diff := cmp.Diff(before, c); diff != "" {
+				t.Errorf("%s in %q changed what it was given:\n%s", kind, state, diff)
+			}
+			m, allowed := table[state][kind]
+			if !allowed {
+				var notNow *ErrNotNow
+				if !errors.As(err, &notNow) || ch.Session != nil || ch.Requests != nil || ch.Effects != nil {
+					t.Errorf("%s in %q is not in the table, but gave %+v, %v", kind, state, ch, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s in %q: %v", kind, state, err)
+			}
+			after := c.After(ch)
+			if after.Request.State != m.to {
+				t.Errorf("%s in %q leads to %q, want %q", kind, state, after.Request.State, m.to)
+			}
+			checkPromises(t, state, kind, ch, after)
+		}
+	}
+	if tried != len(states)*len(kinds) || tried != 176 {
+		t.Fatalf("tried %d pairs", tried)
+	}
+}
+
+// checkPromises holds what must be true of every move, whatever the table says.
+func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after Case) {
+	t.Helper()
+	to := after.Request.State
+	fail := func(what string) { t.Errorf("%s in %q, to %q: %s", kind, from, to, what) }
+
+	// PCI DSS 3.3.1: no CVN outlives the states that wait for it.
+	if slices.Contains(escrowed, from) && !slices.Contains(escrowed, to) &&
+		!has[ForgetCVN](ch.Effects) && !has[TakeCVN](ch.Effects) {
+		fail("the CVN stays in the escrow")
+	}
+	if to.Final() {
+		if !has[Rest](ch.Effects) {
+			fail("a final attempt keeps its deadline")
+		}
+		if after.Session.Open != "" {
+			fail("the session is still held")
+		}
+	} else if after.Session.Open != after.Request.ID {
+		fail("the session is not held")
+	}
+	if from == None && !has[Wake](ch.Effects) {
+		fail("a new attempt has no deadline")
+	}
+	if to == Authorizing && !(has[NoteTrace](ch.Effects) && has[Wake](ch.Effects) && after.Request.Trace != nil) {
+		fail("money may leave without a trace and a deadline")
+	}
+	if to == Reversing && !has[SaveReversal](ch.Effects) {
+		fail("an unknown outcome is not reversed")
+	}
+	if kind == Unwant && !has[SaveReversal](ch.Effects) {
+		fail("an unwanted approval is not reversed")
+	}
+	told := slices.ContainsFunc(ch.Effects, func(e Effect) bool {
+		tell, ok := e.(Tell)
+		return ok && (tell.Kind == NoticeCapture || tell.Kind == NoticeFailure)
+	})
+	if want := to == Succeeded || to == Failed; told != want {
+		fail(fmt.Sprintf("told the merchant: %t", told))
+	}
+	if (to == Failed) != (after.Request.Failure != "") {
+		fail(fmt.Sprintf("failure code %q", after.Request.Failure))
+	}
+	if (to == Succeeded) != (after.Session.Status == SessionCompleted && after.Request.Capture != nil) {
+		fail("completed and captured is not the same as succeeded")
+	}
+}
+
+func TestNoStateIsADeadEndAndAllAreReached(t *testing.T) {
+	final := map[State]bool{Succeeded: true, Failed: true, Canceled: true}
+	reached := map[State]bool{None: true}
+	for grew := true; grew; {
+		grew = false
+		for from := range reached {
+			for _, m := range table[from] {
+				if !reached[m.to] {
+					reached[m.to], grew = true, true
+				}
+			}
+		}
+	}
+	for _, s := range states {
+		if !reached[s] {
+			t.Errorf("%q is never reached", s)
+		}
+		if s.Final() != final[s] {
+			t.Errorf("%q: final is %t", s, s.Final())
+		}
+	}
+	for state, moves := range table {
+		_, lapses := moves[Lapse]
+		_, loses := moves[Lose]
+		_, settles := moves[Settle]
+		if state != None && !lapses && !loses && !settles {
+			t.Errorf("%q has no way out when its time is over", state)
+		}
+	}
+}
+
+func TestWhatAFailureIsCalled(t *testing.T) {
+	for _, test := range []struct {
+		state State
+		event Event
+		want  FailureCode
+	}{
+		{Submitted, Event{Kind: Lapse}, PaymentRequestExpired},
+		{Challenging, Event{Kind: Lapse}, Timeout},
+		{Authenticated, Event{Kind: Lapse}, PaymentRequestExpired},
+		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "01"}}, AuthenticationFailed},
+		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "04"}}, Timeout},
+		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "06"}}, ProcessorError},
+		{Reversing, Event{Kind: Settle}, PartnerTimeout},
+		{Authorizing, Event{Kind: Decline, Answer: &Answer{Failure: StolenCard}}, StolenCard},
+	} {
+		test.event.At = noon
+		ch, err := Apply(caseIn(test.state), test.event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ch.Requests[0].Failure; got != test.want {
+			t.Errorf("%s in %s: %s, want %s", test.event.Kind, test.state, got, test.want)
+		}
+	}
+}
+
+func TestAFailureAfterTheSessionsTimeExpiresIt(t *testing.T) {
+	c := caseIn(Authorizing)
+	e := eventOf(Decline)
+	e.At = c.Session.Expires
+	ch, err := Apply(c, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ch.Session.Status != SessionExpired || !slices.Contains(ch.Effects, Effect(Tell{NoticeSessionExpired})) {
+		t.Errorf("session %s, effects %v", ch.Session.Status, ch.Effects)
+	}
+}
+
+func TestOnlyADeclineCountsAgainstTheSessionAndOnlyACVNAgainstTheCard(t *testing.T) {
+	for kind, want := range map[EventKind]int{Decline: 1, Unwant: 1, Unsend: 0, Approve: 0} {
+		e := eventOf(kind)
+		e.Answer = &Answer{Failure: InvalidCVN}
+		ch, err := Apply(caseIn(Authorizing), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ch.Session.Failures != want || has[CountMismatch](ch.Effects) != (want == 1) {
+			t.Errorf("%s: %d failures, effects %v", kind, ch.Session.Failures, ch.Effects)
+		}
+	}
+}
+
+func TestTheDocumentIsTheTable(t *testing.T) {
+	const file = "../../docs/state-machine.md"
+	want := document()
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("%s is not what the table says; run go test ./internal/payment -update\n%s", file, diff)
+	}
+}
+
+func document() string {
+	var b strings.Builder
+	b.WriteString(`# The state machine of an attempt
+
+Printed from the table in ` + "`internal/payment/machine.go`" + ` by its test. A pair of state and event that is not
+here cannot happen: it changes nothing. Effects are written in the commit that writes the state.
+
+| state | event | leads to | with |
+| --- | --- | --- | --- |
+`)
+	name := func(s State) string {
+		if s == None {
+			return "(none)"
+		}
+		return string(s)
+	}
+	for _, s := range states {
+		for _, k := range kinds {
+			if m, ok := table[s][k]; ok {
+				acts := make([]string, len(m.acts))
+				for i, a := range m.acts {
+					acts[i] = string(a)
+				}
+				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name(s), k, name(m.to), strings.Join(acts, ", "))
+			}
+		}
+	}
+	b.WriteString(`
+"forget CVN" on the way to AUTHORIZING takes the one row that the browser's share names, and fails the whole
+commit if it is gone; everywhere else it deletes what there is. The deadline of REVERSING is the reversal's own
+work.
+
+What the v3 API calls these states:
+
+| state | payment request | payment |
+| --- | --- | --- |
+| SUBMITTED, OPENED, AUTHENTICATING, CHALLENGING, AUTHENTICATED | REQUIRES_ACTION | none yet |
+| AUTHORIZING, REVERSING | PENDING | PENDING |
+| SUCCEEDED | SUCCEEDED | SUCCEEDED |
+| FAILED | FAILED | FAILED |
+| CANCELED | CANCELED | none |
+`)
+	return b.String()
+}
