@@ -1,0 +1,82 @@
+package gate
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"reprise/internal/payment"
+)
+
+// CheckResponse checks an answer against the contract: whether the operation, named by its pattern, knows
+// the status, and whether content type and body are as it says. The error names places and keywords.
+func (g *Gate) CheckResponse(pattern string, status int, header http.Header, body []byte) error {
+	op := g.contract.operations[pattern]
+	if op == nil {
+		return fmt.Errorf("%s is not in the contract", pattern)
+	}
+	return g.contract.checkResponse(op, status, header, body)
+}
+
+// CheckWebhook checks the whole body of a webhook against the contract.
+func CheckWebhook(event payment.NoticeKind, body []byte) error {
+	c, err := compiled()
+	if err != nil {
+		return err
+	}
+	schema := c.webhooks[event]
+	if schema == nil {
+		return fmt.Errorf("webhook %s is not in the contract", event)
+	}
+	if err := c.complain(schema, "webhook", body); err != nil {
+		return fmt.Errorf("webhook %s: %w", event, err)
+	}
+	return nil
+}
+
+// compiled is the contract for webhooks, which AllowHTTP makes no difference to.
+var compiled = sync.OnceValues(func() (*contract, error) { return compile(false) })
+
+// checkResponse checks an answer. op is nil outside the operations, where only refusals are known.
+func (c *contract) checkResponse(op *operation, status int, header http.Header, body []byte) error {
+	schema, name := c.refusal, "a path outside the contract"
+	if op != nil {
+		name = op.pattern
+		schema = op.answers[status]
+		if status == http.StatusMethodNotAllowed {
+			schema = c.refusal
+		}
+	}
+	if schema == nil {
+		return fmt.Errorf("%s: the contract has no answer %d", name, status)
+	}
+	if got := header.Get("Content-Type"); got != "application/json" {
+		return fmt.Errorf("%s: answer %d is not application/json", name, status)
+	}
+	if err := c.complain(schema, "response", body); err != nil {
+		return fmt.Errorf("%s: answer %d: %w", name, status, err)
+	}
+	return nil
+}
+
+// complain says all that is wrong with a body of ours.
+func (c *contract) complain(schema *jsonschema.Schema, what string, body []byte) error {
+	if err := checkSyntax(body); err != nil {
+		return fmt.Errorf("%s is not plain JSON", what)
+	}
+	value, err := decode(body)
+	if err != nil {
+		return fmt.Errorf("%s is not plain JSON", what)
+	}
+	var sentences []string
+	for _, f := range c.faults(schema, "/body", value) {
+		sentences = append(sentences, what+f.at+" "+f.message)
+	}
+	if sentences == nil {
+		return nil
+	}
+	return fmt.Errorf("%s", strings.Join(sentences, ", "))
+}

@@ -1,0 +1,249 @@
+package gate
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"reprise/internal/payment"
+)
+
+//go:embed openapi.yaml
+var specification string
+
+// base names the document within the schema compiler.
+const base = "urn:reprise:contract"
+
+// contract is openapi.yaml, compiled.
+type contract struct {
+	document   any
+	lines      map[string]int  // JSON pointer of every node -> its line
+	properties map[string]bool // every name that the contract gives a member
+	operations map[string]*operation
+	webhooks   map[payment.NoticeKind]*jsonschema.Schema
+	refusal    *jsonschema.Schema // the error envelope
+}
+
+// operation is one operation of the contract.
+type operation struct {
+	pattern    string // "POST /sessions", as in http.ServeMux
+	permission payment.Permission
+	parameters []parameter
+	body       *jsonschema.Schema // nil: takes none
+	repeatable bool               // knows idempotency-key
+	answers    map[int]*jsonschema.Schema
+}
+
+type parameter struct {
+	name, in string
+	required bool
+	schema   *jsonschema.Schema
+}
+
+// compile reads and compiles the contract. What fails here is a mistake in openapi.yaml.
+func compile(allowHTTP bool) (*contract, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal([]byte(specification), &root); err != nil {
+		return nil, fmt.Errorf("gate: contract: %w", err)
+	}
+	c := &contract{
+		lines: map[string]int{}, properties: map[string]bool{},
+		operations: map[string]*operation{}, webhooks: map[payment.NoticeKind]*jsonschema.Schema{},
+	}
+	c.document = c.load(root.Content[0], "")
+	k := jsonschema.NewCompiler()
+	k.DefaultDraft(jsonschema.Draft2020)
+	k.AssertFormat()
+	k.AssertVocabs()
+	k.RegisterFormat(httpsURL(allowHTTP))
+	k.RegisterVocabulary(letterCase())
+	if err := k.AddResource(base, c.document); err != nil {
+		return nil, fmt.Errorf("gate: contract: %w", err)
+	}
+	if err := c.build(k); err != nil {
+		return nil, fmt.Errorf("gate: contract: %w", err)
+	}
+	return c, nil
+}
+
+// load turns YAML into what JSON would decode to, with numbers as written, and notes where things stand.
+func (c *contract) load(n *yaml.Node, pointer string) any {
+	c.lines[pointer] = n.Line
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		named := strings.HasSuffix(pointer, "/properties")
+		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i].Value
+			if named {
+				c.properties[key] = true
+			}
+			at := pointer + "/" + escape(key)
+			m[key] = c.load(n.Content[i+1], at)
+			c.lines[at] = n.Content[i].Line
+		}
+		return m
+	case yaml.SequenceNode:
+		s := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			s[i] = c.load(item, fmt.Sprintf("%s/%d", pointer, i))
+		}
+		return s
+	}
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return n.Value == "true"
+	case "!!int", "!!float":
+		return json.Number(n.Value)
+	}
+	return n.Value
+}
+
+// build compiles the schemas of all operations and webhooks.
+func (c *contract) build(k *jsonschema.Compiler) error {
+	var err error
+	if c.refusal, err = k.Compile(base + "#/components/schemas/Error"); err != nil {
+		return err
+	}
+	for path, item := range object(c.at("/paths")) {
+		for method := range object(item) {
+			op := &operation{pattern: strings.ToUpper(method) + " " + path}
+			if err := c.buildOperation(k, op, "/paths/"+escape(path)+"/"+method); err != nil {
+				return fmt.Errorf("%s: %w", op.pattern, err)
+			}
+			c.operations[op.pattern] = op
+		}
+	}
+	for kind := range object(c.at("/webhooks")) {
+		schema, err := c.compileAt(k, "/webhooks/"+kind+"/post/requestBody/content/application~1json/schema")
+		if err != nil {
+			return err
+		}
+		c.webhooks[payment.NoticeKind(kind)] = schema
+	}
+	return nil
+}
+
+func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer string) error {
+	node := object(c.at(pointer))
+	op.permission = map[bool]payment.Permission{true: payment.Public, false: payment.Secret}[c.at(pointer+"/security/0/publicKey") != nil]
+	parameters, _ := node["parameters"].([]any)
+	for i := range parameters {
+		at := c.follow(fmt.Sprintf("%s/parameters/%d", pointer, i))
+		schema, err := c.compileAt(k, at+"/schema")
+		if err != nil {
+			return err
+		}
+		p := parameter{schema: schema}
+		p.name, _ = c.at(at + "/name").(string)
+		p.in, _ = c.at(at + "/in").(string)
+		p.required, _ = c.at(at + "/required").(bool)
+		op.parameters = append(op.parameters, p)
+		op.repeatable = op.repeatable || p.name == idempotencyKey
+	}
+	const media = "/content/application~1json/schema"
+	if node["requestBody"] != nil {
+		schema, err := c.compileAt(k, pointer+"/requestBody"+media)
+		if err != nil {
+			return err
+		}
+		op.body = schema
+	}
+	op.answers = map[int]*jsonschema.Schema{}
+	for code := range object(node["responses"]) {
+		schema, err := c.compileAt(k, c.follow(pointer+"/responses/"+code)+media)
+		if err != nil {
+			return err
+		}
+		var status int
+		if _, err := fmt.Sscanf(code, "%3d", &status); err != nil {
+			return fmt.Errorf("response %s: %w", code, err)
+		}
+		op.answers[status] = schema
+	}
+	return nil
+}
+
+func (c *contract) compileAt(k *jsonschema.Compiler, pointer string) (*jsonschema.Schema, error) {
+	return k.Compile(base + "#" + (&url.URL{Path: pointer}).EscapedPath())
+}
+
+// at returns the node that a JSON pointer leads to, or nil.
+func (c *contract) at(pointer string) any {
+	node := c.document
+	if pointer == "" {
+		return node
+	}
+	for _, token := range strings.Split(pointer[1:], "/") {
+		switch n := node.(type) {
+		case map[string]any:
+			node = n[unescape(token)]
+		case []any:
+			var i int
+			if _, err := fmt.Sscanf(token, "%d", &i); err != nil || i < 0 || i >= len(n) {
+				return nil
+			}
+			node = n[i]
+		default:
+			return nil
+		}
+	}
+	return node
+}
+
+// follow returns where a node that may be a reference really stands.
+func (c *contract) follow(pointer string) string {
+	if ref, ok := object(c.at(pointer))["$ref"].(string); ok {
+		return strings.TrimPrefix(ref, "#")
+	}
+	return pointer
+}
+
+// checkParameters validates path and headers.
+func (c *contract) checkParameters(op *operation, r *http.Request) error {
+	for _, p := range op.parameters {
+		value := r.PathValue(p.name)
+		place := "/path/"
+		if p.in == "header" {
+			values := r.Header.Values(p.name)
+			if len(values) > 1 {
+				return invalid(payment.Field{Path: "/headers/" + p.name, Message: "must NOT be sent more than once"})
+			}
+			if len(values) == 0 && !p.required {
+				continue
+			}
+			value, place = r.Header.Get(p.name), "/headers/"
+		}
+		if err := c.check(p.schema, place+p.name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func object(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+// escape and unescape write and read a token of a JSON pointer (RFC 6901 section 3).
+func escape(token string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(token, "~", "~0"), "/", "~1")
+}
+
+func unescape(token string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
+}
+
+// list returns the keys of a set in order.
+func list[K ~string | ~int, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,145 @@
+package gate
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// statuses gives every error code of the API its HTTP status. A code that is not here cannot be answered;
+// the contract's Error schema names the same ones (a test compares them).
+var statuses = map[string]int{
+	"API_VALIDATION_ERROR":       http.StatusBadRequest,
+	"CARD_EXPIRED":               http.StatusBadRequest,
+	"DISALLOWED_CAPTURE_METHOD":  http.StatusBadRequest,
+	"INVALID_AMOUNT":             http.StatusBadRequest,
+	"INVALID_COUNTRY":            http.StatusBadRequest,
+	"INVALID_CURRENCY":           http.StatusBadRequest,
+	"INVALID_CUSTOMER_ID":        http.StatusBadRequest,
+	"INVALID_EXPIRY_DATE":        http.StatusBadRequest,
+	"INVALID_ITEM_METADATA":      http.StatusBadRequest,
+	"INVALID_METADATA":           http.StatusBadRequest,
+	"INVALID_PAYMENT_CHANNEL":    http.StatusBadRequest,
+	"INVALID_PAYMENT_DETAILS":    http.StatusBadRequest,
+	"INVALID_TOKEN":              http.StatusBadRequest,
+	"INVALID_URL":                http.StatusBadRequest,
+	"INVALID_VALUE_ERROR":        http.StatusBadRequest,
+	"ITEMS_NOT_SUPPORTED":        http.StatusBadRequest,
+	"MISSING_CUSTOMER":           http.StatusBadRequest,
+	"MODE_NOT_SUPPORTED":         http.StatusBadRequest,
+	"SESSION_TYPE_NOT_SUPPORTED": http.StatusBadRequest,
+
+	"INVALID_API_KEY": http.StatusUnauthorized,
+
+	"ACCOUNT_ACCESS_BLOCKED":    http.StatusForbidden,
+	"INVALID_MERCHANT_SETTINGS": http.StatusForbidden,
+	"SKIP_3DS_FORBIDDEN":        http.StatusForbidden,
+
+	"DATA_NOT_FOUND":     http.StatusNotFound,
+	"NOT_FOUND":          http.StatusNotFound,
+	"METHOD_NOT_ALLOWED": http.StatusMethodNotAllowed,
+
+	"DUPLICATE_ERROR":   http.StatusConflict,
+	"IDEMPOTENCY_ERROR": http.StatusConflict,
+
+	"REQUEST_TOO_LARGE":      http.StatusRequestEntityTooLarge,
+	"UNSUPPORTED_MEDIA_TYPE": http.StatusUnsupportedMediaType,
+
+	"INVALID_SESSION_STATUS":          http.StatusUnprocessableEntity,
+	"PAYMENT_ATTEMPT_COUNTS_EXCEEDED": http.StatusUnprocessableEntity,
+
+	"RATE_LIMIT_EXCEEDED": http.StatusTooManyRequests,
+
+	"SERVER_ERROR": http.StatusInternalServerError,
+
+	"CHANNEL_UNAVAILABLE": http.StatusServiceUnavailable,
+	"ISSUER_UNAVAILABLE":  http.StatusServiceUnavailable,
+	"SERVICE_UNAVAILABLE": http.StatusServiceUnavailable,
+}
+
+// envelope is the body of every answer that refuses.
+type envelope struct {
+	Code    string          `json:"error_code"`
+	Message string          `json:"message"`
+	Errors  []payment.Field `json:"errors,omitempty"`
+}
+
+// refuse answers with an error. What is not meant for the caller is logged, once, here.
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, operation, requestID string, err error) {
+	var e *payment.Error
+	switch {
+	case errors.As(err, &e) && statuses[e.Code] != 0:
+	case errors.Is(err, payment.ErrNotFound):
+		e = payment.Refuse("DATA_NOT_FOUND", "ID specified in request cannot be found.")
+	default:
+		attrs := []slog.Attr{slog.String("request_id", requestID), slog.String("operation", operation)}
+		var p *panicked
+		if errors.As(err, &p) {
+			attrs = append(attrs, slog.Any("error", p))
+		} else {
+			attrs = append(attrs, slog.String("error", err.Error()))
+		}
+		g.o.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", attrs...)
+		e = payment.Refuse("SERVER_ERROR", "Something unexpected happened. We are investigating this issue. Please try again later.")
+	}
+	status := statuses[e.Code]
+	h := w.Header()
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Basic realm="reprise", charset="UTF-8"`)
+	}
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+	body, err := marshal(envelope{Code: e.Code, Message: e.Message, Errors: e.Fields})
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	g.write(w, g.contract.operations[operation], status, body)
+}
+
+// answer writes what a handler answered.
+func (g *Gate) answer(w http.ResponseWriter, op *operation, a Answer) error {
+	body, err := a.render()
+	if err != nil {
+		return err
+	}
+	maps.Copy(w.Header(), a.Header)
+	if a.Status == 0 {
+		a.Status = http.StatusOK
+	}
+	g.write(w, op, a.Status, body)
+	return nil
+}
+
+// write sends an answer, and has it checked where that was asked for. op is nil outside the contract's
+// operations.
+func (g *Gate) write(w http.ResponseWriter, op *operation, status int, body []byte) {
+	if body != nil {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	if g.o.Violation != nil {
+		if err := g.contract.checkResponse(op, status, w.Header(), body); err != nil {
+			g.o.Violation(err)
+		}
+	}
+	w.WriteHeader(status)
+	w.Write(body) // a caller who went away is not our failure
+}
+
+// marshal is json.Marshal that leaves <, > and & as they are: nothing here is put into HTML.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

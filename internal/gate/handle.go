@@ -1,0 +1,117 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"reprise/internal/payment"
+)
+
+// Cut takes what the gate must not see out of a body: the card fields. rest is what remains, still JSON,
+// and is validated and fingerprinted; taken goes to the handler. A *payment.Error with fields is answered
+// as API_VALIDATION_ERROR.
+type Cut func(body []byte) (rest []byte, taken any, err error)
+
+// Handle makes the handler of an operation, named by its pattern as in http.ServeMux. The operation has to
+// be in the contract, or Handle panics, as a mux does for a pattern it cannot take.
+func (g *Gate) Handle(pattern string, permission payment.Permission, h Handler) http.Handler {
+	return g.door(pattern, permission, nil, func(ctx context.Context, r *Request, _ any) (Answer, error) {
+		return h(ctx, r)
+	})
+}
+
+// HandleCut is Handle for an operation with card fields in its body. The raw body is wiped before anything
+// else is done with what remains.
+func (g *Gate) HandleCut(pattern string, permission payment.Permission, cut Cut, h func(ctx context.Context, r *Request, taken any) (Answer, error)) http.Handler {
+	return g.door(pattern, permission, cut, h)
+}
+
+func (g *Gate) door(pattern string, permission payment.Permission, cut Cut, h func(context.Context, *Request, any) (Answer, error)) http.Handler {
+	op := g.contract.operations[pattern]
+	if op == nil {
+		panic("gate: " + pattern + " is not in the contract")
+	}
+	if op.permission != permission {
+		panic("gate: the contract gives " + pattern + " to another kind of key")
+	}
+	return g.Guard(pattern, func(w http.ResponseWriter, r *http.Request) error {
+		request, taken, err := g.admit(w, r, op, cut)
+		if err != nil {
+			return err
+		}
+		answer, err := g.once(r.Context(), op, request, cut != nil, func() (Answer, error) {
+			return h(r.Context(), request, taken)
+		})
+		if err != nil {
+			return err
+		}
+		return g.answer(w, op, answer)
+	})
+}
+
+// admit lets a request through, in this order: key, path and headers, body. Nothing of a body is read for
+// a caller without a key.
+func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut Cut) (*Request, any, error) {
+	business, err := g.authorize(r.Context(), r, op.permission)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := g.contract.checkParameters(op, r); err != nil {
+		return nil, nil, err
+	}
+	request := &Request{Business: business, Path: r.PathValue, Header: r.Header, HTTP: r}
+	var value, taken any
+	if op.body != nil {
+		if request.Body, value, taken, err = g.body(w, r, op, cut); err != nil {
+			return nil, nil, err
+		}
+	}
+	if key := r.Header.Get(idempotencyKey); key != "" && op.repeatable {
+		fingerprint, err := g.fingerprint(r.URL.Path, value)
+		if err != nil {
+			return nil, nil, err
+		}
+		request.Once = &payment.Once{Business: business, Endpoint: op.pattern, Key: key, Fingerprint: fingerprint}
+	}
+	return request, taken, nil
+}
+
+// body reads, cuts and validates a body. value is what was decoded.
+func (g *Gate) body(w http.ResponseWriter, r *http.Request, op *operation, cut Cut) (body []byte, value, taken any, err error) {
+	raw, err := g.read(w, r)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := checkSyntax(raw); err != nil {
+		clear(raw)
+		return nil, nil, nil, err
+	}
+	body = raw
+	if cut != nil {
+		rest, fields, err := cut(raw)
+		if err != nil {
+			clear(raw)
+			return nil, nil, nil, refusedFields(err)
+		}
+		body = append([]byte(nil), rest...) // rest may lie in raw
+		clear(raw)
+		taken = fields
+	}
+	if value, err = decode(body); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := g.contract.check(op.body, "/body", value); err != nil {
+		return nil, nil, nil, err
+	}
+	return body, value, taken, nil
+}
+
+// refusedFields puts fields that were judged elsewhere into the words of the contract's own.
+func refusedFields(err error) error {
+	var e *payment.Error
+	if errors.As(err, &e) && len(e.Fields) > 0 {
+		return invalid(e.Fields...)
+	}
+	return err
+}

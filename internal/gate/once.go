@@ -1,0 +1,76 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+const idempotencyKey = "idempotency-key"
+
+// fingerprint names a request: its path, which holds the object's id, and its body without regard to space
+// and the order of members.
+func (g *Gate) fingerprint(path string, body any) ([]byte, error) {
+	canonical, err := marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	sum := g.o.Fingerprint(append([]byte(path+"\n"), canonical...))
+	return sum[:], nil
+}
+
+// once does the work unless it was done before, and then gives the first answer again. Where the answer
+// kept is not the whole answer (finish), the handler is shown it and finishes it.
+func (g *Gate) once(ctx context.Context, op *operation, r *Request, finish bool, work func() (Answer, error)) (Answer, error) {
+	if r.Once == nil {
+		return work()
+	}
+	once := *r.Once
+	earlier, err := g.earlier(ctx, once)
+	if err != nil {
+		return Answer{}, err
+	}
+	if earlier != nil {
+		if !finish {
+			return *earlier, nil
+		}
+		r.Once, r.Earlier = nil, earlier
+	}
+	answer, err := work()
+	if !errors.Is(err, payment.ErrRepeated) {
+		return answer, err
+	}
+	// The same request came twice at once, and the other one was first.
+	earlier, err = g.earlier(ctx, once)
+	if err != nil {
+		return Answer{}, err
+	}
+	if earlier == nil || finish {
+		// The card fields are used up, so the work cannot be done again with them.
+		return Answer{}, &payment.Error{
+			Code:       "IDEMPOTENCY_ERROR",
+			Message:    "A request with the same idempotency-key is being processed. Please try again.",
+			RetryAfter: time.Second,
+		}
+	}
+	return *earlier, nil
+}
+
+// earlier returns the answer kept under an idempotency key, or nil.
+func (g *Gate) earlier(ctx context.Context, once payment.Once) (*Answer, error) {
+	fingerprint, status, body, err := g.o.Answered(ctx, once.Business, once.Endpoint, once.Key)
+	if errors.Is(err, payment.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(fingerprint, once.Fingerprint) {
+		return nil, payment.Refuse("DUPLICATE_ERROR", "This idempotency-key was used before for another request")
+	}
+	return &Answer{Status: status, Body: json.RawMessage(body)}, nil
+}

@@ -1,0 +1,59 @@
+package gate
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"reprise/internal/payment"
+)
+
+// read reads a body into one buffer that nobody else holds. io.ReadAll would leave parts of it behind in
+// every buffer it outgrows.
+func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := g.o.BodyLimit
+	if r.ContentLength > limit {
+		return nil, tooLarge()
+	}
+	size := int64(4 << 10)
+	if r.ContentLength >= 0 {
+		size = r.ContentLength + 1
+	}
+	buffer := make([]byte, 0, size)
+	body := http.MaxBytesReader(w, r.Body, limit)
+	for {
+		if len(buffer) == cap(buffer) {
+			larger := append(make([]byte, 0, 2*cap(buffer)), buffer...)
+			clear(buffer)
+			buffer = larger
+		}
+		n, err := body.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			clear(buffer)
+			var over *http.MaxBytesError
+			if errors.As(err, &over) {
+				return nil, tooLarge()
+			}
+			// The caller went away or sends nonsense (a broken chunk); nothing of ours failed.
+			return nil, invalid(payment.Field{Path: "/body", Message: "must be sent completely"})
+		}
+	}
+	if len(buffer) == 0 {
+		return nil, invalid(payment.Field{Path: "/body", Message: "must NOT be empty"})
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || !strings.EqualFold(media, "application/json") {
+		clear(buffer)
+		return nil, payment.Refuse("UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")
+	}
+	return buffer, nil
+}
+
+func tooLarge() error {
+	return payment.Refuse("REQUEST_TOO_LARGE", "The request body is too large")
+}
