@@ -1,0 +1,120 @@
+package threeds
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"reprise/internal/card"
+	"reprise/internal/payment"
+)
+
+// AuthenticationRequest is what an AReq is made from.
+type AuthenticationRequest struct {
+	Authentication  payment.Authentication // ServerTransID, Version, what is to be authenticated
+	Merchant        payment.Merchant
+	PAN             card.PAN
+	Expiry          card.Expiry
+	Cardholder      string
+	Browser         Browser
+	MethodCompleted string // threeDSCompInd: Y, N, or U where the range has no Method
+	NotificationURL string // where the ACS brings the browser home; at most 256 characters
+	Challenge       string // threeDSRequestorChallengeInd: "03", "04"
+	At              time.Time
+}
+
+// areq builds the AReq of a card that belongs to a directory server.
+func (d *directory) areq(q AuthenticationRequest) (Message, error) {
+	version := q.Authentication.Version
+	if _, ok := tables[version]; !ok {
+		return Message{}, fmt.Errorf("threeds: AReq in a version that we do not speak: %q", version)
+	}
+	country, err := numericCountry(q.Merchant.Country)
+	if err != nil {
+		return Message{}, err
+	}
+	amount := q.Authentication.Amount
+	currency, ok := payment.NumericCurrency(amount.Currency)
+	if !ok {
+		return Message{}, fmt.Errorf("threeds: currency %q has no ISO 4217 number", amount.Currency)
+	}
+
+	fields := map[string]any{
+		"deviceChannel":   "02", // browser
+		"messageCategory": "01", // payment
+	}
+	for name, value := range map[string]string{
+		"threeDSServerTransID":              string(q.Authentication.ServerTransID),
+		"threeDSServerRefNumber":            d.ServerRef,
+		"threeDSServerOperatorID":           d.OperatorID,
+		"threeDSServerURL":                  d.ResultsURL,
+		"threeDSRequestorID":                d.RequestorID,
+		"threeDSRequestorName":              d.RequestorName,
+		"threeDSRequestorURL":               q.Merchant.Website,
+		"threeDSRequestorAuthenticationInd": "01", // payment
+		"threeDSRequestorChallengeInd":      q.Challenge,
+		"threeDSCompInd":                    q.MethodCompleted,
+		"notificationURL":                   q.NotificationURL,
+
+		"acctNumber":     q.PAN.Reveal(),
+		"cardExpiryDate": expiry(q.Expiry),
+		"cardholderName": cardholderName(q.Cardholder),
+
+		"acquirerBIN":         q.Merchant.AcquirerBIN,
+		"acquirerMerchantID":  q.Merchant.CardAcceptor,
+		"mcc":                 q.Merchant.MCC,
+		"merchantCountryCode": country,
+		"merchantName":        truncate(q.Merchant.Name, 40),
+
+		"purchaseAmount":   strconv.FormatInt(amount.Minor, 10),
+		"purchaseCurrency": currency,
+		"purchaseExponent": strconv.Itoa(payment.Exponent(amount.Currency)),
+		"purchaseDate":     q.At.UTC().Format(layouts[Second]),
+		"transType":        "01", // goods or services
+	} {
+		put(fields, name, value)
+	}
+	q.Browser.describe(fields, version)
+	return newMessage("AReq", version, fields), nil
+}
+
+// expiry is YYMM, or empty where the card has no date.
+func expiry(e card.Expiry) string {
+	if e.IsZero() {
+		return ""
+	}
+	return e.YYMM()
+}
+
+// cardholderName is the name where it can be written in the characters of EMV, else empty: a name that is
+// spelt differently is worse to a risk engine than none.
+func cardholderName(name string) string {
+	name = strings.TrimSpace(name)
+	if len(name) < 2 || len(name) > 45 || !Name.admits(name) {
+		return ""
+	}
+	return name
+}
+
+// numericCountry turns ISO 3166-1 alpha-2 into the three digits that messages have.
+func numericCountry(code string) (string, error) {
+	region, err := language.ParseRegion(code)
+	if err != nil || len(code) != 2 || !region.IsCountry() {
+		return "", fmt.Errorf("threeds: %q is no ISO 3166 country", code)
+	}
+	return fmt.Sprintf("%03d", region.M49()), nil
+}
+
+// truncate cuts a text to a number of characters.
+func truncate(s string, most int) string {
+	n := 0
+	for i := range s {
+		if n++; n > most {
+			return s[:i]
+		}
+	}
+	return s
+}

@@ -1,0 +1,46 @@
+package threeds
+
+import (
+	"context"
+	"fmt"
+
+	"reprise/internal/payment"
+)
+
+// Authenticate sends the AReq and returns the authentication with what the ARes says. TransStatus "C" asks
+// for a challenge; any other is the result. An error means that no usable ARes came: it wraps an *Erro
+// where the directory server refused or broke the rules, and ErrTimeout where it did not answer within ten
+// seconds.
+func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (payment.Authentication, error) {
+	a := q.Authentication
+	d, _, err := s.locate(q.PAN)
+	if err != nil {
+		return a, err
+	}
+	request, err := d.areq(q)
+	if err != nil {
+		return a, err
+	}
+	answer, err := s.exchange(ctx, d, request, expected{types: []string{"ARes"}}, requestTimeout)
+	if err != nil {
+		return a, err
+	}
+	a.Directory = d.Name
+	a.DSTransID = answer.text("dsTransID")
+	a.ACSTransID = answer.text("acsTransID")
+	a.TransStatus = answer.text("transStatus")
+	a.Reason = answer.text("transStatusReason")
+	a.Cardholder = answer.text("cardholderInfo")
+	if a.TransStatus == "C" {
+		a.ACSURL = answer.text("acsURL")
+		if !s.browserURL(a.ACSURL) {
+			violation := refuse(invalidFormat, "acsURL", answer)
+			s.object(ctx, d, violation)
+			return q.Authentication, fmt.Errorf("threeds: answer of directory %s to the AReq: %w", d.Name, violation)
+		}
+		return a, nil
+	}
+	a.ECI = answer.text("eci")
+	a.Value = answer.text("authenticationValue")
+	return a, nil
+}

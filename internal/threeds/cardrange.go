@@ -1,0 +1,156 @@
+package threeds
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"reprise/internal/card"
+	"reprise/internal/payment"
+)
+
+// span is a range of card numbers of one length. Numbers of other lengths are other cards, however close.
+type span struct {
+	digits int // 13 to 19
+	lo, hi uint64
+}
+
+func (a span) width() uint64 { return a.hi - a.lo }
+
+// cardRange is what a directory server tells of the cards of a span.
+type cardRange struct {
+	span
+	acsFirst, acsLast string // protocol versions of the ACS
+	dsFirst, dsLast   string // and of the directory server for these cards
+	methodURL         string
+}
+
+// version is the newest that we and both others speak, or "".
+func (r cardRange) version() string {
+	for _, v := range spoken {
+		n := versionNumber(v)
+		if versionNumber(r.acsFirst) <= n && n <= versionNumber(r.acsLast) &&
+			versionNumber(r.dsFirst) <= n && n <= versionNumber(r.dsLast) {
+			return v
+		}
+	}
+	return ""
+}
+
+// versionNumber makes versions comparable. s is of class Version.
+func versionNumber(s string) int {
+	n := 0
+	for part := range strings.SplitSeq(s, ".") {
+		i, _ := strconv.Atoi(part)
+		n = n*100 + i
+	}
+	return n
+}
+
+// rangeTable is what one directory server told us. It never changes: a new one takes its place.
+type rangeTable struct {
+	serial string      // of the last PRes: the next one holds only what changed since
+	ranges []cardRange // by digits, then lo
+	reach  []uint64    // the highest hi among the ranges of the same digits up to here
+}
+
+func newRangeTable(serial string, ranges map[span]cardRange) *rangeTable {
+	t := &rangeTable{serial: serial, ranges: make([]cardRange, 0, len(ranges)), reach: make([]uint64, len(ranges))}
+	for _, r := range ranges {
+		t.ranges = append(t.ranges, r)
+	}
+	slices.SortFunc(t.ranges, func(a, b cardRange) int {
+		return cmp.Or(cmp.Compare(a.digits, b.digits), cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi))
+	})
+	for i, r := range t.ranges {
+		t.reach[i] = r.hi
+		if i > 0 && t.ranges[i-1].digits == r.digits {
+			t.reach[i] = max(r.hi, t.reach[i-1])
+		}
+	}
+	return t
+}
+
+// find returns the narrowest range that holds a card number.
+func (t *rangeTable) find(digits int, number uint64) (found cardRange, ok bool) {
+	after, _ := slices.BinarySearchFunc(t.ranges, 0, func(r cardRange, _ int) int {
+		if cmp.Or(cmp.Compare(r.digits, digits), cmp.Compare(r.lo, number)) <= 0 {
+			return -1
+		}
+		return 1
+	})
+	for i := after - 1; i >= 0 && t.ranges[i].digits == digits && t.reach[i] >= number; i-- {
+		r := t.ranges[i]
+		if r.hi >= number && (!ok || r.width() < found.width()) {
+			found, ok = r, true
+		}
+	}
+	return found, ok
+}
+
+// NotReadyError says that the card ranges of directory servers were never loaded, so that nothing can be
+// said of a card that is in no range known.
+type NotReadyError struct{ Directories []string }
+
+func (e *NotReadyError) Error() string {
+	return "threeds: card ranges not loaded yet from " + strings.Join(e.Directories, ", ")
+}
+
+// Ready is nil once every directory server has told its card ranges, else a *NotReadyError.
+func (s *Server) Ready() error {
+	var missing []string
+	for _, d := range s.directories {
+		if d.ranges.Load() == nil {
+			missing = append(missing, d.Name)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return &NotReadyError{missing}
+}
+
+// Range finds the protocol version to speak about a card, and the URL of its 3DS Method, which may be empty.
+// A card that is in no range, or in one with which we share no version, is not enrolled: the error is
+// payment.ErrNotFound. It is a *NotReadyError while that cannot be known.
+func (s *Server) Range(_ context.Context, pan card.PAN) (version, methodURL string, err error) {
+	_, r, err := s.locate(pan)
+	if err != nil {
+		return "", "", err
+	}
+	if version = r.version(); version == "" {
+		return "", "", fmt.Errorf("threeds: no common version: %w", payment.ErrNotFound)
+	}
+	if s.browserURL(r.methodURL) {
+		methodURL = r.methodURL
+	}
+	return version, methodURL, nil
+}
+
+// locate finds the directory server that a card belongs to: the one that knows it in the narrowest range.
+func (s *Server) locate(pan card.PAN) (of *directory, found cardRange, err error) {
+	revealed := pan.Reveal()
+	number, err := strconv.ParseUint(revealed, 10, 64)
+	if err != nil {
+		return nil, cardRange{}, fmt.Errorf("threeds: card number: %w", payment.ErrNotFound)
+	}
+	for _, d := range s.directories {
+		table := d.ranges.Load()
+		if table == nil {
+			continue
+		}
+		if r, ok := table.find(len(revealed), number); ok && (of == nil || r.width() < found.width()) {
+			of, found = d, r
+		}
+	}
+	if of == nil {
+		if err := s.Ready(); err != nil {
+			return nil, cardRange{}, err
+		}
+		return nil, cardRange{}, payment.ErrNotFound
+	}
+	return of, found, nil
+}

@@ -1,0 +1,98 @@
+package threeds
+
+import (
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Class is the kind of value that an element holds.
+type Class string
+
+const (
+	Text     Class = "text"           // any characters
+	Name     Class = "printable text" // printable ASCII (EMV Book 4, annex B)
+	Digits   Class = "digits"
+	UUID     Class = "UUID" // RFC 9562, 36 characters
+	URL      Class = "URL"  // absolute, http or https
+	Email    Class = "email address"
+	IP       Class = "IP address" // version 4 or 6
+	Date     Class = "YYYYMMDD"
+	Minute   Class = "YYYYMMDDHHMM"
+	Second   Class = "YYYYMMDDHHMMSS" // UTC
+	YearMon  Class = "YYMM"
+	Offset   Class = "signed minutes" // of a time zone, positive west of UTC
+	Proof    Class = "base64 of 20 or 21 bytes"
+	Version  Class = "version" // 2.2.0
+	Boolean  Class = "boolean" // of JSON
+	Object   Class = "object"
+	List     Class = "list of objects"
+	TextList Class = "list of text"
+	Free     Class = "any object" // what an extension carries
+)
+
+var (
+	uuidForm    = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+	offsetForm  = regexp.MustCompile(`^[+-]?[0-9]{1,4}$`)
+	proofForm   = regexp.MustCompile(`^[A-Za-z0-9+/]{26,28}={0,2}$`)
+	versionForm = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}$`)
+)
+
+// layouts are those of package time for the classes that are dates.
+var layouts = map[Class]string{Date: "20060102", Minute: "200601021504", Second: "20060102150405", YearMon: "0601"}
+
+// admits says whether a text is of the class.
+func (c Class) admits(s string) bool {
+	switch c {
+	case Text:
+		return !strings.ContainsRune(s, utf8.RuneError) // what JSON made of bytes that were not UTF-8
+	case Name:
+		return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+	case Digits:
+		return digits(s)
+	case UUID:
+		return uuidForm.MatchString(s)
+	case URL:
+		return validURL(s)
+	case Email:
+		address, err := mail.ParseAddress(s)
+		return err == nil && address.Address == s
+	case IP:
+		address, err := netip.ParseAddr(s)
+		return err == nil && address.Zone() == ""
+	case Date, Minute, Second, YearMon:
+		_, err := time.Parse(layouts[c], s)
+		return err == nil
+	case Offset:
+		return offsetForm.MatchString(s)
+	case Proof:
+		return proofForm.MatchString(s)
+	case Version:
+		return versionForm.MatchString(s)
+	}
+	return false
+}
+
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func validURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(s, " \"<>")
+}
+
+// printable cuts a text of a counterparty down to what can stand in our own messages and logs.
+func printable(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), most)]
+}

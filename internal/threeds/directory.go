@@ -1,0 +1,154 @@
+package threeds
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// directory is the line to one directory server, with the card ranges that it told us.
+type directory struct {
+	Directory
+	client *http.Client
+	ranges atomic.Pointer[rangeTable] // nil until they were loaded once
+}
+
+// contentType of every message (EMV 3DS 2.2 §5.1.1).
+const contentType = "application/json; charset=utf-8"
+
+func newDirectory(d Directory, o Options) *directory {
+	return &directory{Directory: d, client: &http.Client{
+		Transport: &http.Transport{
+			DialContext: o.Dial,
+			TLSClientConfig: &tls.Config{
+				MinVersion:   tls.VersionTLS12,
+				RootCAs:      d.Roots,
+				Certificates: []tls.Certificate{d.Certificate},
+				Time:         o.Now,
+			},
+			// A directory server closes a line that is idle; we would rather be first than lose an AReq.
+			IdleConnTimeout:        15 * time.Second,
+			MaxResponseHeaderBytes: 16 << 10,
+			DisableCompression:     true, // a small answer must not unfold into a large one
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// exchange sends one of our messages and reads the answer of the type wanted, about the same transaction.
+// An Erro in its place is returned as an error of type *Erro; an answer that breaks the rules is too, and
+// the directory server is told of it.
+func (s *Server) exchange(ctx context.Context, d *directory, request Message, want expected, limit time.Duration) (Message, error) {
+	if err := request.ours(); err != nil {
+		return Message{}, err
+	}
+	want.version, want.about = request.Version, request
+	ctx, done := s.limit(ctx, limit)
+	defer done()
+	answer, violation, err := d.ask(ctx, request, want)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	if err != nil {
+		return Message{}, fmt.Errorf("threeds: %s to directory %s: %w", request.Type, d.Name, err)
+	}
+	if answer.Type == "Erro" {
+		return answer, fmt.Errorf("threeds: directory %s refused the %s: %w", d.Name, request.Type, received(answer))
+	}
+	if violation == nil && answer.text("threeDSServerTransID") != request.text("threeDSServerTransID") {
+		violation = refuse(unknownID, "threeDSServerTransID", answer)
+	}
+	if violation != nil {
+		if violation.ServerTransID == "" {
+			violation.ServerTransID = request.text("threeDSServerTransID")
+		}
+		s.object(ctx, d, violation)
+		return answer, fmt.Errorf("threeds: answer of directory %s to the %s: %w", d.Name, request.Type, violation)
+	}
+	return answer, nil
+}
+
+// object tells the directory server what is wrong with its answer (EMV 3DS 2.2 §5.9). Nobody waits for it,
+// and what it says to that is not read: an Erro is not answered.
+func (s *Server) object(ctx context.Context, d *directory, violation *Erro) {
+	ctx = context.WithoutCancel(ctx)
+	s.o.Go(func() {
+		ctx, done := s.limit(ctx, requestTimeout)
+		defer done()
+		response, err := d.post(ctx, violation.message())
+		if err != nil {
+			s.o.Log.Warn("3DS error message not delivered", "directory", d.Name, "code", violation.Code)
+			return
+		}
+		response.Body.Close()
+	})
+}
+
+// ask posts a message and decodes the answer.
+func (d *directory) ask(ctx context.Context, request Message, want expected) (Message, *Erro, error) {
+	response, err := d.post(ctx, request)
+	if err != nil {
+		return Message{}, nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return Message{}, nil, fmt.Errorf("HTTP status %d", response.StatusCode)
+	}
+	return decode(response.Body, want)
+}
+
+func (d *directory) post(ctx context.Context, m Message) (*http.Response, error) {
+	body, err := m.encode()
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", contentType)
+	request.Header.Set("Accept", "application/json")
+	response, err := d.client.Do(request)
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // it would say method and URL again
+	}
+	return response, err
+}
+
+// ours holds a message of ours against the rules before it goes out: what is wrong with it is a setting or
+// a merchant's data, and is better said here than by a directory server.
+func (m Message) ours() error {
+	rules := tables[m.Version][m.Type]
+	var found faults
+	found.check(rules, m.fields, Message{}, "")
+	for name := range m.fields {
+		known := slices.ContainsFunc(rules, func(r Rule) bool { return r.Field == name })
+		if !known && name != "messageType" && name != "messageVersion" {
+			found.add(&found.malformed, name)
+		}
+	}
+	slices.Sort(found.malformed)
+	if violation := found.violation(m); violation != nil {
+		return fmt.Errorf("threeds: our own message: %w", violation)
+	}
+	return nil
+}
+
+// newTransaction draws a threeDSServerTransID.
+func (s *Server) newTransaction() (string, error) {
+	var random [16]byte
+	if _, err := io.ReadFull(s.o.Rand, random[:]); err != nil {
+		return "", fmt.Errorf("threeds: transaction id: %w", err)
+	}
+	return payment.UUID4(random), nil
+}

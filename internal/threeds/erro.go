@@ -1,0 +1,106 @@
+package threeds
+
+// Erro is the error message of EMV 3DS (2.2 table B.10): what we answer to a message that breaks a rule,
+// and what a counterparty answers to us. It carries names of elements, never their values.
+type Erro struct {
+	Code        string
+	Component   string // who found it: S is us, D the directory server, A the ACS, C the SDK
+	Description string
+	Detail      string // names of the elements at fault
+	MessageType string // errorMessageType: of the message at fault, where known
+	Version     string
+
+	// Ids of the transaction, where known.
+	ServerTransID, DSTransID, ACSTransID string
+}
+
+// Error codes (EMV 3DS 2.2 table A.4).
+const (
+	invalidMessage   = "101"
+	unspokenVersion  = "102"
+	missingElement   = "201"
+	criticalUnknown  = "202"
+	invalidFormat    = "203"
+	duplicateElement = "204"
+	unknownID        = "301"
+	invalidSerial    = "307"
+	transientFailure = "403"
+)
+
+// descriptions say in our words what a code means.
+var descriptions = map[string]string{
+	invalidMessage:   "The message is not a valid message of a type expected here",
+	unspokenVersion:  "The protocol version is not supported",
+	missingElement:   "A required data element is missing",
+	criticalUnknown:  "A critical message extension is not recognised",
+	invalidFormat:    "A data element does not have the format that is specified",
+	duplicateElement: "A data element is there twice",
+	unknownID:        "The transaction is not known",
+	invalidSerial:    "The serial number is not valid",
+	transientFailure: "The system failed and may work again soon",
+}
+
+// Error names the code and the elements. Nothing in it is secret.
+func (e *Erro) Error() string {
+	s := "3DS error " + e.Code
+	if e.Component != "S" {
+		s += " from component " + e.Component
+	}
+	if e.MessageType != "" {
+		s += " about " + e.MessageType
+	}
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	return s
+}
+
+// refuse makes the Erro that answers a message. The ids are taken from it, where they are ids.
+func refuse(code, detail string, m Message) *Erro {
+	id := func(field string) string {
+		if s := m.text(field); UUID.admits(s) {
+			return s
+		}
+		return ""
+	}
+	version := m.Version
+	if _, ok := tables[version]; !ok {
+		version = spoken[0]
+	}
+	return &Erro{
+		Code: code, Component: "S", Description: descriptions[code], Detail: detail,
+		MessageType: m.Type, Version: version,
+		ServerTransID: id("threeDSServerTransID"), DSTransID: id("dsTransID"), ACSTransID: id("acsTransID"),
+	}
+}
+
+// received reads the Erro of a counterparty.
+func received(m Message) *Erro {
+	return &Erro{
+		Code: m.text("errorCode"), Component: m.text("errorComponent"),
+		Description: printable(m.text("errorDescription"), 200), Detail: printable(m.text("errorDetail"), 200),
+		MessageType: m.text("errorMessageType"), Version: m.Version,
+		ServerTransID: m.text("threeDSServerTransID"), DSTransID: m.text("dsTransID"), ACSTransID: m.text("acsTransID"),
+	}
+}
+
+// message is the Erro as it is sent. Elements that are not known are left out.
+func (e *Erro) message() Message {
+	fields := map[string]any{}
+	put(fields, "errorCode", e.Code)
+	put(fields, "errorComponent", e.Component)
+	put(fields, "errorDescription", e.Description)
+	put(fields, "errorDetail", e.Detail)
+	put(fields, "errorMessageType", e.MessageType)
+	put(fields, "threeDSServerTransID", e.ServerTransID)
+	put(fields, "dsTransID", e.DSTransID)
+	put(fields, "acsTransID", e.ACSTransID)
+	return newMessage("Erro", e.Version, fields)
+}
+
+// put sets an element that has a value: an empty one must be left out (EMV 3DS 2.2 §A.4).
+func put(fields map[string]any, name, value string) {
+	if value != "" {
+		fields[name] = value
+	}
+}

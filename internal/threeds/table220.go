@@ -1,0 +1,200 @@
+package threeds
+
+// Conditions that several rules share.
+var (
+	browser   = when("deviceChannel", "02")
+	scripted  = when("browserJavascriptEnabled", "true")
+	payments  = when("messageCategory", "01")
+	repeating = when("threeDSRequestorAuthenticationInd", "02", "03") // recurring, instalment
+	// An ARes does not say what it is about: its AReq does.
+	paymentAsked = when("AReq.messageCategory", "01")
+
+	yesNo = []string{"Y", "N"}
+	// reserved values are given out by the directory servers.
+	reserved = "80-99"
+	trust    = []string{"Y", "N", "E", "P", "R", "U"}
+	kinds    = []string{"AReq", "ARes", "CReq", "CRes", "PReq", "PRes", "RReq", "RRes", "Erro"}
+
+	// priced: an amount belongs to every payment, and to the first of a series that is set up without one.
+	priced = Need{{payments}, {when("messageCategory", "02"), repeating}}
+)
+
+// table220 holds the rules of EMV 3DS 2.2.0, message by message (tables B.1 to B.10, and A.1 for the form).
+var table220 = Table{
+	"AReq": {
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "threeDSServerRefNumber", Need: required, Class: Text, Max: 32},
+		{Field: "threeDSServerOperatorID", Class: Text, Max: 32},
+		{Field: "threeDSServerURL", Need: required, Class: URL, Max: 2048},
+		{Field: "deviceChannel", Need: required, Class: Digits, Enum: []string{"01-03", reserved}},
+		{Field: "messageCategory", Need: required, Class: Digits, Enum: []string{"01-02", reserved}},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+
+		{Field: "threeDSRequestorID", Need: required, Class: Text, Max: 35},
+		{Field: "threeDSRequestorName", Need: required, Class: Text, Max: 40},
+		{Field: "threeDSRequestorURL", Need: required, Class: URL, Max: 2048},
+		{Field: "threeDSRequestorAuthenticationInd", Need: all(when("deviceChannel", "01", "02")), Class: Digits, Enum: []string{"01-07", reserved}},
+		{Field: "threeDSRequestorAuthenticationInfo", Class: Object, Fields: authenticationInfoRules},
+		{Field: "threeDSRequestorPriorAuthenticationInfo", Class: Object, Fields: priorAuthenticationRules},
+		{Field: "threeDSRequestorChallengeInd", Class: Digits, Enum: []string{"01-09", reserved}},
+		{Field: "threeDSRequestorDecReqInd", Class: Text, Enum: yesNo},
+		{Field: "threeDSRequestorDecMaxTime", Need: all(when("threeDSRequestorDecReqInd", "Y")), Class: Digits, Min: 5, Max: 5, Enum: []string{"00001-10080"}},
+		{Field: "threeDSReqAuthMethodInd", Class: Digits, Enum: []string{"01-03", reserved}},
+		{Field: "threeDSCompInd", Need: all(browser), Class: Text, Enum: []string{"Y", "N", "U"}},
+		{Field: "threeRIInd", Need: all(when("deviceChannel", "03")), Class: Digits, Enum: []string{"01-11", reserved}},
+		{Field: "notificationURL", Need: all(browser), Class: URL, Max: 256},
+		{Field: "whiteListStatus", Class: Text, Enum: trust},
+		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
+
+		{Field: "acctNumber", Need: required, Class: Digits, Min: 13, Max: 19},
+		{Field: "acctType", Class: Digits, Enum: []string{"01-03", reserved}},
+		{Field: "acctID", Class: Text, Max: 64},
+		{Field: "acctInfo", Class: Object, Fields: accountInfoRules},
+		{Field: "cardExpiryDate", Class: YearMon},
+		{Field: "cardholderName", Class: Name, Min: 2, Max: 45},
+		{Field: "payTokenInd", Class: Boolean, Enum: []string{"true"}},
+		{Field: "payTokenSource", Need: all(when("payTokenInd", "true")), Class: Digits, Enum: []string{"01-02", reserved}},
+
+		{Field: "acquirerBIN", Need: all(payments), Class: Text, Max: 11},
+		{Field: "acquirerMerchantID", Need: all(payments), Class: Text, Max: 35},
+		{Field: "mcc", Need: all(payments), Class: Digits, Min: 4, Max: 4},
+		{Field: "merchantCountryCode", Need: all(payments), Class: Digits, Min: 3, Max: 3},
+		{Field: "merchantName", Need: all(payments), Class: Text, Max: 40},
+		{Field: "merchantRiskIndicator", Class: Object, Fields: riskRules},
+
+		{Field: "purchaseAmount", Need: priced, Class: Digits, Max: 48},
+		{Field: "purchaseCurrency", Need: priced, Class: Digits, Min: 3, Max: 3},
+		{Field: "purchaseExponent", Need: priced, Class: Digits, Min: 1, Max: 1},
+		{Field: "purchaseDate", Need: priced, Class: Second},
+		{Field: "purchaseInstalData", Need: all(when("threeDSRequestorAuthenticationInd", "03")), Class: Digits, Max: 3},
+		{Field: "recurringExpiry", Need: all(repeating), Class: Date},
+		{Field: "recurringFrequency", Need: all(repeating), Class: Digits, Max: 4},
+		{Field: "transType", Class: Digits, Enum: []string{"01", "03", "10", "11", "28"}},
+
+		{Field: "browserAcceptHeader", Need: all(browser), Class: Text, Max: 2048},
+		{Field: "browserIP", Class: IP, Max: 45},
+		{Field: "browserJavascriptEnabled", Need: all(browser), Class: Boolean},
+		{Field: "browserJavaEnabled", Need: all(browser, scripted), Class: Boolean},
+		{Field: "browserLanguage", Need: all(browser), Class: Text, Max: 8},
+		{Field: "browserColorDepth", Need: all(browser, scripted), Class: Digits, Enum: colorDepths},
+		{Field: "browserScreenHeight", Need: all(browser, scripted), Class: Digits, Max: 6},
+		{Field: "browserScreenWidth", Need: all(browser, scripted), Class: Digits, Max: 6},
+		{Field: "browserTZ", Need: all(browser, scripted), Class: Offset, Max: 5},
+		{Field: "browserUserAgent", Need: all(browser), Class: Text, Max: 2048},
+
+		{Field: "addrMatch", Class: Text, Enum: yesNo},
+		{Field: "billAddrCity", Class: Text, Max: 50},
+		{Field: "billAddrCountry", Need: all(when("billAddrState")), Class: Digits, Min: 3, Max: 3},
+		{Field: "billAddrLine1", Class: Text, Max: 50},
+		{Field: "billAddrLine2", Class: Text, Max: 50},
+		{Field: "billAddrLine3", Class: Text, Max: 50},
+		{Field: "billAddrPostCode", Class: Text, Max: 16},
+		{Field: "billAddrState", Class: Text, Max: 3},
+		{Field: "shipAddrCity", Class: Text, Max: 50},
+		{Field: "shipAddrCountry", Need: all(when("shipAddrState")), Class: Digits, Min: 3, Max: 3},
+		{Field: "shipAddrLine1", Class: Text, Max: 50},
+		{Field: "shipAddrLine2", Class: Text, Max: 50},
+		{Field: "shipAddrLine3", Class: Text, Max: 50},
+		{Field: "shipAddrPostCode", Class: Text, Max: 16},
+		{Field: "shipAddrState", Class: Text, Max: 3},
+		{Field: "email", Class: Email, Max: 254},
+		{Field: "homePhone", Class: Object, Fields: phoneRules},
+		{Field: "mobilePhone", Class: Object, Fields: phoneRules},
+		{Field: "workPhone", Class: Object, Fields: phoneRules},
+	},
+
+	"ARes": {
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "dsTransID", Need: required, Class: UUID},
+		{Field: "acsTransID", Need: required, Class: UUID},
+		{Field: "acsReferenceNumber", Need: required, Class: Text, Max: 32},
+		{Field: "dsReferenceNumber", Need: required, Class: Text, Max: 32},
+		{Field: "acsOperatorID", Class: Text, Max: 32},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "D", "R", "I"}, Only: map[string]Condition{
+			"C": unless("AReq.threeDSRequestorChallengeInd", "06"), // data share only
+			"D": when("AReq.threeDSRequestorDecReqInd", "Y"),
+			"I": when("AReq.threeDSRequestorChallengeInd", "05-07", reserved),
+		}},
+		{Field: "transStatusReason", Need: all(paymentAsked, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-26", reserved}},
+		{Field: "authenticationValue", Need: all(paymentAsked, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
+		{Field: "eci", Class: Text, Max: 2},
+		{Field: "acsChallengeMandated", Need: all(when("transStatus", "C", "D")), Class: Text, Enum: yesNo},
+		{Field: "authenticationType", Need: all(when("transStatus", "C", "D")), Class: Digits, Enum: []string{"01-04", reserved}},
+		{Field: "acsURL", Need: all(when("transStatus", "C"), when("AReq.deviceChannel", "02")), Class: URL, Max: 2048},
+		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo},
+		{Field: "cardholderInfo", Need: all(when("acsDecConInd", "Y")), Class: Text, Max: 128},
+		{Field: "whiteListStatus", Class: Text, Enum: trust},
+		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
+	},
+
+	"CReq": {
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "acsTransID", Need: required, Class: UUID},
+		{Field: "challengeWindowSize", Need: required, Class: Digits, Enum: []string{"01-05"}},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+	},
+
+	"CRes": { // the last one: in between, ACS and browser talk HTML
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "acsTransID", Need: required, Class: UUID},
+		{Field: "transStatus", Need: required, Class: Text, Enum: yesNo},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+	},
+
+	"RReq": {
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "dsTransID", Need: required, Class: UUID},
+		{Field: "acsTransID", Need: required, Class: UUID},
+		{Field: "messageCategory", Need: required, Class: Digits, Enum: []string{"01-02", reserved}},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		{Field: "transStatus", Need: all(payments), Class: Text, Enum: []string{"Y", "N", "U", "A", "R"}},
+		{Field: "transStatusReason", Need: all(payments, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-26", reserved}},
+		{Field: "authenticationType", Need: all(payments, when("transStatus", "Y", "N")), Class: Digits, Enum: []string{"01-04", reserved}},
+		{Field: "authenticationMethod", Class: Digits, Min: 2, Max: 2},
+		{Field: "authenticationValue", Need: all(payments, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
+		{Field: "eci", Class: Text, Max: 2},
+		{Field: "interactionCounter", Need: required, Class: Digits, Enum: []string{"00-99"}}, // the decoupled one has none; we never ask for it
+		{Field: "challengeCancel", Class: Digits, Enum: []string{"01", "03-08", reserved}},
+		{Field: "whiteListStatus", Class: Text, Enum: trust},
+		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
+	},
+
+	"RRes": {
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "dsTransID", Need: required, Class: UUID},
+		{Field: "acsTransID", Need: required, Class: UUID},
+		{Field: "resultsStatus", Need: required, Class: Digits, Enum: []string{"01-03", reserved}},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+	},
+
+	"PReq": {
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "threeDSServerRefNumber", Need: required, Class: Text, Max: 32},
+		{Field: "threeDSServerOperatorID", Class: Text, Max: 32},
+		{Field: "threeDSRequestorURL", Class: URL, Max: 2048},
+		{Field: "serialNum", Class: Text, Max: 20},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+	},
+
+	"PRes": {
+		{Field: "threeDSServerTransID", Need: required, Class: UUID},
+		{Field: "dsTransID", Need: required, Class: UUID},
+		{Field: "dsStartProtocolVersion", Need: required, Class: Version, Max: 8},
+		{Field: "dsEndProtocolVersion", Need: required, Class: Version, Max: 8},
+		{Field: "serialNum", Class: Text, Max: 20},
+		{Field: "cardRangeData", Need: all(unless("PReq.serialNum")), Class: List, Fields: rangeRules},
+		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+	},
+
+	"Erro": {
+		{Field: "errorCode", Need: required, Class: Digits, Enum: []string{"101-103", "201-204", "301-307", "402-405"}},
+		{Field: "errorComponent", Need: required, Class: Text, Enum: []string{"C", "S", "D", "A"}},
+		{Field: "errorDescription", Need: required, Class: Text, Max: 2048},
+		{Field: "errorDetail", Need: required, Class: Text, Max: 2048},
+		{Field: "errorMessageType", Class: Text, Enum: kinds},
+		{Field: "threeDSServerTransID", Class: UUID},
+		{Field: "dsTransID", Class: UUID},
+		{Field: "acsTransID", Class: UUID},
+	},
+}

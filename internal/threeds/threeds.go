@@ -1,0 +1,164 @@
+// Package threeds is the line to the directory server: we are the 3DS Server of EMV 3-D Secure. It asks the
+// directory servers for their card ranges (PReq), asks for authentications (AReq), makes what the payer's
+// browser posts to the issuer's access control server (3DS Method, CReq), and hears the results of
+// challenges (RReq), which are the only proof.
+//
+// What a message may hold is said once, in a table per protocol version (table220.go, table210.go): the
+// decoder, our own requests and the tests all read the same rules. Browser channel (02), payment (01).
+package threeds
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// Options of a Server.
+type Options struct {
+	// Directories are the directory servers that we are enrolled with, one per scheme.
+	Directories []Directory
+
+	// Result is told what a directory server says at the end of a challenge. nil is answered as received,
+	// also for a result that came before or came too late. payment.ErrNotFound says that no such
+	// transaction is known, or not with this directory server; any other error that it failed for now.
+	Result func(ctx context.Context, r payment.Result) error
+
+	// AllowHTTP lets the URLs of the ACS be loopback http. For the sandbox.
+	AllowHTTP bool
+
+	Now   func() time.Time
+	Rand  io.Reader
+	Timer func(d time.Duration) (<-chan time.Time, func() bool)
+	Go    func(func())
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	Log   *slog.Logger
+}
+
+// Directory is how we are enrolled with one directory server. The ids are given by the scheme.
+type Directory struct {
+	Name string // what payment.Authentication and payment.Result call it; unique
+	URL  string // where PReq and AReq go, https
+
+	Roots       *x509.CertPool  // who may have issued its server's certificate
+	Certificate tls.Certificate // ours, issued by the scheme, for the client's side of mutual TLS
+	// ResultNames are the names, SAN or CN, that its client's certificate may carry when it sends results.
+	// A directory server has one certificate to answer with and another to call with.
+	ResultNames []string
+
+	ServerRef     string // threeDSServerRefNumber, EMVCo's approval: at most 32 characters
+	OperatorID    string // threeDSServerOperatorID: at most 32, empty where the scheme gives none
+	RequestorID   string // threeDSRequestorID: at most 35
+	RequestorName string // threeDSRequestorName: at most 40
+	ResultsURL    string // threeDSServerURL, where its results reach us: at most 2048
+}
+
+// Limits on how long a counterparty may take and how much it may say.
+const (
+	requestTimeout = 10 * time.Second // for an ARes, with connecting
+	loadTimeout    = 60 * time.Second // for a PRes, which may be large
+	resultTimeout  = 5 * time.Second  // for our own side to keep a result: a DS does not wait long
+
+	maxMessage = 256 << 10 // bytes of any message but a PRes: ten extensions of 8059 fit
+	maxPRes    = 64 << 20
+)
+
+// ErrTimeout reports that a directory server did not answer in time.
+var ErrTimeout = errors.New("threeds: no answer in time")
+
+// Server is the 3DS Server.
+type Server struct {
+	o           Options
+	directories []*directory
+}
+
+// New makes a Server. It refuses settings that no directory server could be reached with. Nothing is sent
+// before Start.
+func New(o Options) (*Server, error) {
+	s := &Server{o: o}
+	for i, d := range o.Directories {
+		switch {
+		case d.Name == "":
+			return nil, fmt.Errorf("threeds: directory %d has no name", i+1)
+		case slices.ContainsFunc(o.Directories[:i], func(e Directory) bool { return e.Name == d.Name }):
+			return nil, fmt.Errorf("threeds: two directories are named %q", d.Name)
+		case !strings.HasPrefix(d.URL, "https://") || !validURL(d.URL):
+			return nil, fmt.Errorf("threeds: directory %q: URL is not https", d.Name)
+		case d.Roots == nil:
+			return nil, fmt.Errorf("threeds: directory %q has no roots to know its certificate by", d.Name)
+		case len(d.Certificate.Certificate) == 0:
+			return nil, fmt.Errorf("threeds: directory %q: we have no client certificate", d.Name)
+		}
+		for _, name := range d.ResultNames {
+			if other, taken := s.directoryOf(name); taken {
+				return nil, fmt.Errorf("threeds: directories %q and %q share a result name", other, d.Name)
+			}
+		}
+		s.directories = append(s.directories, newDirectory(d, o))
+	}
+	if len(s.directories) == 0 {
+		return nil, errors.New("threeds: no directory")
+	}
+	return s, nil
+}
+
+// Start keeps the card ranges of every directory fresh until ctx ends. It returns at once: Ready tells when
+// they have been loaded.
+func (s *Server) Start(ctx context.Context) {
+	for _, d := range s.directories {
+		s.o.Go(func() { s.keepRanges(ctx, d) })
+	}
+}
+
+// directoryOf names the directory whose results come under a name in a certificate.
+func (s *Server) directoryOf(name string) (string, bool) {
+	for _, d := range s.directories {
+		if slices.ContainsFunc(d.ResultNames, func(n string) bool { return strings.EqualFold(n, name) }) {
+			return d.Name, true
+		}
+	}
+	return "", false
+}
+
+// limit ends a context after d, by the house's timer; its cause is then ErrTimeout. The caller calls done.
+func (s *Server) limit(ctx context.Context, d time.Duration) (limited context.Context, done func()) {
+	limited, cancel := context.WithCancelCause(ctx)
+	expired, stop := s.o.Timer(d)
+	s.o.Go(func() {
+		select {
+		case <-expired:
+			cancel(ErrTimeout)
+		case <-limited.Done():
+		}
+	})
+	return limited, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// browserURL says whether a URL that a counterparty gave may be put before a browser.
+func (s *Server) browserURL(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	if u.Scheme == "https" {
+		return true
+	}
+	host := u.Hostname()
+	address, err := netip.ParseAddr(host)
+	loopback := err == nil && address.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return u.Scheme == "http" && s.o.AllowHTTP && loopback
+}
