@@ -123,6 +123,9 @@ func (h *host) attend(l *line) {
 		if how.hangUp {
 			return
 		}
+		if how.copies == 0 {
+			continue
+		}
 		packed, err := h.dialect.encode(a)
 		if err != nil {
 			h.stage.log.Error("answer not packed", "mti", a.mti, "err", err)
@@ -207,7 +210,7 @@ func (h *host) purchase(m message) (message, manner) {
 	}
 	fault := h.stage.knobs.nextPurchase()
 	if fault.Behaviour == behaviourLost {
-		return message{}, manner{hangUp: false, delivery: delivery{}}
+		return message{}, manner{} // no copy of any answer
 	}
 	if before, used := h.rrns[m.fields[32]+m.fields[37]]; used && before != key {
 		h.stage.complain("acquirer", "0200: DE37 used before by another purchase")

@@ -165,10 +165,7 @@ func (w *World) listen(address string) (net.Listener, error) {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
 	w.closers = append(w.closers, func(context.Context) error {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
+		return ignoreClosed(l.Close())
 	})
 	return l, nil
 }
@@ -181,11 +178,19 @@ func (w *World) serveHTTP(l net.Listener, h http.Handler) {
 	}
 	w.stage.spawn(func() { _ = server.Serve(l) })
 	w.closers = append(w.closers, func(ctx context.Context) error {
-		if err := server.Shutdown(ctx); err != nil {
-			return errors.Join(err, server.Close())
+		if err := ignoreClosed(server.Shutdown(ctx)); err != nil {
+			return errors.Join(err, ignoreClosed(server.Close()))
 		}
 		return nil
 	})
+}
+
+// ignoreClosed: a listener is closed by its server or, if it was never served, by us.
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // Kit says how a gateway reaches this world. It is complete after Start.
