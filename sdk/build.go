@@ -24,6 +24,9 @@ type script struct {
 func scripts() []script {
 	return []script{
 		{source: "sdk/cards-session.ts", output: "internal/checkout/web/cards-session.min.js"},
+		{source: "internal/checkout/web/src/pay.ts", output: "internal/checkout/web/pay.js"},
+		{source: "internal/checkout/web/src/cvn.ts", output: "internal/checkout/web/cvn.js"},
+		{source: "internal/checkout/web/src/return.ts", output: "internal/checkout/web/return.js"},
 	}
 }
 

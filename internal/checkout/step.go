@@ -1,0 +1,173 @@
+package checkout
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"reprise/internal/card"
+	"reprise/internal/flow"
+	"reprise/internal/gate"
+	"reprise/internal/payment"
+)
+
+// step tells the page what to do next. It is made from the attempt's state alone, so a reload, a second tab
+// and the back button all end where the attempt is.
+type step struct {
+	// Do is open, authenticate, wait, challenge, confirm, retype, pending or done.
+	Do        string     `json:"do"`
+	Method    *flow.Form `json:"method,omitempty"`     // authenticate: first run the 3DS Method
+	Challenge *flow.Form `json:"challenge,omitempty"`  // challenge: post this into the frame
+	Outcome   string     `json:"outcome,omitempty"`    // done: succeeded, failed or canceled
+	ReturnURL string     `json:"return_url,omitempty"` // done: where the payer goes
+	Notice    string     `json:"notice,omitempty"`     // the bank's words for the payer (cardholderInfo)
+}
+
+// doing maps the machine's states to what the page does.
+var doing = map[payment.State]string{
+	payment.Submitted:      "open",
+	payment.Opened:         "authenticate",
+	payment.Authenticating: "wait",
+	payment.Challenging:    "challenge",
+	payment.Authenticated:  "confirm",
+	payment.Authorizing:    "pending",
+	payment.Reversing:      "pending",
+	payment.Succeeded:      "done",
+	payment.Failed:         "done",
+	payment.Canceled:       "done",
+}
+
+// stepOf shows a case to its page. window is the challengeWindowSize that fits the browser.
+func (c *Checkout) stepOf(k payment.Case, window string) step {
+	r := k.Request
+	s := step{Do: doing[r.State]}
+	switch r.State {
+	case payment.Opened:
+		if r.Authentication.MethodURL != "" {
+			form := c.Flow.ThreeDS.MethodForm(*r.Authentication, c.Flow.PublicURL+"/3ds/method")
+			s.Method = &form
+		}
+	case payment.Challenging:
+		form := c.Flow.ThreeDS.ChallengeForm(*r.Authentication, window, "")
+		s.Challenge = &form
+	case payment.Succeeded:
+		s.Outcome, s.ReturnURL = "succeeded", k.Session.SuccessReturnURL
+	case payment.Failed:
+		s.Outcome, s.ReturnURL = "failed", k.Session.FailureReturnURL
+		if r.Authentication != nil {
+			s.Notice = r.Authentication.Cardholder
+		}
+	case payment.Canceled:
+		s.Outcome, s.ReturnURL = "canceled", k.Session.FailureReturnURL
+	}
+	return s
+}
+
+// next answers with the step of a case.
+func (c *Checkout) next(k payment.Case, window string, err error) (gate.Answer, error) {
+	if errors.Is(err, payment.ErrNotFound) {
+		return gate.Answer{}, payment.Refuse("NOT_FOUND", "This payment page does not exist")
+	}
+	if errors.Is(err, flow.ErrShare) {
+		return gate.Answer{Status: http.StatusOK, Body: step{Do: "retype"}}, nil
+	}
+	if err != nil {
+		return gate.Answer{}, fieldError(err)
+	}
+	return gate.Answer{Status: http.StatusOK, Body: c.stepOf(k, window)}, nil
+}
+
+func (c *Checkout) look(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	k, err := c.Flow.Attempt(ctx, r.Path("page"))
+	return c.next(k, windowOr(r.HTTP.URL.Query().Get("window")), err)
+}
+
+// windowOr is a challengeWindowSize, full screen if the page named none (EMV 3DS 2.2 table A.1).
+func windowOr(w string) string {
+	switch w {
+	case "01", "02", "03", "04":
+		return w
+	}
+	return "05"
+}
+
+// browserData is what the page's script found out about its browser. The contract bounds each value.
+type browserData struct {
+	Browser struct {
+		AcceptHeader string `json:"accept_header"` // of the page's own request
+		Language     string `json:"language"`
+		JavaEnabled  bool   `json:"java_enabled"`
+		ColorDepth   int    `json:"color_depth"`
+		ScreenHeight int    `json:"screen_height"`
+		ScreenWidth  int    `json:"screen_width"`
+		TimeZone     int    `json:"time_zone"` // minutes, positive west of UTC
+		Window       string `json:"window"`
+	} `json:"browser"`
+	MethodCompleted string `json:"method_completed"` // threeDSCompInd: Y, N or U
+}
+
+func (c *Checkout) browser(r *gate.Request) (flow.Browser, string, error) {
+	var q browserData
+	err := json.Unmarshal(r.Body, &q)
+	b := q.Browser
+	return flow.Browser{
+		AcceptHeader: b.AcceptHeader, UserAgent: r.HTTP.UserAgent(), Language: b.Language, IP: c.ClientIP(r.HTTP),
+		JavaEnabled: b.JavaEnabled, ColorDepth: b.ColorDepth, ScreenHeight: b.ScreenHeight, ScreenWidth: b.ScreenWidth,
+		TimeZone: b.TimeZone, Window: windowOr(b.Window),
+	}, q.MethodCompleted, err
+}
+
+// open: the page's script has shown that a browser is there. Without a 3DS Method to run first the bank is
+// asked at once.
+func (c *Checkout) open(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	b, _, err := c.browser(r)
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	k, err := c.Flow.Open(ctx, r.Path("page"))
+	if err == nil && k.Request.State == payment.Opened && k.Request.Authentication.MethodURL == "" {
+		k, err = c.Flow.Authenticate(ctx, r.Path("page"), b, "U")
+	}
+	return c.next(k, b.Window, err)
+}
+
+func (c *Checkout) authenticate(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	b, methodCompleted, err := c.browser(r)
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	k, err := c.Flow.Authenticate(ctx, r.Path("page"), b, methodCompleted)
+	return c.next(k, b.Window, err)
+}
+
+func (c *Checkout) restart(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	k, err := c.Flow.Restart(ctx, r.Path("page"))
+	return c.next(k, "05", err)
+}
+
+// pay: the page brings the browser's share, with which the CVN opens.
+func (c *Checkout) pay(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	var q struct {
+		Share string `json:"share"`
+	}
+	if err := json.Unmarshal(r.Body, &q); err != nil {
+		return gate.Answer{}, err
+	}
+	share, err := base64.RawURLEncoding.DecodeString(q.Share)
+	if err != nil {
+		share = nil // as good as a lost one
+	}
+	k, err := c.Flow.Pay(ctx, r.Path("page"), share)
+	card.Wipe(share)
+	return c.next(k, "05", err)
+}
+
+// retype: the share was lost, and the payer typed the CVN again.
+func (c *Checkout) retype(ctx context.Context, r *gate.Request, taken any) (gate.Answer, error) {
+	fields := taken.(card.Fields)
+	defer fields.Wipe()
+	k, err := c.Flow.Retype(ctx, r.Path("page"), fields.CVN)
+	return c.next(k, "05", err)
+}

@@ -1,0 +1,2 @@
+/*! Reprise | SPDX-License-Identifier: Apache-2.0 | built from internal/checkout/web/src/return.ts by: go run ./sdk */
+(()=>{function t(){var e;return(e=n(r=>r.getItem("reprise.page")))!=null?e:""}function n(e){try{return e(sessionStorage)}catch(r){return}}var{from:o,broken:i}=document.body.dataset;window.parent!==window?window.parent.postMessage({reprise:o,broken:i==="1"},location.origin):/^[A-Za-z0-9_-]+$/.test(t())&&location.replace("/pay/"+t());})();

@@ -1,0 +1,214 @@
+// The attempt's page. It does what the gateway says comes next, and knows nothing else: a reload, a second
+// tab and the back button all end where the attempt is.
+import { showAmounts } from './money';
+import { forgetShare, rememberPage, takeShare } from './share';
+import { call, Form, pause, Refused, Step } from './step';
+
+const page = document.body.dataset.page!;
+const share = takeShare(page);
+rememberPage(page);
+
+const methodTime = 10_000; // EMV 3DS 2.2 §5.8.1: wait no longer for the 3DS Method
+const lookEvery = 1_500;
+
+const element = (id: string): HTMLElement => document.getElementById(id)!;
+
+function say(headline: string, detail: string, working = true): void {
+  element('headline').textContent = headline;
+  element('detail').textContent = detail;
+  element('spinner').hidden = !working;
+}
+
+// The size that the bank's page is told to fit (challengeWindowSize, EMV 3DS 2.2 table A.1). It agrees with
+// page.css: small screens are the bank's altogether.
+const small = matchMedia('(max-width: 540px), (max-height: 640px)');
+const windowSize = (): string => (small.matches ? '05' : '03');
+
+function browser(): object {
+  return {
+    accept_header: document.body.dataset.accept || '*/*',
+    language: navigator.language || 'en',
+    java_enabled: false, // no browser of today has it
+    color_depth: screen.colorDepth,
+    screen_height: screen.height,
+    screen_width: screen.width,
+    time_zone: new Date().getTimezoneOffset(),
+    window: windowSize(),
+  };
+}
+
+// heard waits for a word from a frame of ours, for a time, or until asked to stop.
+function heard(from: string, ms: number, stop?: AbortSignal): Promise<{ broken: boolean } | undefined> {
+  return new Promise((resolve) => {
+    const end = (word?: { broken: boolean }): void => {
+      clearTimeout(timer);
+      removeEventListener('message', listen);
+      resolve(word);
+    };
+    const listen = (event: MessageEvent): void => {
+      if (event.origin === location.origin && event.data?.reprise === from) end({ broken: event.data.broken === true });
+    };
+    const timer = setTimeout(end, ms);
+    addEventListener('message', listen);
+    stop?.addEventListener('abort', () => end());
+  });
+}
+
+function frame(name: string, title: string): HTMLIFrameElement {
+  const made = document.createElement('iframe');
+  made.name = name;
+  made.title = title;
+  return made;
+}
+
+function post(form: Form, target: string): void {
+  const made = document.createElement('form');
+  made.method = 'POST';
+  made.action = form.url;
+  made.target = target;
+  made.hidden = true;
+  for (const [name, value] of Object.entries(form.fields)) {
+    const field = document.createElement('input');
+    field.type = 'hidden';
+    field.name = name;
+    field.value = value;
+    made.append(field);
+  }
+  document.body.append(made);
+  made.submit();
+  made.remove();
+}
+
+// The 3DS Method lets the bank look at the browser, unseen. That it never comes back is no error.
+async function runMethod(form: Form): Promise<'Y' | 'N'> {
+  const hidden = frame('reprise-method', 'Your bank');
+  hidden.hidden = true;
+  document.body.append(hidden);
+  const back = heard('method', methodTime);
+  post(form, hidden.name);
+  const came = await back;
+  hidden.remove();
+  return came ? 'Y' : 'N';
+}
+
+// The bank talks with the payer. Its page coming back proves nothing and may never happen: what counts is
+// that the gateway has heard of the result.
+async function runChallenge(form: Form): Promise<Step> {
+  const place = element('bank');
+  const shown = frame('reprise-challenge', 'Your bank asks you to confirm this payment');
+  element('status').hidden = true;
+  place.replaceChildren(shown);
+  place.hidden = false;
+  document.body.classList.add('challenged');
+  post(form, shown.name);
+  shown.focus();
+
+  const ended = new AbortController();
+  try {
+    let back = heard('challenge', 15 * 60_000, ended.signal);
+    for (;;) {
+      const word = await Promise.race([back, pause(lookEvery)]);
+      if (word) {
+        if (word.broken) return await call(`/pay/${page}/restart`, {});
+        back = new Promise(() => { /* said once */ });
+      }
+      const step = await look();
+      if (step.do !== 'challenge') return step;
+      if (step.challenge?.fields.creq !== form.fields.creq) return step;
+    }
+  } finally {
+    ended.abort();
+    document.body.classList.remove('challenged');
+    place.hidden = true;
+    place.replaceChildren();
+    element('status').hidden = false;
+  }
+}
+
+const look = (): Promise<Step> => patiently(() => call(`/pay/${page}/step?window=${windowSize()}`));
+
+// patiently repeats what only reads, or what the gateway takes once however often it is sent, while the
+// gateway cannot be reached or says that it is busy.
+async function patiently(ask: () => Promise<Step>): Promise<Step> {
+  for (let wait = 500; ; wait = Math.min(wait * 2, 8_000)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof Refused && error.status < 500 && error.status !== 429) throw error;
+      say('Reconnecting', 'The connection was interrupted. Please keep this page open.');
+      await pause(error instanceof Refused && error.retryAfter ? error.retryAfter * 1000 : wait);
+    }
+  }
+}
+
+async function act(step: Step): Promise<Step | undefined> {
+  switch (step.do) {
+    case 'open':
+      say('Contacting your bank', 'This takes a few seconds. Please keep this page open.');
+      return patiently(() => call(`/pay/${page}/open`, { browser: browser(), method_completed: 'U' }));
+    case 'authenticate': {
+      say('Contacting your bank', 'This takes a few seconds. Please keep this page open.');
+      const completed = step.method ? await runMethod(step.method) : 'U';
+      return patiently(() => call(`/pay/${page}/authenticate`, { browser: browser(), method_completed: completed }));
+    }
+    case 'wait':
+      await pause(lookEvery);
+      return look();
+    case 'challenge':
+      return runChallenge(step.challenge!);
+    case 'confirm':
+      if (!share) return { do: 'retype' };
+      say('Completing your payment', 'Your bank has confirmed it is you.');
+      return patiently(() => call(`/pay/${page}/pay`, { share }));
+    case 'retype':
+      forgetShare(page);
+      location.replace(`/pay/${page}/cvn`);
+      return undefined;
+    case 'pending':
+      say('Waiting for the bank', 'Your payment was sent and the answer is late. Please do not pay again: you are never charged twice.');
+      await pause(lookEvery);
+      return look();
+    case 'done':
+      return finish(step);
+  }
+}
+
+function finish(step: Step): undefined {
+  forgetShare(page);
+  const onward = element('onward') as HTMLAnchorElement;
+  if (step.return_url) {
+    onward.href = step.return_url;
+    onward.hidden = false;
+  }
+  if (step.outcome === 'canceled') {
+    say('This payment was replaced', 'A newer attempt took its place, or the shop withdrew it. Nothing was charged here.', false);
+    return undefined;
+  }
+  if (step.outcome === 'succeeded') {
+    say('Payment complete', 'Taking you back to the shop.');
+  } else {
+    say('The payment did not go through', 'Nothing was charged.', false);
+  }
+  if (step.notice) {
+    // The bank wants the payer to read this (cardholderInfo): it is not taken away.
+    element('notice').textContent = step.notice;
+    element('notice').hidden = false;
+    element('headline').focus();
+    return undefined;
+  }
+  if (step.return_url) location.replace(step.return_url);
+  return undefined;
+}
+
+async function run(): Promise<void> {
+  showAmounts();
+  try {
+    for (let step: Step | undefined = await look(); step; step = await act(step));
+  } catch (error) {
+    say('We cannot go on here', error instanceof Refused ? error.message : 'Please load this page again. You are never charged twice.', false);
+  }
+}
+
+// The browser may bring this page back from its memory, with an old frame in it.
+window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+void run();

@@ -1,0 +1,32 @@
+// What the gateway tells the page to do next (checkout/step.go).
+export interface Form { url: string; fields: Record<string, string>; }
+export interface Step {
+  do: 'open' | 'authenticate' | 'wait' | 'challenge' | 'confirm' | 'retype' | 'pending' | 'done';
+  method?: Form;
+  challenge?: Form;
+  outcome?: 'succeeded' | 'failed' | 'canceled';
+  return_url?: string;
+  notice?: string;
+}
+
+// Refused is an answer of the API that is not a step.
+export class Refused extends Error {
+  constructor(readonly status: number, readonly code: string, message: string, readonly retryAfter: number) { super(message); }
+}
+
+// call asks the gateway about this attempt. Without a body it only looks.
+export async function call(path: string, body?: object): Promise<Step> {
+  const response = await fetch(path, {
+    method: body ? 'POST' : 'GET',
+    headers: body ? { 'content-type': 'application/json' } : {},
+    body: body ? JSON.stringify(body) : null,
+    credentials: 'omit', cache: 'no-store', referrerPolicy: 'no-referrer',
+  });
+  const answer = await response.json();
+  if (!response.ok) {
+    throw new Refused(response.status, String(answer.error_code), String(answer.message), Number(response.headers.get('retry-after')) || 0);
+  }
+  return answer as Step;
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
