@@ -1,0 +1,132 @@
+package shop
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// status is where an order stands, as far as webhooks have told.
+type status string
+
+const (
+	statusOpen    status = "open"    // nobody has tried to pay yet
+	statusWaiting status = "waiting" // a payment has been started
+	statusPaid    status = "paid"    // final: payment.capture came
+	statusFailed  status = "failed"  // the last payment failed; another may follow
+	statusExpired status = "expired" // the session ran out; another may follow
+)
+
+// order is one basket and everything that happened to it.
+type order struct {
+	opening sync.Mutex // held while the gateway is asked for a session; taken before Shop.mu
+
+	id      string
+	created time.Time
+	card    SavedCard
+	status  status
+
+	session   string // ps-…, the session of the last checkout
+	reference string // its reference_id
+
+	request     string // pr-…, the attempt under way, once known
+	past        []string
+	failedHere  bool   // the payer came back by the failure address in this attempt
+	failureCode string // from payment.failure
+
+	event json.RawMessage // the webhook that decided, as it came
+	paid  payment         // its data
+}
+
+// number is the order's id as people say it.
+func (o *order) number() string {
+	id := strings.ToUpper(strings.ReplaceAll(o.id, "-", ""))
+	return "KP-" + id[:min(len(id), 8)]
+}
+
+// begin starts another attempt: what is still told about earlier ones no longer counts, unless it
+// says that one of them was paid.
+func (o *order) begin(card SavedCard, session, reference string) {
+	if o.request != "" && !slices.Contains(o.past, o.request) {
+		o.past = append(o.past, o.request)
+	}
+	o.request, o.failedHere, o.failureCode = "", false, ""
+	o.event, o.paid = nil, payment{}
+	o.card, o.session, o.reference, o.status = card, session, reference, statusWaiting
+}
+
+// attempted notes the payment request that the page was told of. Two clicks may share one.
+func (o *order) attempted(request string) {
+	if i := slices.Index(o.past, request); i >= 0 {
+		o.past = slices.Delete(o.past, i, i+1)
+	}
+	o.request = request
+}
+
+// The shop keeps its orders in memory, and no more than these many: the oldest give way.
+const (
+	mostOrders   = 1000
+	mostWebhooks = 4000
+)
+
+type orders struct {
+	byID        map[string]*order
+	byReference map[string]*order // also references of the order's earlier sessions
+	bySession   map[string]*order
+	age         []*order // oldest first
+
+	seen     map[string]bool // ids of webhooks that were dealt with
+	seenAges []string
+}
+
+func newOrders() orders {
+	return orders{
+		byID:        map[string]*order{},
+		byReference: map[string]*order{},
+		bySession:   map[string]*order{},
+		seen:        map[string]bool{},
+	}
+}
+
+func (os *orders) add(o *order) {
+	if len(os.age) == mostOrders {
+		oldest := os.age[0]
+		os.age = slices.Delete(os.age, 0, 1)
+		delete(os.byID, oldest.id)
+		for _, index := range []map[string]*order{os.byReference, os.bySession} {
+			for key, o := range index {
+				if o == oldest {
+					delete(index, key)
+				}
+			}
+		}
+	}
+	os.byID[o.id] = o
+	os.age = append(os.age, o)
+}
+
+// index makes an order's present session findable. Earlier ones stay so: their webhooks may be late.
+func (os *orders) index(o *order) {
+	if os.byID[o.id] == o {
+		os.byReference[o.reference], os.bySession[o.session] = o, o
+	}
+}
+
+// firstTime reports whether a webhook is new. Webhooks are delivered at least once.
+func (os *orders) firstTime(webhookID string) bool {
+	if webhookID == "" {
+		return true
+	}
+	if os.seen[webhookID] {
+		return false
+	}
+	if len(os.seenAges) == mostWebhooks {
+		delete(os.seen, os.seenAges[0])
+		os.seenAges = slices.Delete(os.seenAges, 0, 1)
+	}
+	os.seen[webhookID] = true
+	os.seenAges = append(os.seenAges, webhookID)
+	return true
+}
