@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -171,20 +170,16 @@ func newKeys(rand io.Reader) ([]byte, error) {
 // place writes a file beside its place and links it there once it is safely on disk. Link, unlike rename,
 // fails when another is there already.
 func place(path string, text []byte) error {
-	beside := path + ".new"
-	if err := os.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that died
-		return err
-	}
-	file, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(beside)
+	defer os.Remove(file.Name())
 	_, err = file.Write(text)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(beside, path); err != nil {
+	if err := os.Link(file.Name(), path); err != nil {
 		return err
 	}
 	folder, err := os.Open(filepath.Dir(path))
