@@ -136,7 +136,7 @@ func (c *contract) build(k *jsonschema.Compiler) error {
 
 func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer string) error {
 	node := object(c.at(pointer))
-	op.permission = map[bool]payment.Permission{true: payment.Public, false: payment.Secret}[c.at(pointer+"/security/0/publicKey") != nil]
+	op.permission = c.permission(pointer)
 	parameters, _ := node["parameters"].([]any)
 	for i := range parameters {
 		at := c.follow(fmt.Sprintf("%s/parameters/%d", pointer, i))
@@ -172,6 +172,17 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 		op.answers[status] = schema
 	}
 	return nil
+}
+
+// permission reads which kind of key an operation takes.
+func (c *contract) permission(pointer string) payment.Permission {
+	switch {
+	case c.at(pointer+"/security/0/secretKey") != nil:
+		return payment.Secret
+	case c.at(pointer+"/security/0/publicKey") != nil:
+		return payment.Public
+	}
+	return payment.Anyone
 }
 
 func (c *contract) compileAt(k *jsonschema.Compiler, pointer string) (*jsonschema.Schema, error) {

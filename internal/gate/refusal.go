@@ -21,6 +21,7 @@ type fault struct {
 	message string // "must have required property 'type'"
 	code    string // where a rule of the contract gives the refusal a code of its own
 	line    int    // of the keyword in the contract
+	order   int    // within the keyword: which of the required members
 }
 
 // maxFields bounds how many fields one refusal names.
@@ -73,7 +74,7 @@ func (c *contract) faults(schema *jsonschema.Schema, place string, value any) []
 	slices.SortStableFunc(faults, func(a, b fault) int {
 		return cmp.Or(
 			cmp.Compare(min(len(a.code), 1), min(len(b.code), 1)),
-			cmp.Compare(a.line, b.line), cmp.Compare(a.field, b.field), cmp.Compare(a.message, b.message),
+			cmp.Compare(a.line, b.line), cmp.Compare(a.order, b.order), cmp.Compare(a.field, b.field), cmp.Compare(a.message, b.message),
 		)
 	})
 	return slices.Compact(faults)
@@ -83,8 +84,8 @@ func (c *contract) faults(schema *jsonschema.Schema, place string, value any) []
 // validator's texts, which repeat values.
 func (c *contract) collect(e *jsonschema.ValidationError, place string, value any, faults *[]fault) {
 	at := place + known(c, value, e.InstanceLocation)
-	add := func(keyword, field, message string) {
-		f := fault{at: at, field: field, message: message}
+	add := func(keyword, field, message string, order int) {
+		f := fault{at: at, field: field, message: message, order: order}
 		var pointer string
 		pointer, f.line = c.keyword(e.SchemaURL, keyword)
 		c.rule(pointer, keyword, member(value, e.InstanceLocation), &f)
@@ -106,17 +107,17 @@ func (c *contract) collect(e *jsonschema.ValidationError, place string, value an
 			*faults = append(*faults, f)
 		}
 	case *kind.Required:
-		for _, name := range k.Missing {
-			add("required", at+"/"+name, "must have required property '"+name+"'")
+		for i, name := range k.Missing {
+			add("required", at+"/"+name, "must have required property '"+name+"'", i)
 		}
 	case *kind.AdditionalProperties:
-		add("additionalProperties", at, "must NOT have additional properties")
+		add("additionalProperties", at, "must NOT have additional properties", 0)
 	case *otherCase:
-		add("properties", at, "must have property '"+k.known+"' in this letter case")
+		add("properties", at, "must have property '"+k.known+"' in this letter case", 0)
 	case *kind.Not:
-		add("not", at, "must NOT be valid")
+		add("not", at, "must NOT be valid", 0)
 	default:
-		add(e.ErrorKind.KeywordPath()[0], at, words(e.ErrorKind))
+		add(e.ErrorKind.KeywordPath()[0], at, words(e.ErrorKind), 0)
 	}
 }
 
@@ -154,7 +155,9 @@ func (c *contract) rule(pointer, keyword string, value any, f *fault) {
 func words(k jsonschema.ErrorKind) string {
 	switch k := k.(type) {
 	case *kind.Type:
-		return "must be " + strings.Join(k.Want, ",")
+		types := slices.Clone(k.Want)
+		slices.SortStableFunc(types, func(a, b string) int { return cmp.Compare(strings.Count(a, "null"), strings.Count(b, "null")) })
+		return "must be " + strings.Join(types, ",")
 	case *kind.Enum:
 		return "must be equal to one of the allowed values"
 	case *kind.Const:
