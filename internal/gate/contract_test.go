@@ -1,0 +1,210 @@
+package gate
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reprise/internal/payment"
+)
+
+func contractForTest(t *testing.T) *contract {
+	t.Helper()
+	c, err := compile(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// walk visits every node of the document.
+func walk(node any, pointer string, visit func(pointer string, node any)) {
+	visit(pointer, node)
+	switch n := node.(type) {
+	case map[string]any:
+		for _, key := range list(n) {
+			walk(n[key], pointer+"/"+escape(key), visit)
+		}
+	case []any:
+		for i, item := range n {
+			walk(item, fmt.Sprintf("%s/%d", pointer, i), visit)
+		}
+	}
+}
+
+// TestStructure checks openapi.yaml against OpenAPI 3.1 as far as it uses it.
+func TestStructure(t *testing.T) {
+	c := contractForTest(t)
+	root := object(c.document)
+	if v, _ := root["openapi"].(string); !strings.HasPrefix(v, "3.1.") {
+		t.Errorf("openapi: %v", root["openapi"])
+	}
+	for _, name := range []string{"title", "version"} {
+		if object(root["info"])[name] == nil {
+			t.Errorf("info has no %s", name)
+		}
+	}
+	for name := range root {
+		if !slices.Contains([]string{"openapi", "info", "jsonSchemaDialect", "servers", "tags", "paths", "webhooks", "components"}, name) {
+			t.Errorf("%s is not a field of an OpenAPI document", name)
+		}
+	}
+
+	ids := map[string]string{}
+	operation := func(pointer string, op map[string]any) {
+		id, _ := op["operationId"].(string)
+		if id == "" || ids[id] != "" {
+			t.Errorf("%s: operationId %q, also at %q", pointer, id, ids[id])
+		}
+		ids[id] = pointer
+		if op["summary"] == nil {
+			t.Errorf("%s: no summary", pointer)
+		}
+		if len(object(op["responses"])) == 0 {
+			t.Errorf("%s: no responses", pointer)
+		}
+		for code := range object(op["responses"]) {
+			response := object(c.at(c.follow(pointer + "/responses/" + code)))
+			if response["description"] == nil || !regexp.MustCompile(`^([1-5][0-9]{2}|[1-5]XX|default)$`).MatchString(code) {
+				t.Errorf("%s: response %s without description, or no status", pointer, code)
+			}
+		}
+	}
+	placeholder := regexp.MustCompile(`\{([^}]+)\}`)
+	for path, item := range object(root["paths"]) {
+		for method, op := range object(item) {
+			pointer := "/paths/" + escape(path) + "/" + method
+			if !slices.Contains([]string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}, method) {
+				t.Errorf("%s is no method", pointer)
+			}
+			operation(pointer, object(op))
+			compiled := c.operations[strings.ToUpper(method)+" "+path]
+			var inPath, named []string
+			for _, p := range compiled.parameters {
+				if p.in == "path" {
+					inPath = append(inPath, p.name)
+					if !p.required {
+						t.Errorf("%s: %s in the path must be required", pointer, p.name)
+					}
+				}
+			}
+			for _, m := range placeholder.FindAllStringSubmatch(path, -1) {
+				named = append(named, m[1])
+			}
+			if diff := cmp.Diff(named, inPath); diff != "" {
+				t.Errorf("%s: parameters and path differ: %s", pointer, diff)
+			}
+			for _, scheme := range object(op)["security"].([]any) {
+				for name := range object(scheme) {
+					if c.at("/components/securitySchemes/"+name) == nil {
+						t.Errorf("%s: security scheme %s is not there", pointer, name)
+					}
+				}
+			}
+		}
+	}
+	for kind, item := range object(root["webhooks"]) {
+		operation("/webhooks/"+kind+"/post", object(object(item)["post"]))
+	}
+	kinds := []payment.NoticeKind{payment.NoticeCapture, payment.NoticeFailure, payment.NoticeSessionCompleted, payment.NoticeSessionExpired}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(kinds)), slices.Sorted(maps.Keys(c.webhooks))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestReferences finds references that lead nowhere and components that nothing leads to.
+func TestReferences(t *testing.T) {
+	c := contractForTest(t)
+	used := map[string]bool{}
+	walk(c.document, "", func(pointer string, node any) {
+		if ref, ok := object(node)["$ref"].(string); ok {
+			target, local := strings.CutPrefix(ref, "#")
+			if !local || c.at(target) == nil {
+				t.Errorf("%s: %s leads nowhere", pointer, ref)
+			}
+			used[target] = true
+		}
+	})
+	for _, group := range []string{"schemas", "responses", "parameters"} {
+		for name := range object(c.at("/components/" + group)) {
+			if pointer := "/components/" + group + "/" + name; !used[pointer] {
+				t.Errorf("nothing refers to %s", pointer)
+			}
+		}
+	}
+}
+
+// TestRules checks that every x-errors stands beside the keyword it speaks of, uses a code of the API with
+// status 400, and repeats no values but listed ones.
+func TestRules(t *testing.T) {
+	c := contractForTest(t)
+	count := 0
+	walk(c.document, "", func(pointer string, node any) {
+		schema := object(node)
+		for keyword, rules := range object(schema["x-errors"]) {
+			if _, ok := schema[keyword]; !ok {
+				t.Errorf("%s: x-errors of %s, which is not there", pointer, keyword)
+			}
+			for _, r := range rules.([]any) {
+				rule := object(r)
+				count++
+				if code, ok := rule["code"].(string); ok && statuses[code] != 400 {
+					t.Errorf("%s: code %s has status %d", pointer, code, statuses[code])
+				}
+				message, _ := rule["message"].(string)
+				if message == "" || strings.Contains(message, "{value}") && rule["values"] == nil {
+					t.Errorf("%s: message %q", pointer, message)
+				}
+				for name := range rule {
+					if !slices.Contains([]string{"code", "message", "values"}, name) {
+						t.Errorf("%s: a rule has no %s", pointer, name)
+					}
+				}
+			}
+		}
+	})
+	if count < 20 {
+		t.Errorf("only %d rules were found", count)
+	}
+}
+
+// TestCodes compares the table of statuses with the codes that the contract names.
+func TestCodes(t *testing.T) {
+	var named []string
+	for _, code := range contractForTest(t).at("/components/schemas/Error/properties/error_code/enum").([]any) {
+		named = append(named, code.(string))
+	}
+	if diff := cmp.Diff(list(statuses), named); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestAnswersAreClosed finds objects among our answers that would let anything pass.
+func TestAnswersAreClosed(t *testing.T) {
+	c := contractForTest(t)
+	for _, name := range []string{"PaymentStarted", "Session", "PaymentRequest", "Payment", "ChannelProperties", "CardsEcho", "AuthorizationData", "AuthenticationData", "Error"} {
+		walk(c.at("/components/schemas/"+name), name, func(pointer string, node any) {
+			schema := object(node)
+			if schema["type"] == "object" && schema["properties"] != nil && schema["additionalProperties"] != false {
+				t.Errorf("%s lets anything pass", pointer)
+			}
+		})
+	}
+}
+
+func TestSpecIsServed(t *testing.T) {
+	g := &Gate{contract: contractForTest(t), known: http.NewServeMux()}
+	g.o.Rand = strings.NewReader(strings.Repeat("x", 16))
+	w := httptest.NewRecorder()
+	g.Spec().ServeHTTP(w, httptest.NewRequest("GET", "/openapi.yaml", nil))
+	if w.Code != 200 || w.Header().Get("Content-Type") != "application/yaml" || w.Body.String() != specification {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
