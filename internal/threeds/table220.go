@@ -25,7 +25,7 @@ var table220 = Table{
 		{Field: "threeDSServerTransID", Need: required, Class: UUID},
 		{Field: "threeDSServerRefNumber", Need: required, Class: Text, Max: 32},
 		{Field: "threeDSServerOperatorID", Class: Text, Max: 32},
-		{Field: "threeDSServerURL", Need: required, Class: URL, Max: 2048},
+		{Field: "threeDSServerURL", Need: all(when("deviceChannel", "01", "02")), Class: URL, Max: 2048},
 		{Field: "deviceChannel", Need: required, Class: Digits, Enum: []string{"01-03", reserved}},
 		{Field: "messageCategory", Need: required, Class: Digits, Enum: []string{"01-02", reserved}},
 		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},

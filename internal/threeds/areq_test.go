@@ -1,0 +1,204 @@
+package threeds
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reprise/internal/card"
+)
+
+// areqForm says what an AReq of ours looks like, written from the specification's data elements and apart
+// from the rule tables: every element, and the form of its value as JSON.
+var areqForm = map[string]string{
+	"messageType":                       `"AReq"`,
+	"messageVersion":                    `"2\.2\.0"`,
+	"messageCategory":                   `"01"`,
+	"deviceChannel":                     `"02"`,
+	"threeDSServerTransID":              `"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"`,
+	"threeDSServerRefNumber":            `".{1,32}"`,
+	"threeDSServerOperatorID":           `".{1,32}"`,
+	"threeDSServerURL":                  `"https://[^"]+"`,
+	"threeDSRequestorID":                `".{1,35}"`,
+	"threeDSRequestorName":              `".{1,40}"`,
+	"threeDSRequestorURL":               `"https://[^"]+"`,
+	"threeDSRequestorAuthenticationInd": `"01"`,
+	"threeDSRequestorChallengeInd":      `"0[1-9]"`,
+	"threeDSCompInd":                    `"[YNU]"`,
+	"notificationURL":                   `"https://[^"]{1,248}"`,
+	"acctNumber":                        `"[0-9]{13,19}"`,
+	"cardExpiryDate":                    `"[0-9]{2}(0[1-9]|1[0-2])"`,
+	"cardholderName":                    `"[ -~]{2,45}"`,
+	"acquirerBIN":                       `"[0-9]{1,11}"`,
+	"acquirerMerchantID":                `".{1,35}"`,
+	"mcc":                               `"[0-9]{4}"`,
+	"merchantCountryCode":               `"[0-9]{3}"`,
+	"merchantName":                      `".{1,40}"`,
+	"purchaseAmount":                    `"[0-9]{1,48}"`,
+	"purchaseCurrency":                  `"[0-9]{3}"`,
+	"purchaseExponent":                  `"[0-9]"`,
+	"purchaseDate":                      `"20[0-9]{2}(0[1-9]|1[0-2])[0-3][0-9][0-2][0-9][0-5][0-9][0-5][0-9]"`,
+	"transType":                         `"01"`,
+	"browserAcceptHeader":               `".+"`,
+	"browserUserAgent":                  `".+"`,
+	"browserLanguage":                   `"[A-Za-z0-9-]{1,8}"`,
+	"browserJavascriptEnabled":          `true`,
+	"browserJavaEnabled":                `(true|false)`,
+	"browserColorDepth":                 `"(1|4|8|15|16|24|32|48)"`,
+	"browserScreenHeight":               `"[0-9]{1,6}"`,
+	"browserScreenWidth":                `"[0-9]{1,6}"`,
+	"browserTZ":                         `"-?[0-9]{1,4}"`,
+	"browserIP":                         `"[0-9a-f.:]{3,45}"`,
+}
+
+// areqLongest holds the lengths that are too long to count in a form.
+var areqLongest = map[string]int{
+	"threeDSServerURL": 2048, "threeDSRequestorURL": 2048, "browserAcceptHeader": 2048, "browserUserAgent": 2048,
+}
+
+// form checks an AReq against areqForm and returns the names of its elements.
+func form(t *testing.T, m Message) []string {
+	t.Helper()
+	if err := m.ours(); err != nil {
+		t.Errorf("by our own rules: %v", err)
+	}
+	text, err := m.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range fields {
+		want, ok := areqForm[name]
+		if !ok {
+			t.Errorf("%s is not wanted by anybody", name)
+		} else if !regexp.MustCompile("^" + want + "$").Match(value) {
+			t.Errorf("%s has not the form %s", name, want)
+		}
+		if most, ok := areqLongest[name]; ok && utf8.RuneCountInString(m.text(name)) > most {
+			t.Errorf("%s is longer than %d", name, most)
+		}
+	}
+	return slices.Sorted(maps.Keys(fields))
+}
+
+func TestAReq(t *testing.T) {
+	d := newWorld(t).directories[0]
+	m, err := d.areq(request(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(areqForm)), form(t, m)); diff != "" {
+		t.Errorf("elements (-want +got):\n%s", diff)
+	}
+	for name, want := range map[string]any{
+		"acctNumber": testPAN, "cardExpiryDate": "3012", "purchaseAmount": "10000000", "purchaseCurrency": "360",
+		"purchaseExponent": "2", "purchaseDate": "20261123080405", "merchantCountryCode": "360", "browserTZ": "-420",
+		"threeDSServerTransID": serverID, "threeDSRequestorURL": "https://toko.example",
+	} {
+		if m.fields[name] != want {
+			t.Errorf("%s is %v, want %v", name, m.fields[name], want)
+		}
+	}
+}
+
+func TestAReq210(t *testing.T) {
+	d := newWorld(t).directories[0]
+	q := request(t)
+	q.Authentication.Version = "2.1.0"
+	m, err := d.areq(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.ours(); err != nil {
+		t.Error(err)
+	}
+	if _, ok := m.fields["browserJavascriptEnabled"]; ok {
+		t.Error("an element of 2.2.0 in a message of 2.1.0")
+	}
+}
+
+// TestAReqBrowser: whatever a browser says of itself, the AReq is in form.
+func TestAReqBrowser(t *testing.T) {
+	d := newWorld(t).directories[0]
+	for _, test := range []struct {
+		name, field, want string // want "" is absent
+		change            func(*AuthenticationRequest)
+	}{
+		{"HDR screen", "browserColorDepth", "24", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 30 }},
+		{"more colours than listed", "browserColorDepth", "48", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 64 }},
+		{"no colours", "browserColorDepth", "1", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 0 }},
+		{"five colours", "browserColorDepth", "4", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 5 }},
+		{"long language", "browserLanguage", "zh-Hans", func(q *AuthenticationRequest) { q.Browser.Language = "zh-Hans-CN-x-a" }},
+		{"language of eight", "browserLanguage", "sl-rozaj", func(q *AuthenticationRequest) { q.Browser.Language = "sl-rozaj" }},
+		{"language without subtags", "browserLanguage", "abcdefgh", func(q *AuthenticationRequest) { q.Browser.Language = "abcdefghij" }},
+		{"long user agent", "browserUserAgent", strings.Repeat("é", 2048), func(q *AuthenticationRequest) { q.Browser.UserAgent = strings.Repeat("é", 3000) }},
+		{"long accept", "browserAcceptHeader", strings.Repeat("a", 2048), func(q *AuthenticationRequest) { q.Browser.AcceptHeader = strings.Repeat("a", 2049) }},
+		{"no accept", "browserAcceptHeader", "*/*", func(q *AuthenticationRequest) { q.Browser.AcceptHeader = "" }},
+		{"IPv6 with zone", "browserIP", "fe80::1", func(q *AuthenticationRequest) { q.Browser.IP = "fe80::1%eth0" }},
+		{"IPv4 in IPv6", "browserIP", "192.0.2.1", func(q *AuthenticationRequest) { q.Browser.IP = "::ffff:192.0.2.1" }},
+		{"no IP", "browserIP", "", func(q *AuthenticationRequest) { q.Browser.IP = "unknown" }},
+		{"east of UTC", "browserTZ", "-840", func(q *AuthenticationRequest) { q.Browser.TimeZone = -840 }},
+		{"name in other letters", "cardholderName", "", func(q *AuthenticationRequest) { q.Cardholder = "Nguyễn Văn A" }},
+		{"name too short", "cardholderName", "", func(q *AuthenticationRequest) { q.Cardholder = " A " }},
+		{"name too long", "cardholderName", "", func(q *AuthenticationRequest) { q.Cardholder = strings.Repeat("A", 46) }},
+		{"no date", "cardExpiryDate", "", func(q *AuthenticationRequest) { q.Expiry = card.Expiry{} }},
+		{"no preference", "threeDSRequestorChallengeInd", "", func(q *AuthenticationRequest) { q.Challenge = "" }},
+		{"long merchant name", "merchantName", strings.Repeat("é", 40), func(q *AuthenticationRequest) { q.Merchant.Name = strings.Repeat("é", 41) }},
+		{"no exponent", "purchaseExponent", "0", func(q *AuthenticationRequest) { q.Authentication.Amount.Currency = "VND" }},
+		{"a country below 100", "merchantCountryCode", "036", func(q *AuthenticationRequest) { q.Merchant.Country = "AU" }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			q := request(t)
+			test.change(&q)
+			m, err := d.areq(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			form(t, m)
+			if got := m.text(test.field); got != test.want {
+				t.Errorf("%s is %q, want %q", test.field, got, test.want)
+			}
+		})
+	}
+}
+
+// TestAReqRefused: what cannot be sent is refused here, by name and without the value.
+func TestAReqRefused(t *testing.T) {
+	w := newWorld(t)
+	w.loaded(t, row("4000000000000000", "4999999999999999"))
+	for _, test := range []struct {
+		name, want string
+		change     func(*AuthenticationRequest)
+	}{
+		{"no such country", "ISO 3166", func(q *AuthenticationRequest) { q.Merchant.Country = "XX" }},
+		{"a region", "ISO 3166", func(q *AuthenticationRequest) { q.Merchant.Country = "EU" }},
+		{"three letters", "ISO 3166", func(q *AuthenticationRequest) { q.Merchant.Country = "IDN" }},
+		{"no such currency", "ISO 4217", func(q *AuthenticationRequest) { q.Authentication.Amount.Currency = "ZZZ" }},
+		{"a version of tomorrow", "version", func(q *AuthenticationRequest) { q.Authentication.Version = "2.3.1" }},
+		{"no website", "201 about AReq: threeDSRequestorURL", func(q *AuthenticationRequest) { q.Merchant.Website = "" }},
+		{"a long notificationURL", "203 about AReq: notificationURL", func(q *AuthenticationRequest) { q.NotificationURL = "https://a.example/" + strings.Repeat("a", 256) }},
+		{"a screen of no size", "203 about AReq: browserScreenHeight", func(q *AuthenticationRequest) { q.Browser.ScreenHeight = -1 }},
+		{"a wrong MCC", "203 about AReq: mcc", func(q *AuthenticationRequest) { q.Merchant.MCC = "58" }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			q := request(t)
+			test.change(&q)
+			_, err := w.Authenticate(t.Context(), q)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want something about %s", err, test.want)
+			}
+		})
+	}
+	if len(w.asked) > 0 {
+		t.Error("something was sent")
+	}
+}

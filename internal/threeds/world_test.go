@@ -1,0 +1,296 @@
+package threeds
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"reprise/internal/card"
+	"reprise/internal/payment"
+)
+
+// authority issues certificates as a scheme does.
+type authority struct {
+	key  *ecdsa.PrivateKey
+	root *x509.Certificate
+	pool *x509.CertPool
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &authority{key: key, pool: x509.NewCertPool()}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a scheme"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.root, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	a.pool.AddCert(a.root)
+	return a
+}
+
+func (a *authority) issue(t *testing.T, name string, usage x509.ExtKeyUsage) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}, a.root, key.Public(), a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// world is a directory server behind real mutual TLS, and a Server of ours enrolled with it.
+type world struct {
+	*Server
+	ca    *authority
+	timer *timers
+	log   *lockedBuffer
+
+	mu     sync.Mutex
+	asked  []map[string]any // what the directory server was sent
+	answer func(w http.ResponseWriter, request map[string]any)
+	result func(payment.Result) error
+}
+
+func newWorld(t *testing.T, change ...func(*Options)) *world {
+	t.Helper()
+	w := &world{ca: newAuthority(t), timer: &timers{}, log: &lockedBuffer{}}
+	ds := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	ds.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	ds.TLS = &tls.Config{
+		Certificates: []tls.Certificate{w.ca.issue(t, "ds.example", x509.ExtKeyUsageServerAuth)},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: w.ca.pool,
+	}
+	ds.StartTLS()
+	t.Cleanup(ds.Close)
+	o := Options{
+		Directories: []Directory{{
+			Name: "ds", URL: ds.URL, Roots: w.ca.pool,
+			Certificate: w.ca.issue(t, "gateway.example", x509.ExtKeyUsageClientAuth),
+			ResultNames: []string{"results.ds.example"},
+			ServerRef:   "REF-1", OperatorID: "OP-1", RequestorID: "R-1", RequestorName: "Reprise",
+			ResultsURL: "https://gateway.example:9443/results",
+		}},
+		Result: func(_ context.Context, r payment.Result) error { return w.result(r) },
+		Now:    time.Now, Rand: rand.Reader, Timer: w.timer.timer,
+		Go:   func(f func()) { go f() },
+		Dial: (&net.Dialer{}).DialContext,
+		Log:  slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, d := range s.directories {
+			d.client.CloseIdleConnections()
+		}
+	})
+	w.Server = s
+	return w
+}
+
+func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+	var request map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		rw.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.mu.Lock()
+	w.asked = append(w.asked, request)
+	answer := w.answer
+	w.mu.Unlock()
+	answer(rw, request)
+}
+
+// received returns what the directory server was sent of a type, once there are n.
+func (w *world) received(t *testing.T, kind string, n int) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	eventually(t, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		found = slices.DeleteFunc(slices.Clone(w.asked), func(m map[string]any) bool { return m["messageType"] != kind })
+		return len(found) >= n
+	})
+	return found
+}
+
+// loaded puts ranges in place as a PRes would.
+func (w *world) loaded(t *testing.T, rows ...map[string]any) {
+	t.Helper()
+	l := newLoader(nil)
+	for _, row := range rows {
+		l.take(row)
+	}
+	if l.fault != nil {
+		t.Fatal(l.fault)
+	}
+	w.directories[0].ranges.Store(newRangeTable("1", l.ranges))
+}
+
+// row is a row of cardRangeData.
+func row(first, last string, more ...map[string]any) map[string]any {
+	r := map[string]any{
+		"startRange": first, "endRange": last, "acsStartProtocolVersion": "2.1.0", "acsEndProtocolVersion": "2.2.0",
+		"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0",
+	}
+	for _, m := range more {
+		maps.Copy(r, m)
+	}
+	return r
+}
+
+// echo answers with a message about the same transaction.
+func echo(kind string, fields map[string]any) func(http.ResponseWriter, map[string]any) {
+	return func(w http.ResponseWriter, request map[string]any) {
+		answer := map[string]any{
+			"messageType": kind, "messageVersion": request["messageVersion"],
+			"threeDSServerTransID": request["threeDSServerTransID"], "dsTransID": dsID,
+		}
+		maps.Copy(answer, fields)
+		w.Header().Set("Content-Type", contentType)
+		json.NewEncoder(w).Encode(answer)
+	}
+}
+
+const (
+	serverID = "11111111-1111-4111-8111-111111111111"
+	dsID     = "22222222-2222-4222-8222-222222222222"
+	acsID    = "33333333-3333-4333-8333-333333333333"
+)
+
+// timers are the house's, moved by hand: nothing ever expires by itself.
+type timers struct {
+	mu  sync.Mutex
+	set []*timer
+}
+
+type timer struct {
+	d       time.Duration
+	c       chan time.Time
+	stopped bool
+}
+
+func (ts *timers) timer(d time.Duration) (<-chan time.Time, func() bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	one := &timer{d: d, c: make(chan time.Time, 1)}
+	ts.set = append(ts.set, one)
+	return one.c, func() bool {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		one.stopped = true
+		return true
+	}
+}
+
+// fire waits for a running timer of a duration and lets it expire.
+func (ts *timers) fire(t *testing.T, d time.Duration) {
+	t.Helper()
+	eventually(t, func() bool {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		for _, one := range ts.set {
+			if one.d == d && !one.stopped {
+				one.stopped = true
+				one.c <- time.Time{}
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func eventually(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not happen within ten seconds")
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func pan(t *testing.T, digits string) card.PAN {
+	t.Helper()
+	p, err := card.ParsePAN(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+const testPAN = "4000000000001091"
+
+func request(t *testing.T) AuthenticationRequest {
+	return AuthenticationRequest{
+		Authentication: payment.Authentication{
+			ServerTransID: serverID, Version: "2.2.0", Amount: payment.Money{Minor: 10000000, Currency: "IDR"},
+			Merchant: "b", Token: "t",
+		},
+		Merchant: payment.Merchant{
+			Name: "Toko Kopi", Country: "ID", MCC: "5814", AcquirerBIN: "400551", CardAcceptor: "M-1",
+			Website: "https://toko.example",
+		},
+		PAN: pan(t, testPAN), Expiry: card.Expiry{Year: 2030, Month: 12}, Cardholder: "SITI RAHAYU",
+		Browser: Browser{
+			AcceptHeader: "text/html", UserAgent: "Mozilla/5.0", Language: "id-ID", IP: "192.0.2.7",
+			ColorDepth: 24, ScreenHeight: 900, ScreenWidth: 1440, TimeZone: -420,
+		},
+		MethodCompleted: "Y", NotificationURL: "https://gateway.example/n/abc", Challenge: "03",
+		At: time.Date(2026, 11, 23, 15, 4, 5, 0, time.FixedZone("WIB", 7*3600)),
+	}
+}
