@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// races is how many races a change may lose. Each one lost is a change that someone else made to the same
+// session, and nobody loses to the same one twice.
+const races = 24
+
+// Change reads a case, lets fn decide, and commits what it decided, from the start again when another won
+// the race. fn may be called several times and has no effects of its own. It returns the case after the
+// changes. With no changes at all nothing is written.
+//
+// payment.ErrRepeated: the key of once was used before. payment.ErrTaken: the escrow no longer holds the
+// CVN, or the authentication value was used. Nothing has changed in either case. Errors of fn are returned
+// as they are. After any other error the change may have been made, if the database was lost at that
+// moment; that is looked up first.
+func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	var before *payment.Case // as it was when the last race was lost
+	for lost := range races {
+		if err := s.stepBack(ctx, lost); err != nil {
+			return payment.Case{}, err
+		}
+		c, err := s.Case(ctx, l)
+		if err != nil {
+			return payment.Case{}, err
+		}
+		if before != nil && unchanged(*before, c) {
+			return payment.Case{}, s.unlessRepeated(ctx, once, payment.ErrTaken)
+		}
+		ch, err := fn(c)
+		if err != nil {
+			return payment.Case{}, s.unlessRepeated(ctx, once, err)
+		}
+		if ch.Session == nil && len(ch.Requests) == 0 && len(ch.Effects) == 0 {
+			return c, nil
+		}
+		d := s.newDraft()
+		if err := d.write(c, ch, once); err != nil {
+			return payment.Case{}, err
+		}
+		err = d.commit(ctx)
+		switch {
+		case err == nil:
+			return d.after, nil
+		case errors.Is(err, errLost) && (ch.Session != nil || len(ch.Requests) > 0):
+			return s.readBack(ctx, l, d.after, err)
+		case !errors.Is(err, errConflict):
+			return payment.Case{}, err
+		}
+		before = &c
+	}
+	return payment.Case{}, fmt.Errorf("store: %d races lost for one session", races)
+}
+
+// stepBack waits a little after several lost races, each loser as long as chance says.
+func (s *Store) stepBack(ctx context.Context, lost int) error {
+	if lost < 3 {
+		return ctx.Err()
+	}
+	var chance [1]byte
+	if _, err := io.ReadFull(s.Rand, chance[:]); err != nil {
+		return err
+	}
+	over, stop := s.Timer(time.Duration(lost) * time.Duration(chance[0]) * 20 * time.Microsecond)
+	defer stop()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unchanged says whether nobody won the race: then a guard other than the version refused.
+func unchanged(before, now payment.Case) bool {
+	if before.Session.Version != now.Session.Version {
+		return false
+	}
+	if before.Request == nil || now.Request == nil {
+		return before.Request == now.Request
+	}
+	return before.Request.ID == now.Request.ID && before.Request.Version == now.Request.Version
+}
+
+// unlessRepeated is err, or payment.ErrRepeated if the command was carried out before: what it finds
+// refused is then its own doing.
+func (s *Store) unlessRepeated(ctx context.Context, once *payment.Once, err error) error {
+	if once == nil {
+		return err
+	}
+	_, _, _, absent := s.Answered(ctx, once.Business, once.Endpoint, once.Key)
+	if absent == nil {
+		return payment.ErrRepeated
+	}
+	return err
+}
+
+// readBack finds out whether a commit whose answer was lost was made: then its rows stand as it wrote them.
+// Otherwise the error stays. The decision is not made anew, because the lost commit may still arrive.
+func (s *Store) readBack(ctx context.Context, l payment.Lookup, after payment.Case, lost error) (payment.Case, error) {
+	now, err := s.Case(context.WithoutCancel(ctx), l)
+	if err != nil {
+		return payment.Case{}, errors.Join(lost, err)
+	}
+	same := now.Session.Version == after.Session.Version && now.Session.Updated.Equal(after.Session.Updated)
+	if after.Request != nil && now.Request != nil {
+		same = same && now.Request.ID == after.Request.ID && now.Request.Version == after.Request.Version &&
+			now.Request.Updated.Equal(after.Request.Updated)
+	}
+	if !same {
+		return payment.Case{}, lost
+	}
+	return after, nil
+}

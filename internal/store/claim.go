@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// claim takes work that is due and that nobody was handed: retries, timers, what found no slot, and what
+// a node that died has left behind. It goes on while there is room and something is due.
+func (s *Store) claim(ctx context.Context) error {
+	for {
+		r := s.slots.room()
+		if len(r.kinds) == 0 || r.free == 0 && len(r.shares) == 0 {
+			return nil
+		}
+		jobs, more, err := s.claimed(ctx, r)
+		if err != nil {
+			return err
+		}
+		var back []stmt
+		for _, j := range jobs {
+			if s.slots.take(j.work, true) {
+				s.begin(j)
+			} else {
+				back = append(back, s.putBack(j))
+			}
+		}
+		if len(back) > 0 {
+			if err := s.commit(ctx, back...); err != nil {
+				return err
+			}
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// claimed leases as much due work as there is room for, in one commit: for each peer that is behind its
+// share, and for all others together what is left. more says that the others may have more.
+func (s *Store) claimed(ctx context.Context, r room) (jobs []job, more bool, err error) {
+	now := s.Now()
+	lease := now.Add(s.Options.Lease)
+	c := claiming{kinds: r.kinds, now: micros(now), lease: micros(lease), skipLocked: s.dialect.skipLocked}
+
+	var list []stmt
+	counts := make([]int, len(r.shares)+1)
+	take := func(n *int) func(row) error {
+		return func(r row) error {
+			*n++
+			j := job{lease: c.lease}
+			err := r.Scan(&j.work.Kind, &j.work.Ref, &j.tries)
+			jobs = append(jobs, j)
+			return err
+		}
+	}
+	for i, share := range r.shares {
+		list = append(list, c.stmt(share.n, `IN`, []string{share.peer}, take(&counts[i])))
+	}
+	if others := &counts[len(r.shares)]; r.free > 0 {
+		which, peers := `NOT IN`, r.behind
+		if r.alone {
+			which, peers = `IN`, []string{""}
+		}
+		list = append(list, c.stmt(r.free, which, peers, take(others)))
+	}
+	if err := s.engine.commit(ctx, list); err != nil {
+		return nil, false, err // what was leased all the same is claimed again when the lease is over
+	}
+	for i, share := range r.shares {
+		if counts[i] < share.n {
+			s.slots.caughtUp(share.peer)
+		}
+	}
+	return jobs, r.free > 0 && counts[len(r.shares)] == r.free, nil
+}
+
+// claiming is what all statements of a claim have in common.
+type claiming struct {
+	kinds      []string
+	now, lease int64
+	skipLocked string
+}
+
+// stmt leases at most n pieces of work, the oldest first, whose peer is IN these or NOT IN these.
+func (c claiming) stmt(n int, which string, peers []string, each func(row) error) stmt {
+	args := []any{c.lease, c.now, int64(n)}
+	where := `next_at <= $2 AND kind IN (` + places(&args, c.kinds) + `)`
+	if len(peers) > 0 {
+		where += ` AND peer ` + which + ` (` + places(&args, peers) + `)`
+	}
+	return stmt{
+		sql: `
+WITH due AS MATERIALIZED (
+    SELECT kind, ref FROM work WHERE ` + where + ` ORDER BY next_at LIMIT $3 ` + c.skipLocked + `
+)
+UPDATE work SET next_at = $1 FROM due WHERE work.kind = due.kind AND work.ref = due.ref
+RETURNING work.kind, work.ref, work.attempt`,
+		args: args,
+		each: each,
+	}
+}
+
+// putBack makes claimed work due again.
+func (s *Store) putBack(j job) stmt {
+	return stmt{
+		sql:  `UPDATE work SET next_at = $4 WHERE kind = $1 AND ref = $2 AND next_at = $3`,
+		args: []any{string(j.work.Kind), j.work.Ref, j.lease, micros(s.Now())},
+	}
+}
+
+// places adds values to the arguments and says where they are: "$4, $5".
+func places(args *[]any, values []string) string {
+	at := make([]string, len(values))
+	for i, v := range values {
+		*args = append(*args, v)
+		at[i] = fmt.Sprintf("$%d", len(*args))
+	}
+	return strings.Join(at, ", ")
+}

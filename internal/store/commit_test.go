@@ -1,0 +1,320 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reprise/internal/payment"
+)
+
+func testMigrations(t *testing.T, db *database) {
+	for range 2 { // the second finds nothing to do
+		s := db.open(t)
+		must(t, s.Ping(t.Context()))
+		for _, table := range []string{"merchant", "session", "request", "cvn_escrow", "work"} {
+			if n := rows(t, s, table, `1 = 1`); n != 0 {
+				t.Errorf("%d rows in %s of a new database", n, table)
+			}
+		}
+		if db.kind == "PostgreSQL" {
+			if n := rows(t, s, "pg_class", `relname = 'cvn_escrow' AND relpersistence = 'u'`); n != 1 {
+				t.Error("the escrow is in the write-ahead log")
+			}
+		}
+	}
+}
+
+// Nodes that start together on an empty database take turns.
+func TestMigrateTogether(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	db := newDatabase(t, "PostgreSQL")
+	var group sync.WaitGroup
+	for range 3 {
+		group.Go(func() { db.open(t) })
+	}
+	group.Wait()
+}
+
+func testSeededRows(t *testing.T, db *database) {
+	s := db.open(t)
+	ctx := t.Context()
+	m, card := merchant(), storedCard()
+	budi := payment.Customer{ID: "cust-1", Business: business, ReferenceID: "budi", Created: moment}
+	for range 2 { // seeded at every start
+		must(t, s.SaveMerchant(ctx, m))
+		must(t, s.SaveEndpoints(ctx, business, endpoints...))
+		must(t, s.SaveToken(ctx, card))
+		must(t, s.SaveCustomer(ctx, budi))
+		m.Name, card.Masked, budi.ReferenceID = "Teh & Co", "520000XXXXXX2151", "budi 2"
+		must(t, s.SaveMerchant(ctx, m))
+		must(t, s.SaveToken(ctx, card))
+		must(t, s.SaveCustomer(ctx, budi))
+	}
+	must(t, s.SaveEndpoints(ctx, business, endpoints[1]))
+	m.Endpoints = endpoints[1:]
+
+	gotMerchant, err := s.Merchant(ctx, business)
+	if diff := cmp.Diff(m, gotMerchant); err != nil || diff != "" {
+		t.Errorf("merchant: %v (-want +got):\n%s", err, diff)
+	}
+	gotCard, err := s.Token(ctx, business, cardID)
+	if diff := cmp.Diff(card, gotCard); err != nil || diff != "" {
+		t.Errorf("card: %v (-want +got):\n%s", err, diff)
+	}
+	gotCustomer, err := s.Customer(ctx, business, "cust-1")
+	if diff := cmp.Diff(budi, gotCustomer); err != nil || diff != "" {
+		t.Errorf("customer: %v (-want +got):\n%s", err, diff)
+	}
+	_, noMerchant := s.Merchant(ctx, "other")
+	_, noCard := s.Token(ctx, "other", cardID)
+	_, noCustomer := s.Customer(ctx, "other", "cust-1")
+	for _, err := range []error{noMerchant, noCard, noCustomer} {
+		if !errors.Is(err, payment.ErrNotFound) {
+			t.Errorf("of another business: %v, want not found", err)
+		}
+	}
+	if err := s.SaveEndpoints(ctx, business, payment.Endpoint{ID: "x", URL: "https://a.example/ b"}); err == nil {
+		t.Error("a URL with a space was kept")
+	}
+}
+
+func testKeys(t *testing.T, db *database) {
+	s := db.open(t)
+	ctx := t.Context()
+	k := payment.Key{Hash: sha256.Sum256([]byte("xnd_development_x")), Business: business, Permission: payment.Secret}
+	if _, err := s.Key(ctx, k.Hash); !errors.Is(err, payment.ErrNotFound) {
+		t.Errorf("unknown key: %v", err)
+	}
+	must(t, s.SaveKey(ctx, k))
+	must(t, s.SaveKey(ctx, k))
+	if got, err := s.Key(ctx, k.Hash); err != nil || got != k {
+		t.Errorf("key of %s may do %s, %v", got.Business, got.Permission, err)
+	}
+	must(t, s.RevokeKey(ctx, "other", k.Hash))
+	if _, err := s.Key(ctx, k.Hash); err != nil {
+		t.Errorf("revoked by another business: %v", err)
+	}
+	must(t, s.RevokeKey(ctx, business, k.Hash))
+	must(t, s.SaveKey(ctx, k))
+	if _, err := s.Key(ctx, k.Hash); !errors.Is(err, payment.ErrNotFound) {
+		t.Errorf("revoked key: %v", err)
+	}
+}
+
+func testLanes(t *testing.T, db *database) {
+	a, b := db.open(t), db.open(t)
+	var mu sync.Mutex
+	owner := map[int64]int{}
+	for i, err := range together(20, func(i int) error {
+		size := int64(1 + i%3)
+		from, err := []*Store{a, b}[i%2].Lease(context.Background(), "stan/400001", size)
+		mu.Lock()
+		defer mu.Unlock()
+		for n := from; n < from+size; n++ {
+			if other, used := owner[n]; used {
+				return fmt.Errorf("%d is also of %d", n, other)
+			}
+			owner[n] = i
+		}
+		return err
+	}) {
+		if err != nil {
+			t.Errorf("task %d: %v", i, err)
+		}
+	}
+	for n := range int64(len(owner)) {
+		if _, ok := owner[n]; !ok {
+			t.Errorf("%d is nobody's", n)
+		}
+	}
+	if from, err := b.Lease(t.Context(), "another", 10); err != nil || from != 0 {
+		t.Errorf("another lane begins at %d, %v", from, err)
+	}
+}
+
+// Of commits that are made together, one that is refused leaves nothing, and the others stand.
+func testCommitsOfOthers(t *testing.T, db *database) {
+	s := db.open(t)
+	ctx := context.Background()
+	insert := func(name string) stmt {
+		return stmt{sql: `INSERT INTO lane (name, next) VALUES ($1, 0)`, args: []any{name}, used: payment.ErrTaken}
+	}
+	must(t, s.commit(ctx, insert("there")))
+	for i, err := range together(32, func(i int) error {
+		if i%4 == 0 {
+			return s.commit(ctx, insert(fmt.Sprint("refused ", i)), insert("there"))
+		}
+		return s.commit(ctx, insert(fmt.Sprint("good ", i)))
+	}) {
+		if i%4 == 0 && !errors.Is(err, payment.ErrTaken) {
+			t.Errorf("commit %d: %v, want it refused", i, err)
+		}
+		if i%4 != 0 && err != nil {
+			t.Errorf("commit %d: %v", i, err)
+		}
+	}
+	if good, bad := rows(t, s, "lane", `name LIKE 'good %'`), rows(t, s, "lane", `name LIKE 'refused %'`); good != 24 || bad != 0 {
+		t.Errorf("%d rows of good commits and %d of refused ones, want 24 and 0", good, bad)
+	}
+
+	// What is no constraint is an error of its own, and the next commit is made.
+	if err := s.commit(ctx, insert("lost"), stmt{sql: `INSERT INTO no_such_table VALUES (1)`}); err == nil {
+		t.Error("a statement without a table was taken")
+	}
+	must(t, s.commit(ctx, insert("after")))
+	if n := rows(t, s, "lane", `name = 'lost'`); n != 0 {
+		t.Error("half of a commit is there")
+	}
+}
+
+func testCallerLeaves(t *testing.T, db *database) {
+	s := db.open(t)
+	gone, leave := context.WithCancel(context.Background())
+	count := stmt{sql: `INSERT INTO lane (name, next) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET next = lane.next + 1`, args: []any{"n"}}
+	var mu sync.Mutex
+	stayed, made := 0, 0
+	for i, err := range together(64, func(i int) error {
+		if i == 20 {
+			leave()
+		}
+		ctx := context.Background()
+		if i%2 == 0 {
+			ctx = gone
+		}
+		err := s.commit(ctx, count)
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil {
+			made++
+			stayed += i % 2
+		}
+		return err
+	}) {
+		if err != nil && (i%2 == 1 || !errors.Is(err, context.Canceled)) {
+			t.Errorf("commit %d: %v", i, err)
+		}
+	}
+	if n := rows(t, s, "lane", fmt.Sprintf(`name = 'n' AND next = %d`, made)); n != 1 || stayed != 32 {
+		t.Errorf("%d commits were answered, and the row says another number; %d of 32 stayed", made, stayed)
+	}
+}
+
+// What was answered is there when the store is opened anew, even if the one before was never closed.
+func testReopen(t *testing.T, db *database) {
+	a := db.open(t)
+	seed(t, a)
+	_, err := a.Change(t.Context(), bySession, nil, submit(1, "v"))
+	must(t, err)
+	want, err := a.Case(t.Context(), bySession)
+	must(t, err)
+
+	if db.kind == "SQLite" { // as a crash leaves it: the file and its journal, without a word of farewell
+		crashed := filepath.Join(t.TempDir(), "crashed.db")
+		for _, journal := range []string{"", "-wal"} {
+			content, err := os.ReadFile(db.url + journal)
+			must(t, err)
+			must(t, os.WriteFile(crashed+journal, content, 0o600))
+		}
+		db = &database{db.kind, "file:" + crashed}
+	}
+	b := db.open(t)
+	got, err := b.Case(t.Context(), bySession)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("opened anew: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := b.Escrow(t.Context(), "pr-1", []byte("v")); err != nil {
+		t.Errorf("the CVN: %v", err)
+	}
+}
+
+func TestSQLiteFile(t *testing.T) {
+	for _, url := range []string{"", "file:", ":memory:", "file::memory:"} {
+		if s, err := Open(t.Context(), Options{URL: url}); err == nil {
+			t.Errorf("%q was opened: %v", url, s)
+		}
+	}
+	db := newDatabase(t, "SQLite")
+	s := db.open(t)
+	info, err := os.Stat(db.url)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the file's mode is %o", info.Mode().Perm())
+	}
+	for pragma, want := range map[string]int{"synchronous": 2, "secure_delete": 1} {
+		var got int
+		must(t, s.engine.commit(t.Context(), []stmt{{sql: "PRAGMA " + pragma, each: func(r row) error { return r.Scan(&got) }}}))
+		if got != want {
+			t.Errorf("%s is %d, want %d", pragma, got, want)
+		}
+	}
+	var mode string
+	must(t, s.one(t.Context(), `PRAGMA journal_mode`, nil, &mode))
+	if mode != "wal" {
+		t.Errorf("the journal is %s", mode)
+	}
+	if err := s.one(t.Context(), `INSERT INTO lane (name, next) VALUES ('x', 1) RETURNING next`, nil, new(int)); err == nil {
+		t.Error("a read connection wrote")
+	}
+}
+
+func TestClosed(t *testing.T) {
+	db := newDatabase(t, "SQLite")
+	s := db.open(t)
+	must(t, s.Close(t.Context()))
+	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, errClosed) {
+		t.Errorf("a commit after Close: %v", err)
+	}
+}
+
+// No error of PostgreSQL quotes a value: the detail names the row.
+func TestQuietErrors(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	s := newDatabase(t, "PostgreSQL").open(t)
+	lane := stmt{sql: `INSERT INTO lane (name, next) VALUES ($1, $2)`, args: []any{"canary", int64(1)}}
+	must(t, s.commit(t.Context(), lane))
+	for name, st := range map[string]stmt{
+		"duplicate": lane,
+		"null":      {sql: `INSERT INTO lane (name, next) VALUES ($1, NULL)`, args: []any{"canary 2"}},
+		"cast":      {sql: `INSERT INTO lane (name, next) VALUES ('x', CAST($1 AS TEXT)::BIGINT)`, args: []any{"canary"}},
+		"encoding":  {sql: `INSERT INTO lane (name, next) VALUES ('x', $1)`, args: []any{"canary"}},
+	} {
+		err := s.commit(t.Context(), st)
+		if err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	err := s.one(t.Context(), `SELECT CAST($1 AS TEXT)::BIGINT`, []any{"canary"}, new(int64))
+	if err == nil || strings.Contains(err.Error(), "canary") {
+		t.Errorf("read: %v", err)
+	}
+}
+
+// A commit that waits for a database which has stopped answering ends by the store's clock.
+func TestCommitLimit(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	over := make(chan time.Time, 1)
+	over <- time.Now()
+	s := newDatabase(t, "PostgreSQL").open(t, func(o *Options) {
+		o.Timer = func(time.Duration) (<-chan time.Time, func() bool) { return over, func() bool { return true } }
+	})
+	err := s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(30)`}})
+	if !errors.Is(err, errLost) {
+		t.Errorf("%v, want it lost", err)
+	}
+}

@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"reprise/internal/payment"
+)
+
+// TestConformance runs every test of the store on every database: what one does, the other does. SQLite is
+// always there; PostgreSQL where REPRISE_TEST_POSTGRES is the URL of a cluster in which databases may be
+// made.
+func TestConformance(t *testing.T) {
+	suite := []struct {
+		name string
+		test func(*testing.T, *database)
+	}{
+		{"migrations", testMigrations},
+		{"case", testCase},
+		{"create session", testCreateSession},
+		{"seeded rows", testSeededRows},
+		{"keys", testKeys},
+		{"change", testChange},
+		{"lost race", testLostRace},
+		{"supersede", testSupersede},
+		{"two submits", testTwoSubmits},
+		{"several steps in one commit", testSeveralSteps},
+		{"once", testOnce},
+		{"once by many", testOnceByMany},
+		{"proof used once", testProofOnce},
+		{"mismatches", testMismatches},
+		{"reversal", testReversal},
+		{"CVN kept and taken", testEscrow},
+		{"CVN taken by many", testTakenByMany},
+		{"CVN forgotten", testForgotten},
+		{"CVN expired", testEscrowExpiry},
+		{"notices", testNotices},
+		{"lanes", testLanes},
+		{"commits of others", testCommitsOfOthers},
+		{"caller leaves", testCallerLeaves},
+		{"read back", testReadBack},
+		{"reopen", testReopen},
+		{"work handed over", testHandOver},
+		{"work retried", testRetry},
+		{"work moved by itself", testMovedByItself},
+		{"work of a dead node", testDeadNode},
+		{"work of others", testForeignKinds},
+		{"slow peer", testSlowPeer},
+		{"stop", testStop},
+		{"sweep", testSweep},
+	}
+	for _, kind := range []string{"SQLite", "PostgreSQL"} {
+		t.Run(kind, func(t *testing.T) {
+			if kind == "PostgreSQL" && os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+				t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+			}
+			for _, s := range suite {
+				t.Run(s.name, func(t *testing.T) {
+					t.Parallel()
+					s.test(t, newDatabase(t, kind))
+				})
+			}
+		})
+	}
+}
+
+// database is one that is new and empty. Any number of stores may be opened on it, as nodes are.
+type database struct{ kind, url string }
+
+var databases atomic.Int64
+
+func newDatabase(t *testing.T, kind string) *database {
+	if kind == "SQLite" {
+		return &database{kind, filepath.Join(t.TempDir(), "reprise #1?.db")}
+	}
+	u, err := url.Parse(os.Getenv("REPRISE_TEST_POSTGRES"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("reprise_store_%d_%d", os.Getpid(), databases.Add(1))
+	admin := func(sql string) {
+		conn, err := pgx.Connect(context.Background(), u.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		if _, err := conn.Exec(context.Background(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	admin(`CREATE DATABASE ` + name)
+	t.Cleanup(func() { admin(`DROP DATABASE ` + name + ` WITH (FORCE)`) })
+	own := *u
+	own.Path = "/" + name
+	return &database{kind, own.String()}
+}
+
+// clock is real time, moved by hand.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// open starts a node on the database. It polls often.
+func (d *database) open(t *testing.T, set ...func(*Options)) *Store {
+	t.Helper()
+	o := Options{
+		URL: d.url, Now: time.Now, Rand: rand.Reader, Poll: 5 * time.Millisecond,
+		Timer: func(d time.Duration) (<-chan time.Time, func() bool) {
+			timer := time.NewTimer(d)
+			return timer.C, timer.Stop
+		},
+		Go:  func(task func()) { go task() },
+		Log: slog.New(slog.DiscardHandler),
+		Render: func(kind payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) {
+			return json.Marshal(map[string]any{"kind": kind, "session": c.Session.Status, "version": c.Session.Version})
+		},
+	}
+	for _, f := range set {
+		f(&o)
+	}
+	s, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		s.StopWork(ctx)
+		if err := s.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// at opens a node that goes by a clock of the test's.
+func at(c *clock) func(*Options) { return func(o *Options) { o.Now = c.now } }
+
+// rows counts the rows of a table that meet a condition.
+func rows(t *testing.T, s *Store, table, where string) int {
+	t.Helper()
+	var n int
+	if err := s.one(t.Context(), `SELECT COUNT(*) FROM `+table+` WHERE `+where, nil, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// eventually waits for something that another task does.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// together runs n tasks that begin at the same moment and returns what each came to.
+func together(n int, task func(i int) error) []error {
+	errs := make([]error, n)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-start
+			errs[i] = task(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return errs
+}
+
+// must fails the test on an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// dialect is all in which the SQL of the two databases differs.
+type dialect struct {
+	goose goose.Dialect
+	// skipLocked lets a claim pass over rows that another node is claiming. SQLite has one writer.
+	skipLocked string
+	// unlogged keeps the escrow out of the write-ahead log, and so out of standbys and base backups. SQLite
+	// has no such thing; there the promise rests on the browser's share alone (docs/card-data.md).
+	unlogged string
+}
+
+var (
+	postgresDialect = dialect{
+		goose:      goose.DialectPostgres,
+		skipLocked: `FOR UPDATE SKIP LOCKED`,
+		unlogged:   `ALTER TABLE cvn_escrow SET UNLOGGED`,
+	}
+	sqliteDialect = dialect{goose: goose.DialectSQLite3}
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrate brings the tables up to date. Nodes that start together take turns.
+func (d dialect) migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(
+		goose.NewGoMigration(2, &goose.GoFunc{RunTx: d.unlog}, nil),
+	)}
+	if d.goose == goose.DialectPostgres {
+		turns, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(turns))
+	}
+	provider, err := goose.NewProvider(d.goose, db, files, options...)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("store: migrations: %w", err)
+	}
+	return nil
+}
+
+func (d dialect) unlog(ctx context.Context, tx *sql.Tx) error {
+	if d.unlogged == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, d.unlogged)
+	return err
+}

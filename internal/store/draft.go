@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// rank is the place of a table in every commit. All commits touch rows in this order, so none waits for one
+// that waits for it. The key of the command comes first: a repeated command is told so, and not that it
+// lost against itself.
+type rank int
+
+const (
+	rankOnce rank = iota
+	rankCustomer
+	rankSession
+	rankRequest
+	rankEscrow
+	rankLookup
+	rankReversal
+	rankMismatch
+	rankNotice
+	rankWork
+	ranks
+)
+
+// draft is a commit in the making.
+type draft struct {
+	store *Store
+	at    time.Time // of everything in the commit
+	after payment.Case
+	rows  [ranks][]stmt
+	work  map[payment.Work]time.Time // zero: taken off the schedule
+	jobs  []job                      // work that a worker here begins once the commit is made
+}
+
+func (s *Store) newDraft() *draft {
+	return &draft{store: s, at: s.Now(), work: map[payment.Work]time.Time{}}
+}
+
+func (d *draft) add(r rank, sql string, args ...any) {
+	d.rows[r] = append(d.rows[r], stmt{sql: sql, args: args})
+}
+
+// once lays down the answer to a command under its key.
+func (d *draft) once(o *payment.Once) error {
+	if o == nil {
+		return nil
+	}
+	status, body, err := o.Answer(d.after)
+	if err != nil {
+		return err
+	}
+	d.rows[rankOnce] = append(d.rows[rankOnce], stmt{
+		sql: `
+INSERT INTO idempotency (business, endpoint, key, fingerprint, status, body, created)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		args: []any{string(o.Business), o.Endpoint, o.Key, full(o.Fingerprint), int64(status), full(body), micros(d.at)},
+		used: payment.ErrRepeated,
+	})
+	return nil
+}
+
+// schedule adds the work, in the order of its keys. What is due now goes to a worker here if one is free:
+// it is written as claimed already. What finds none free is left for the next poll, anyone's.
+func (d *draft) schedule() {
+	byKey := func(a, b payment.Work) int {
+		return strings.Compare(string(a.Kind)+"/"+a.Ref, string(b.Kind)+"/"+b.Ref)
+	}
+	for _, w := range slices.SortedFunc(maps.Keys(d.work), byKey) {
+		at := d.work[w]
+		if at.IsZero() {
+			d.add(rankWork, `DELETE FROM work WHERE kind = $1 AND ref = $2`, string(w.Kind), w.Ref)
+			continue
+		}
+		if !at.After(d.at) && d.store.slots.take(w, false) {
+			at = d.at.Add(d.store.Options.Lease)
+			d.jobs = append(d.jobs, job{work: w, lease: micros(at)})
+		}
+		d.add(rankWork, `
+INSERT INTO work (kind, ref, peer, next_at, attempt) VALUES ($1, $2, $3, $4, 0)
+ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, attempt = 0`,
+			string(w.Kind), w.Ref, peerOf(w), micros(at))
+	}
+}
+
+// commit writes the draft, and then lets the workers begin.
+func (d *draft) commit(ctx context.Context) error {
+	d.schedule()
+	err := d.store.commit(ctx, slices.Concat(d.rows[:]...)...)
+	for _, j := range d.jobs {
+		if err != nil {
+			d.store.slots.give(j.work)
+		} else {
+			d.store.begin(j)
+		}
+	}
+	return err
+}
+
+// newEvent makes the id of a notice.
+func (d *draft) newEvent() (payment.EventID, error) {
+	var random [10]byte
+	if _, err := io.ReadFull(d.store.Rand, random[:]); err != nil {
+		return "", fmt.Errorf("store: no randomness: %w", err)
+	}
+	return payment.EventID(payment.UUID7(d.at, random)), nil
+}
+
+// full is b, never NULL.
+func full(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

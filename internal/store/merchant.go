@@ -1,0 +1,51 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"reprise/internal/payment"
+)
+
+// Merchant reads a merchant with its endpoints.
+func (s *Store) Merchant(ctx context.Context, b payment.BusinessID) (payment.Merchant, error) {
+	var data []byte
+	var endpoints *string
+	err := s.one(ctx, `
+SELECT m.data, (SELECT string_agg(e.id || ' ' || e.url, ' ' ORDER BY e.id) FROM endpoint e WHERE e.business = m.id)
+FROM merchant m WHERE m.id = $1`, []any{string(b)}, &data, &endpoints)
+	if err != nil {
+		return payment.Merchant{}, err
+	}
+	return decodeMerchant(data, endpoints)
+}
+
+// SaveMerchant writes a merchant, new or known. Its endpoints are left as they are: SaveEndpoints.
+func (s *Store) SaveMerchant(ctx context.Context, m payment.Merchant) error {
+	m.Endpoints = nil
+	data, err := encode(m)
+	if err != nil {
+		return err
+	}
+	return s.commit(ctx, stmt{
+		sql:  `INSERT INTO merchant (id, data) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET data = excluded.data`,
+		args: []any{string(m.ID), data},
+	})
+}
+
+// SaveEndpoints makes these the endpoints of a merchant, and no others. What is still to be delivered to
+// one that is gone is dropped when its turn comes.
+func (s *Store) SaveEndpoints(ctx context.Context, b payment.BusinessID, endpoints ...payment.Endpoint) error {
+	list := []stmt{{sql: `DELETE FROM endpoint WHERE business = $1`, args: []any{string(b)}}}
+	for _, e := range endpoints {
+		if strings.ContainsAny(string(e.ID)+e.URL, " \t\r\n") || e.ID == "" || e.URL == "" {
+			return fmt.Errorf("store: endpoint %s has no id, no URL, or spaces in them", e.ID)
+		}
+		list = append(list, stmt{
+			sql:  `INSERT INTO endpoint (id, business, url) VALUES ($1, $2, $3)`,
+			args: []any{string(e.ID), string(b), e.URL},
+		})
+	}
+	return s.commit(ctx, list...)
+}

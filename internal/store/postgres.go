@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	// commitLimit ends a commit on a database that has stopped answering.
+	commitLimit = 5 * time.Second
+	// connections of one node, where the URL does not say (pool_max_conns).
+	connections = 24
+)
+
+// postgres hands a commit over as one batch: one implicit transaction, one round trip.
+type postgres struct {
+	pool   *pgxpool.Pool
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+}
+
+func openPostgres(ctx context.Context, o Options, within func(context.Context, time.Duration) (context.Context, context.CancelFunc)) (*postgres, error) {
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, err // it leaves the password out
+	}
+	if !strings.Contains(o.URL, "pool_max_conns=") {
+		config.MaxConns = connections
+	}
+	if o.Dial != nil {
+		config.ConnConfig.DialFunc = o.Dial
+	}
+	parameters := config.ConnConfig.RuntimeParams
+	parameters["application_name"] = "reprise"
+	// The guards read a row again after waiting for it. Under a stricter level they would fail instead.
+	parameters["default_transaction_isolation"] = "read committed"
+
+	db := stdlib.OpenDB(*config.ConnConfig)
+	err = errors.Join(postgresDialect.migrate(ctx, db), db.Close())
+	if err != nil {
+		return nil, err
+	}
+	parameters["statement_timeout"] = fmt.Sprint(commitLimit.Milliseconds())
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return &postgres{pool: pool, within: within}, nil
+}
+
+// commit waits for a connection as long as the caller does, but once the list is on its way it is seen
+// through: a caller who leaves must not make the outcome uncertain.
+func (p *postgres) commit(ctx context.Context, list []stmt) error {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("store: no connection: %w", err)
+	}
+	defer conn.Release()
+	ctx, cancel := p.within(context.WithoutCancel(ctx), commitLimit)
+	defer cancel()
+
+	var batch pgx.Batch
+	for _, st := range list {
+		batch.Queue(st.sql, st.args...)
+	}
+	results := conn.SendBatch(ctx, &batch)
+	for _, st := range list {
+		if err := drain(results, st); err != nil {
+			_ = results.Close() // tells of the same error
+			return fault(err, st)
+		}
+	}
+	return fault(results.Close(), stmt{}) // the commit itself
+}
+
+func drain(results pgx.BatchResults, st stmt) error {
+	if st.each == nil {
+		_, err := results.Exec()
+		return err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	return each(rows, st)
+}
+
+func each(rows pgx.Rows, st stmt) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := st.each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (p *postgres) query(ctx context.Context, q stmt) error {
+	rows, err := p.pool.Query(ctx, q.sql, q.args...)
+	if err == nil {
+		err = each(rows, q)
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return fault(err, q)
+	}
+	return err
+}
+
+func (p *postgres) close() { p.pool.Close() }
+
+// fault says what an error of the database means. Its texts are dropped, the detail above all, because
+// they quote values.
+func fault(err error, st stmt) error {
+	if err == nil {
+		return nil
+	}
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return fmt.Errorf("%w: %w", errLost, quiet(err))
+	}
+	switch {
+	case refused.SeverityUnlocalized != "ERROR": // the server is going down; the commit may have come first
+		return fmt.Errorf("%w: SQLSTATE %s", errLost, refused.Code)
+	case refused.Code == "22012": // division by zero: the version's guard
+		return errConflict
+	case refused.Code == "23505" && st.used != nil: // unique violation
+		return st.used
+	case refused.Code == "23505":
+		return errConflict
+	case refused.Code == "40001", refused.Code == "40P01": // serialisation failure, deadlock
+		return errUndone
+	}
+	return fmt.Errorf("store: PostgreSQL refused a statement: SQLSTATE %s %s", refused.Code, refused.ConstraintName)
+}
+
+// quiet keeps the text of errors of the network and hides that of all others: an argument that cannot be
+// encoded is quoted in it.
+func quiet(err error) error {
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%T", err)
+}

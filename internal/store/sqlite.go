@@ -1,0 +1,303 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+
+	sqlite3 "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+const (
+	readers   = 4
+	groupSize = 256 // commits that share one fsync, at most
+)
+
+// sqlite has one writer, who puts the commits that are waiting into one transaction, a savepoint each, and
+// answers none before the transaction is on disk. So many commits share one fsync, and each is as durable
+// as if it had one of its own. Reads go to connections that cannot write.
+type sqlite struct {
+	write, read *sql.DB
+	wake        chan struct{} // there is something waiting
+	done        chan struct{} // the writer has left
+
+	mu      sync.Mutex
+	waiting []*waiting
+	closed  bool
+	queries map[string]*sql.Stmt // prepared on the read connections
+
+	// The writer's own.
+	conn     *sql.Conn
+	prepared map[string]*sql.Stmt
+}
+
+// waiting is a commit and where its answer goes.
+type waiting struct {
+	list   []stmt
+	err    error
+	answer chan struct{}
+}
+
+func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
+	path := strings.TrimPrefix(strings.TrimPrefix(o.URL, "file:"), "//")
+	if path == "" || path == ":memory:" {
+		return nil, errors.New("store: the database needs a file")
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // its journals get the same mode
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+
+	q := &sqlite{
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		queries: map[string]*sql.Stmt{}, prepared: map[string]*sql.Stmt{},
+	}
+	// synchronous FULL: an answered commit survives a power cut. secure_delete: what is deleted from the
+	// escrow is overwritten in the page it was on.
+	q.write, err = sql.Open("sqlite", location(path, url.Values{"_pragma": {
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
+	}}))
+	if err != nil {
+		return nil, err
+	}
+	if err := sqliteDialect.migrate(ctx, q.write); err != nil {
+		return nil, errors.Join(err, q.write.Close())
+	}
+	q.write.SetMaxOpenConns(1)
+	q.read, err = sql.Open("sqlite", location(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(ON)"}}))
+	if err != nil {
+		return nil, errors.Join(err, q.write.Close())
+	}
+	q.read.SetMaxOpenConns(readers)
+	q.read.SetMaxIdleConns(readers)
+	o.Go(q.serve)
+	return q, nil
+}
+
+// location is a file's name as SQLite wants it with parameters.
+func location(path string, parameters url.Values) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + parameters.Encode()
+}
+
+// commit waits for the writer whatever becomes of the caller: a statement that is interrupted would roll
+// the whole group back.
+func (q *sqlite) commit(ctx context.Context, list []stmt) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w := &waiting{list: list, answer: make(chan struct{})}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return errClosed
+	}
+	q.waiting = append(q.waiting, w)
+	q.mu.Unlock()
+	q.signal()
+	<-w.answer
+	return w.err
+}
+
+func (q *sqlite) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // the writer knows already
+	}
+}
+
+// serve is the writer.
+func (q *sqlite) serve() {
+	defer close(q.done)
+	for range q.wake {
+		for {
+			group, closed := q.next()
+			if len(group) == 0 && closed {
+				return
+			}
+			if len(group) == 0 {
+				break
+			}
+			if err := q.writeGroup(group); err != nil {
+				for _, w := range group {
+					w.err = err
+				}
+				q.hangUp()
+			}
+			for _, w := range group {
+				close(w.answer)
+			}
+		}
+	}
+}
+
+func (q *sqlite) next() (group []*waiting, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.waiting), groupSize)
+	group, q.waiting = q.waiting[:n:n], q.waiting[n:]
+	return group, q.closed
+}
+
+// writeGroup commits a group. An error of a single commit is a constraint and that commit's own; any other
+// is returned, and everyone's.
+func (q *sqlite) writeGroup(group []*waiting) error {
+	if q.conn == nil {
+		conn, err := q.write.Conn(context.Background())
+		if err != nil {
+			return err
+		}
+		q.conn = conn
+	}
+	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
+		return err
+	}
+	for _, w := range group {
+		if err := q.writeOne(w); err != nil {
+			return err
+		}
+	}
+	return q.exec(stmt{sql: `COMMIT`})
+}
+
+func (q *sqlite) writeOne(w *waiting) error {
+	if err := q.exec(stmt{sql: `SAVEPOINT one`}); err != nil {
+		return err
+	}
+	for _, st := range w.list {
+		err := q.exec(st)
+		if err == nil {
+			continue
+		}
+		var refused bool
+		if w.err, refused = refusal(err, st); !refused {
+			return err
+		}
+		if err := q.exec(stmt{sql: `ROLLBACK TO one`}); err != nil {
+			return err
+		}
+		break
+	}
+	return q.exec(stmt{sql: `RELEASE one`})
+}
+
+// refusal says what a constraint means that refused a statement; ok is false for any other error.
+func refusal(err error, st stmt) (meaning error, ok bool) {
+	var e *sqlite3.Error
+	if !errors.As(err, &e) || e.Code()&0xff != codes.SQLITE_CONSTRAINT {
+		return err, false
+	}
+	switch e.Code() {
+	case codes.SQLITE_CONSTRAINT_UNIQUE, codes.SQLITE_CONSTRAINT_PRIMARYKEY:
+		if st.used != nil {
+			return st.used, true
+		}
+		return errConflict, true
+	case codes.SQLITE_CONSTRAINT_NOTNULL:
+		if strings.Contains(e.Error(), ".version") {
+			return errConflict, true
+		}
+	}
+	return fmt.Errorf("store: SQLite refused a statement: %w", err), true // it names columns, not values
+}
+
+// exec runs one statement on the writer's connection.
+func (q *sqlite) exec(st stmt) error {
+	ctx := context.Background()
+	p := q.prepared[st.sql]
+	if p == nil {
+		var err error
+		if p, err = q.conn.PrepareContext(ctx, st.sql); err != nil {
+			return err
+		}
+		q.prepared[st.sql] = p
+	}
+	if st.each == nil {
+		_, err := p.ExecContext(ctx, st.args...)
+		return err
+	}
+	rows, err := p.QueryContext(ctx, st.args...)
+	if err != nil {
+		return err
+	}
+	return scan(rows, st)
+}
+
+func scan(rows *sql.Rows, st stmt) error {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := st.each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// hangUp leaves a connection on which something went wrong, and its transaction with it; the next group
+// gets a new one.
+func (q *sqlite) hangUp() {
+	if q.conn == nil {
+		return
+	}
+	for _, p := range q.prepared {
+		_ = p.Close()
+	}
+	clear(q.prepared)
+	_ = q.conn.Raw(func(any) error { return driver.ErrBadConn })
+	q.conn = nil
+}
+
+func (q *sqlite) query(ctx context.Context, st stmt) error {
+	p, err := q.reader(ctx, st.sql)
+	if err != nil {
+		return err
+	}
+	rows, err := p.QueryContext(ctx, st.args...)
+	if err != nil {
+		return err
+	}
+	return scan(rows, st)
+}
+
+func (q *sqlite) reader(ctx context.Context, text string) (*sql.Stmt, error) {
+	q.mu.Lock()
+	p := q.queries[text]
+	q.mu.Unlock()
+	if p != nil {
+		return p, nil
+	}
+	p, err := q.read.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if other := q.queries[text]; other != nil {
+		return other, p.Close()
+	}
+	q.queries[text] = p
+	return p, nil
+}
+
+// close lets the writer finish what is waiting.
+func (q *sqlite) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+	<-q.done
+	if q.conn != nil {
+		_ = q.conn.Close()
+	}
+	_ = q.read.Close()
+	_ = q.write.Close()
+}

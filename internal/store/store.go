@@ -1,0 +1,144 @@
+// Package store is the memory: it keeps what the gateway knows, in SQLite or in PostgreSQL, with one SQL
+// text for both. A change is one commit: the new state, everything that must happen because of it, and the
+// work that will do it. Nobody can remember the one and forget the other.
+//
+// One rule holds everywhere: a conflict must be an SQL error. No commit looks inside itself, so it can be
+// handed to the database as one list of statements, in one round trip.
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// Options of a Store.
+type Options struct {
+	// URL is "postgres://…", or the path of an SQLite file, bare or after "file:". The file is made when it
+	// is missing, readable to its owner only.
+	URL string
+
+	// Render makes the JSON of a notice's data from the case as it stands after the change.
+	Render func(kind payment.NoticeKind, c payment.Case, at time.Time) ([]byte, error)
+
+	Now   func() time.Time
+	Rand  io.Reader // ids of notices, and how long to step back after a lost race
+	Timer func(d time.Duration) (<-chan time.Time, func() bool)
+	Go    func(func())
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // to PostgreSQL; nil: its own
+	Log   *slog.Logger
+
+	// Lease is how long a piece of work belongs to who claimed it; a try ends a little before. Zero: 12 s.
+	Lease time.Duration
+	// Poll is how often due work is looked for that nobody handed over. Zero: 1 s.
+	Poll time.Duration
+	// Workers is how much work is done at once, at most. Zero: 64.
+	Workers int
+}
+
+// Store keeps everything. It implements what flow asks of a memory.
+type Store struct {
+	Options
+	engine   engine
+	dialect  dialect
+	slots    *slots
+	handlers map[payment.WorkKind]Handler
+
+	halt    sync.Once
+	halted  chan struct{}      // closed when no more work is to be begun
+	polled  sync.WaitGroup     // the loops of StartWork
+	poke    chan struct{}      // there is room for work that found none
+	cut     context.CancelFunc // ends what workers are doing
+	working context.Context
+}
+
+// Open opens a database, brings its tables up to date, and returns the memory that is in it.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Lease == 0 {
+		o.Lease = 12 * time.Second
+	}
+	if o.Poll == 0 {
+		o.Poll = time.Second
+	}
+	if o.Workers == 0 {
+		o.Workers = 64
+	}
+	s := &Store{Options: o, slots: newSlots(o.Workers), halted: make(chan struct{}), poke: make(chan struct{}, 1)}
+	s.working, s.cut = context.WithCancel(context.Background())
+
+	var err error
+	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
+		s.dialect = postgresDialect
+		s.engine, err = openPostgres(ctx, o, s.within)
+	} else {
+		s.dialect = sqliteDialect
+		s.engine, err = openSQLite(ctx, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends the connections, after the commits under way. Work must have been stopped.
+func (s *Store) Close(ctx context.Context) error {
+	closed := make(chan struct{})
+	s.Go(func() {
+		s.engine.close()
+		close(closed)
+	})
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int64
+	return s.one(ctx, `SELECT 1`, nil, &one)
+}
+
+// one reads one row, or payment.ErrNotFound.
+func (s *Store) one(ctx context.Context, sql string, args []any, into ...any) error {
+	found := false
+	err := s.engine.query(ctx, stmt{sql: sql, args: args, each: func(r row) error {
+		found = true
+		return r.Scan(into...)
+	}})
+	if err == nil && !found {
+		return payment.ErrNotFound
+	}
+	return err
+}
+
+// within is a context that ends after d, by the store's own clock.
+func (s *Store) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	over, stop := s.Timer(d)
+	s.Go(func() {
+		defer stop()
+		select {
+		case <-over:
+			cancel(context.DeadlineExceeded)
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() { cancel(nil) }
+}
+
+// micros is a time as the tables hold it.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
+
+var errClosed = errors.New("store: closed")

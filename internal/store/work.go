@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// Handler does one kind of work, one try at a time. ref says about what; tries is how many came to an end
+// before this one. It returns when to try again; zero means that there is nothing left to do.
+//
+// A handler may reschedule or rest its own work in a Change: that stands, whatever it returns. An error is
+// logged, and the work is tried again after a while; payment.ErrNotFound ends it, because what it was about
+// is gone. A try must be safe to repeat: a node that dies in the middle leaves it to another.
+//
+// ctx ends shortly before the lease does, and when the store stops hard.
+type Handler func(ctx context.Context, ref string, tries int) (next time.Time, err error)
+
+// Work names who does what. Kinds that are not named are left to other nodes. It must be called before
+// StartWork, once.
+func (s *Store) Work(handlers map[payment.WorkKind]Handler) { s.handlers = maps.Clone(handlers) }
+
+// StartWork begins to take work, and to sweep. It returns at once.
+func (s *Store) StartWork() {
+	kinds := make([]string, 0, len(s.handlers))
+	for kind := range s.handlers {
+		kinds = append(kinds, string(kind))
+	}
+	slices.Sort(kinds)
+	s.slots.open(kinds)
+	s.polled.Add(2)
+	s.Go(func() {
+		defer s.polled.Done()
+		s.every(s.Poll, s.poke, s.claim, "work not claimed")
+	})
+	s.Go(func() {
+		defer s.polled.Done()
+		s.every(sweepEvery, nil, s.Sweep, "sweep failed")
+	})
+}
+
+// StopWork takes no more work and waits for what is being done. When ctx ends before that, what is being
+// done is cut short, and left to others.
+func (s *Store) StopWork(ctx context.Context) {
+	s.halt.Do(func() { close(s.halted) })
+	idle := s.slots.open(nil)
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+	s.cut()
+	<-idle
+	s.polled.Wait()
+}
+
+// every does something now, after each pause, and when poked, until the store halts.
+func (s *Store) every(pause time.Duration, poke <-chan struct{}, do func(context.Context) error, failed string) {
+	for {
+		if err := do(s.working); err != nil && s.working.Err() == nil {
+			s.Log.Error(failed, "error", err)
+		}
+		over, stop := s.Timer(pause)
+		select {
+		case <-over:
+		case <-poke:
+		case <-s.halted:
+		}
+		stop()
+		select {
+		case <-s.halted:
+			return
+		default:
+		}
+	}
+}
+
+// job is a piece of work in a slot of this node.
+type job struct {
+	work  payment.Work
+	tries int
+	lease int64 // the claim: nobody else has the row while next_at is this
+}
+
+// begin gives a job, whose slot is taken, to a worker.
+func (s *Store) begin(j job) {
+	s.Go(func() {
+		s.try(j)
+		if s.slots.give(j.work) {
+			select {
+			case s.poke <- struct{}{}:
+			default: // it is awake
+			}
+		}
+	})
+}
+
+// tryShare is the part of a lease that a try may take. The rest is for writing down what came of it.
+const tryShare = 11.0 / 12
+
+func (s *Store) try(j job) {
+	ctx, cancel := s.within(s.working, time.Duration(float64(s.Options.Lease)*tryShare))
+	next, err := s.handlers[j.work.Kind](ctx, j.work.Ref, j.tries)
+	cancel()
+	tries := j.tries + 1
+	switch {
+	case errors.Is(err, payment.ErrNotFound):
+		s.Log.Warn("work dropped: what it was about is gone", "kind", j.work.Kind, "ref", j.work.Ref)
+		next = time.Time{}
+	case err != nil && s.working.Err() != nil: // cut short: it does not count, and is due at once
+		next, tries = s.Now(), j.tries
+	case err != nil:
+		next = s.Now().Add(backOff(j.tries))
+		s.Log.Error("work failed", "kind", j.work.Kind, "ref", j.work.Ref, "tries", tries, "error", err)
+	}
+	if err := s.settle(j, next, tries); err != nil {
+		s.Log.Error("work not settled: it will be done again", "kind", j.work.Kind, "ref", j.work.Ref, "error", err)
+	}
+}
+
+// settle writes what came of a try, if the row is still this claim's: one that the try itself moved or
+// took away stays as it is.
+func (s *Store) settle(j job, next time.Time, tries int) error {
+	done := stmt{
+		sql:  `DELETE FROM work WHERE kind = $1 AND ref = $2 AND next_at = $3`,
+		args: []any{string(j.work.Kind), j.work.Ref, j.lease},
+	}
+	if !next.IsZero() {
+		done = stmt{
+			sql:  `UPDATE work SET next_at = $4, attempt = $5 WHERE kind = $1 AND ref = $2 AND next_at = $3`,
+			args: append(done.args, micros(next), int64(tries)),
+		}
+	}
+	return s.commit(context.WithoutCancel(s.working), done)
+}
+
+// backOff is the pause after a try that failed: 1 s, doubled up to a minute.
+func backOff(tries int) time.Duration {
+	return min(time.Minute, time.Second<<min(tries, 6))
+}
