@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"net/url"
 
 	"reprise/internal/card"
 	"reprise/internal/flow"
@@ -28,6 +29,8 @@ type Options struct {
 	FrameSources []string
 	// ClientIP reads the payer's address from a request.
 	ClientIP func(*http.Request) string
+	// ChallengeBroken tells whether what a bank's page brought home is an error instead of a CRes.
+	ChallengeBroken func(form url.Values) bool
 }
 
 // Checkout answers the payer's browser.
@@ -42,26 +45,34 @@ func New(o Options) (*Checkout, error) {
 	return &Checkout{o, pages}, err
 }
 
-// Routes is the whole surface of this door. Patterns with a permission are operations of gate/openapi.yaml.
+// Routes is the whole surface of this door.
 func (c *Checkout) Routes(mux *http.ServeMux, g *gate.Gate) {
-	mux.Handle("/v3/payment_with_session", gate.CORS(g.HandleCut("POST /v3/payment_with_session", payment.Public, cut, c.payWithSession), "POST"))
-	mux.HandleFunc("GET /cards-session.min.js", c.script)
+	const submit = "POST /v3/payment_with_session"
+	mux.Handle("/v3/payment_with_session", gate.CORS(g.HandleCut(submit, payment.Public, cut, c.payWithSession), "POST"))
 
-	// The attempt's page. Its path is unguessable and belongs to the attempt; only the share in the
+	// The attempt's page. Its path cannot be guessed and belongs to the attempt; only the share in the
 	// fragment, which no server sees, differs from submit to submit. A GET changes nothing.
-	mux.HandleFunc("GET /pay/{page}", c.page)
-	mux.HandleFunc("GET /pay/{page}/cvn", c.cvnPage)
-	mux.HandleFunc("GET /assets/{file}", c.asset)
-	mux.Handle("GET /pay/{page}/step", g.HandleOpen("GET /pay/{page}/step", c.look))
-	mux.Handle("POST /pay/{page}/open", g.HandleOpen("POST /pay/{page}/open", c.open))
-	mux.Handle("POST /pay/{page}/authenticate", g.HandleOpen("POST /pay/{page}/authenticate", c.authenticate))
-	mux.Handle("POST /pay/{page}/restart", g.HandleOpen("POST /pay/{page}/restart", c.restart))
-	mux.Handle("POST /pay/{page}/pay", g.HandleOpen("POST /pay/{page}/pay", c.pay))
-	mux.Handle("POST /pay/{page}/cvn", g.HandleCut("POST /pay/{page}/cvn", gate.Anyone, cut, c.retype))
-
-	// What the bank's pages post to, inside frames of ours.
-	mux.HandleFunc("POST /3ds/method", c.methodReturn)
-	mux.HandleFunc("POST /3ds/challenge", c.challengeReturn)
+	for pattern, document := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"GET /pay/{page}":           c.page,
+		"GET /pay/{page}/cvn":       c.cvnPage,
+		"GET /assets/{file}":        c.asset,
+		"GET /cards-session.min.js": c.sdk,
+		"POST /3ds/method":          c.methodReturn, // what the bank's pages post to, in frames of ours
+		"POST /3ds/challenge":       c.challengeReturn,
+	} {
+		mux.Handle(pattern, g.Guard(pattern, document))
+	}
+	for pattern, handler := range map[string]gate.Handler{
+		"GET /pay/{page}/step":          c.look,
+		"POST /pay/{page}/open":         c.open,
+		"POST /pay/{page}/authenticate": c.authenticate,
+		"POST /pay/{page}/restart":      c.restart,
+		"POST /pay/{page}/pay":          c.pay,
+	} {
+		mux.Handle(pattern, g.Handle(pattern, payment.Anyone, handler))
+	}
+	const retype = "POST /pay/{page}/cvn"
+	mux.Handle(retype, g.HandleCut(retype, payment.Anyone, cut, c.retype))
 }
 
 // cut takes the card fields out of a body before anyone else sees it.

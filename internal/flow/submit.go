@@ -17,6 +17,8 @@ type Submission struct {
 	// Submit returns.
 	CVN  func(digits int) (card.CVN, error)
 	Once *payment.Once
+	// Repeats is set where the same request was answered before with this attempt, which is kept.
+	Repeats payment.RequestID
 }
 
 // Submitted is what a submission came to.
@@ -30,6 +32,9 @@ type Submitted struct {
 // Submit takes a CVN for a session: into the escrow until the bank has authenticated the payer, or straight
 // to the acquirer where the session skips 3-D Secure.
 func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
+	if s.Repeats != "" {
+		return f.resubmit(ctx, s)
+	}
 	session := payment.Lookup{Business: s.Business, Session: s.Session}
 	c, err := f.Store.Case(ctx, session)
 	if err != nil {
@@ -58,20 +63,61 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 		if err != nil {
 			return payment.Changes{}, err
 		}
-		var sealed payment.SealedCVN
-		if sealed, share, err = f.Vault.SealCVN(cvn, binding(c)); err != nil {
-			return payment.Changes{}, err
-		}
-		ch, err := payment.Apply(c, payment.Event{Kind: payment.Submit, At: f.Now(), Sealed: &sealed})
+		ch, sealed, err := f.seal(c, cvn)
+		share = sealed
 		return before.Then(ch), err
 	})
 	if err != nil {
 		return Submitted{}, err
 	}
-	return Submitted{
-		Request:   c.Request.ID,
-		ActionURL: f.PublicURL + "/pay/" + c.Request.Page + "#k=" + base64.RawURLEncoding.EncodeToString(share),
-	}, nil
+	return Submitted{Request: c.Request.ID, ActionURL: f.actionURL(c, share)}, nil
+}
+
+// resubmit answers a repetition: the attempt is the first one's, and while its page has not been opened the
+// CVN sent now is sealed under a share of its own. Later the page has a share already, or asks for the CVN.
+func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
+	l := payment.Lookup{Business: s.Business, Request: s.Repeats}
+	c, err := f.Store.Case(ctx, l)
+	if err != nil {
+		return Submitted{}, err
+	}
+	cvn, err := s.CVN(c.Token.CVNDigits)
+	if err != nil {
+		return Submitted{}, err
+	}
+	defer cvn.Wipe()
+	var share []byte
+	c, err = f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
+		if share = nil; c.Request.State != payment.Submitted {
+			return payment.Changes{}, nil
+		}
+		ch, sealed, err := f.seal(c, cvn)
+		share = sealed
+		return ch, err
+	})
+	if err != nil || c.Request.State.Final() || c.Session.SkipThreeDS {
+		return Submitted{Request: s.Repeats}, err
+	}
+	return Submitted{Request: s.Repeats, ActionURL: f.actionURL(c, share)}, nil
+}
+
+// seal lets a CVN go into the escrow of the case's attempt, under a share of its own.
+func (f *Flow) seal(c payment.Case, cvn card.CVN) (ch payment.Changes, share []byte, err error) {
+	sealed, share, err := f.Vault.SealCVN(cvn, binding(c))
+	if err != nil {
+		return ch, nil, err
+	}
+	ch, err = payment.Apply(c, payment.Event{Kind: payment.Submit, At: f.Now(), Sealed: &sealed})
+	return ch, share, err
+}
+
+// actionURL is the attempt's page, with the browser's share where there is a new one.
+func (f *Flow) actionURL(c payment.Case, share []byte) string {
+	url := f.PublicURL + "/pay/" + c.Request.Page
+	if share != nil {
+		url += "#k=" + base64.RawURLEncoding.EncodeToString(share)
+	}
+	return url
 }
 
 // acceptsSubmit says whether a CVN may be handed in now. While an earlier attempt is with the acquirer

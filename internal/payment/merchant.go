@@ -38,6 +38,9 @@ type Permission string
 const (
 	Secret Permission = "secret" // the merchant's server
 	Public Permission = "public" // the payer's browser: it can hand in a CVN and nothing else
+
+	// Anyone needs no key: what it opens has an address that cannot be guessed.
+	Anyone Permission = ""
 )
 
 // Key is what the gateway knows of an API key: not the key.

@@ -1,0 +1,21 @@
+package api
+
+import (
+	"net/http"
+
+	"reprise/internal/gate"
+	"reprise/internal/payment"
+)
+
+// Routes is the whole surface of this door. Each pattern is an operation of gate/openapi.yaml.
+func (a *API) Routes(mux *http.ServeMux, g *gate.Gate) {
+	for pattern, handler := range map[string]gate.Handler{
+		"POST /sessions":                                a.createSession,
+		"GET /sessions/{session_id}":                    a.getSession,
+		"POST /sessions/{session_id}/cancel":            a.cancelSession,
+		"GET /v3/payment_requests/{payment_request_id}": a.getPaymentRequest,
+		"GET /v3/payments/{payment_id}":                 a.getPayment,
+	} {
+		mux.Handle(pattern, g.Handle(pattern, payment.Secret, handler))
+	}
+}

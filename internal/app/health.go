@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+)
+
+// readiness turns to no when the house begins to close, and stays there.
+type readiness struct{ closing atomic.Bool }
+
+func (r *readiness) close() { r.closing.Store(true) }
+
+// health answers whether the process lives, and whether it can take a payment now.
+func (h *House) health(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		report(w, http.StatusOK, map[string]string{"status": "alive"})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		problems := h.problems(r.Context())
+		if len(problems) == 0 {
+			report(w, http.StatusOK, map[string]string{"status": "ready"})
+			return
+		}
+		problems["status"] = "not ready"
+		report(w, http.StatusServiceUnavailable, problems)
+	})
+}
+
+// problems says what keeps the house from taking payments, by room.
+func (h *House) problems(ctx context.Context) map[string]string {
+	found := map[string]string{}
+	if h.ready.closing.Load() {
+		found["house"] = "closing"
+	}
+	for room, err := range map[string]error{"database": h.store.Ping(ctx), "acquirer": h.line.Ready(), "directory": h.threeDS.Ready()} {
+		if err != nil {
+			found[room] = "not reachable"
+			h.log.Debug("not ready", "room", room, "error", err)
+		}
+	}
+	return found
+}
+
+func report(w http.ResponseWriter, status int, body map[string]string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

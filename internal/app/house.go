@@ -1,0 +1,207 @@
+// Package app is the house: the only place where the rooms meet. It builds them from settings, connects
+// them, opens the doors and closes them in order.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"reprise/internal/acquirer"
+	"reprise/internal/api"
+	"reprise/internal/checkout"
+	"reprise/internal/flow"
+	"reprise/internal/gate"
+	"reprise/internal/payment"
+	"reprise/internal/store"
+	"reprise/internal/threeds"
+	"reprise/internal/vault"
+	"reprise/internal/webhook"
+)
+
+// House is a running gateway.
+type House struct {
+	PublicURL string
+
+	store   *store.Store
+	vault   *vault.Vault
+	line    *acquirer.Line
+	threeDS *threeds.Server
+	flow    *flow.Flow
+	log     *slog.Logger
+
+	ranges  context.CancelFunc // stops keeping card ranges fresh
+	servers []*http.Server
+	ready   readiness
+}
+
+// Open builds a house and opens its doors. Whatever was opened is closed again when it fails.
+func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (h *House, err error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	h = &House{log: log}
+	defer func() {
+		if err != nil {
+			_ = h.Close(context.WithoutCancel(ctx))
+		}
+	}()
+
+	// The doors are bound first: their addresses are part of what the rooms are told.
+	door, err := o.Listen("tcp", s.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	results, err := o.Listen("tcp", s.ResultsListen)
+	if err != nil {
+		_ = door.Close()
+		return nil, fmt.Errorf("listen for results: %w", err)
+	}
+	if h.PublicURL = strings.TrimSuffix(s.PublicURL, "/"); h.PublicURL == "" {
+		h.PublicURL = "http://" + door.Addr().String()
+	}
+	if s.ResultsURL == "" {
+		s.ResultsURL = "https://" + results.Addr().String() + "/"
+	}
+
+	handler, resultsHandler, err := h.furnish(ctx, o, s)
+	if err != nil {
+		return nil, errors.Join(err, door.Close(), results.Close())
+	}
+	h.serve(o, door, handler)
+	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCert, s.ResultsRoots)), resultsHandler)
+	h.line.Start()
+	rangesCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	h.ranges = cancel
+	h.threeDS.Start(rangesCtx)
+	h.store.StartWork()
+	return h, nil
+}
+
+// furnish builds the rooms and connects them.
+func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, results http.Handler, err error) {
+	h.vault = vault.New(s.Keys, o.Rand, o.Now)
+	h.store, err = store.Open(ctx, store.Options{
+		URL:    s.Database,
+		Render: func(k payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) { return api.NoticeData(k, c) },
+		Now:    o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	h.line, err = acquirer.New(acquirer.Options{
+		Address: s.AcquirerAddress, TLS: s.AcquirerTLS, Forwarder: s.Forwarder, AnswerTimeout: s.AnswerTimeout,
+		Lease: h.store.Lease,
+		Late: func(ctx context.Context, key string, a payment.Answer) {
+			if err := h.flow.Late(ctx, key, a); err != nil {
+				h.log.Error("late approval", "error", err)
+			}
+		},
+		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range s.Directories {
+		s.Directories[i].ResultsURL = s.ResultsURL
+	}
+	h.threeDS, err = threeds.New(threeds.Options{
+		Directories: s.Directories, AllowHTTP: s.Sandbox,
+		Result: func(ctx context.Context, r payment.Result) error { return h.flow.Result(ctx, r) },
+		Now:    o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	h.flow = flow.New(flow.Options{
+		Store: h.store, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
+		Now: o.Now, Rand: o.Rand, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
+	})
+	sender := webhook.New(webhook.Options{
+		Delivery: h.store.Delivery,
+		Record: func(ctx context.Context, a webhook.Attempt) error {
+			return h.store.RecordDelivery(ctx, store.DeliveryAttempt(a))
+		},
+		CallbackToken: s.CallbackToken,
+		Secret: func(e payment.EndpointID) []byte {
+			secret := h.vault.Derive("webhook signature", string(e))
+			return secret[:]
+		},
+		Schedule: s.WebhookSchedule,
+		Now:      o.Now, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+	})
+	h.store.Work(h.work(sender))
+
+	g, err := gate.New(gate.Options{
+		Keys: h.store.Key, Answered: h.store.Answered,
+		Fingerprint: func(data []byte) [32]byte { return h.vault.Keyed("idempotency", data) },
+		Now:         o.Now, Rand: o.Rand, Log: h.log, AllowHTTP: s.Sandbox, Violation: s.Violation,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	pages, err := checkout.New(checkout.Options{
+		Flow: h.flow, Rand: o.Rand, FrameSources: s.FrameSources, ClientIP: remoteIP, ChallengeBroken: challengeBroken,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	mux := http.NewServeMux()
+	(&api.API{Flow: h.flow, Store: h.store, PublicURL: h.PublicURL}).Routes(mux, g)
+	pages.Routes(mux, g)
+	mux.Handle("GET /openapi.yaml", g.Spec())
+	mux.Handle("/", g.NotFound())
+	h.health(mux)
+	return mux, h.threeDS.Results(), nil
+}
+
+// remoteIP is the payer's address where nobody stands between browser and gateway.
+func remoteIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+func (h *House) serve(o Outside, l net.Listener, handler http.Handler) {
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+	h.servers = append(h.servers, server)
+	o.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			h.log.Error("door closed by itself", "error", err)
+		}
+	})
+}
+
+// Close stops in order: not ready, no new requests, wait for those in flight, then the workers, the
+// acquirer line and the store. What is under way at the acquirer is waited for as long as ctx lasts.
+func (h *House) Close(ctx context.Context) error {
+	h.ready.close()
+	var problems []error
+	for _, server := range h.servers {
+		problems = append(problems, server.Shutdown(ctx))
+	}
+	if h.ranges != nil {
+		h.ranges()
+	}
+	if h.store != nil {
+		h.store.StopWork(ctx)
+	}
+	if h.line != nil {
+		problems = append(problems, h.line.Close(ctx))
+	}
+	if h.store != nil {
+		problems = append(problems, h.store.Close(ctx))
+	}
+	return errors.Join(problems...)
+}

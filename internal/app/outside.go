@@ -1,0 +1,35 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net"
+	"time"
+)
+
+// Outside is everything that comes from outside the process: time, chance, the network and the scheduler.
+// No room reaches around it, so that two houses run in one process and a test can play the world.
+type Outside struct {
+	Now    func() time.Time
+	Timer  func(d time.Duration) (<-chan time.Time, func() bool)
+	Rand   io.Reader
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Listen func(network, address string) (net.Listener, error)
+	Go     func(task func())
+}
+
+// Real is the machine that we run on.
+func Real() Outside {
+	return Outside{
+		Now: time.Now,
+		Timer: func(d time.Duration) (<-chan time.Time, func() bool) {
+			t := time.NewTimer(d)
+			return t.C, t.Stop
+		},
+		Rand:   rand.Reader,
+		Dial:   (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		Listen: net.Listen,
+		Go:     func(task func()) { go task() },
+	}
+}

@@ -1,0 +1,359 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"reprise/examples/shop"
+	"reprise/internal/card"
+	"reprise/internal/payment"
+	"reprise/internal/simulator"
+	"reprise/internal/threeds"
+	"reprise/internal/vault"
+)
+
+// What everybody may know of the sandbox. It is refused wherever money is real.
+const (
+	SandboxSecretKey     = "xnd_development_sandbox"
+	SandboxPublicKey     = "xnd_public_development_sandbox"
+	SandboxCallbackToken = "sandbox_callback_token"
+
+	sandboxBusiness = payment.BusinessID("62440e322008e87fb29c1fd0")
+	sandboxCustomer = payment.CustomerID("cust-00000000-0000-4000-8000-000000000001")
+)
+
+// StoredCard is a card of the sandbox's customer, under a token that never changes.
+type StoredCard struct {
+	Token  payment.TokenID
+	Number string // a published test number
+	Label  string
+}
+
+// StoredCards are what the sandbox is seeded with.
+func StoredCards() []StoredCard {
+	return []StoredCard{
+		{"pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e", "4000000000001091", "Visa, the bank asks for a code"},
+		{"pt-00000000-0000-4000-8000-000000001000", "4000000000001000", "Visa, without a challenge"},
+		{"pt-00000000-0000-4000-8000-000000002151", "5200000000002151", "Mastercard, the bank asks for a code"},
+		{"pt-00000000-0000-4000-8000-000000001005", "5200000000001005", "Mastercard, without a challenge"},
+		{"pt-00000000-0000-4000-8000-000000002708", "340000000002708", "American Express, without a challenge"},
+		{"pt-00000000-0000-4000-8000-000000002534", "340000000002534", "American Express, the bank asks for a code"},
+	}
+}
+
+// SandboxSettings are what the sandbox command may be told.
+type SandboxSettings struct {
+	Listen    string // loopback host:port; the sandbox's other doors take the ports after it
+	Data      string // directory of everything that is kept
+	Database  string // empty: an SQLite file in Data
+	Webhooks  []string
+	Simulator string // control URL of a simulator in another process; empty: one of our own
+	Calm      bool
+
+	Violation func(error) // see Settings
+}
+
+// Sandbox is a house with the whole world around it, on one machine.
+type Sandbox struct {
+	*House
+	ShopURL    string
+	ControlURL string // of the simulator
+
+	world *simulator.World
+	shop  *http.Server
+}
+
+// The doors of a sandbox and its world, counted from the port of --listen.
+const (
+	portAPI = iota
+	portResults
+	portShop
+	portACS
+	portDirectory
+	portAcquirer
+	portControl
+)
+
+// OpenSandbox starts the world, the house and the shop, and stores the cards.
+func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) (b *Sandbox, err error) {
+	if !loopback(s.Listen) {
+		return nil, fmt.Errorf("the sandbox listens on loopback only, because its keys are published: %s", s.Listen)
+	}
+	if err := os.MkdirAll(s.Data, 0o700); err != nil {
+		return nil, err
+	}
+	b = &Sandbox{ControlURL: s.Simulator}
+	defer func() {
+		if err != nil {
+			_ = b.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	kit, err := b.meetWorld(ctx, o, s, log)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := sandboxHouse(o, s, kit)
+	if err != nil {
+		return nil, err
+	}
+	if b.House, err = Open(ctx, o, settings, log); err != nil {
+		return nil, err
+	}
+	shopDoor, err := o.Listen("tcp", portAfter(s.Listen, portShop))
+	if err != nil {
+		return nil, fmt.Errorf("shop: %w", err)
+	}
+	_, port, _ := net.SplitHostPort(shopDoor.Addr().String())
+	b.ShopURL = "http://localhost:" + port
+	if err := b.seed(ctx, o, append([]string{"http://" + shopDoor.Addr().String() + "/webhooks"}, s.Webhooks...)); err != nil {
+		return nil, errors.Join(err, shopDoor.Close())
+	}
+	if err := b.openShop(o, shopDoor, log); err != nil {
+		return nil, errors.Join(err, shopDoor.Close())
+	}
+	return b, b.awaitReady(ctx, o)
+}
+
+// meetWorld starts a simulator, or asks a running one how it is reached.
+func (b *Sandbox) meetWorld(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) (simulator.Kit, error) {
+	if s.Simulator != "" {
+		client := &http.Client{Transport: &http.Transport{DialContext: o.Dial}, Timeout: 10 * time.Second}
+		defer client.CloseIdleConnections()
+		return simulator.FetchKit(ctx, client, s.Simulator)
+	}
+	world, err := OpenWorld(o, portAfter(s.Listen, portACS), filepath.Join(s.Data, "world"), s.Calm, log)
+	if err != nil {
+		return simulator.Kit{}, err
+	}
+	b.world, b.ControlURL = world, world.ControlURL()
+	return world.Kit(), nil
+}
+
+// OpenWorld starts a simulator whose ACS listens at an address, and whose other doors take the ports after.
+func OpenWorld(o Outside, listen, dir string, calm bool, log *slog.Logger) (*simulator.World, error) {
+	if !loopback(listen) {
+		return nil, fmt.Errorf("the simulator listens on loopback only: %s", listen)
+	}
+	world, err := simulator.New(simulator.Options{
+		Dir: dir, Calm: calm, Log: log,
+		ACS: listen, DS: portAfter(listen, portDirectory-portACS), Acquirer: portAfter(listen, portAcquirer-portACS),
+		Control: portAfter(listen, portControl-portACS),
+		Now:     o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Listen: o.Listen,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return world, world.Start()
+}
+
+// sandboxHouse are the settings of a house in that world.
+func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit) (Settings, error) {
+	keys, err := sandboxKeys(o, filepath.Join(s.Data, "keys.json"))
+	if err != nil {
+		return Settings{}, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(kit.CA)) {
+		return Settings{}, errors.New("the simulator's certificate authority is not readable")
+	}
+	client, err := tls.X509KeyPair([]byte(kit.ClientCert), []byte(kit.ClientKey))
+	if err != nil {
+		return Settings{}, err
+	}
+	server, err := tls.X509KeyPair([]byte(kit.ServerCert), []byte(kit.ServerKey))
+	if err != nil {
+		return Settings{}, err
+	}
+	database := s.Database
+	if database == "" {
+		database = filepath.Join(s.Data, "reprise.db")
+	}
+	return Settings{
+		Sandbox: true, Listen: s.Listen,
+		ResultsListen: portAfter(s.Listen, portResults), ResultsCert: server, ResultsRoots: roots,
+		Database: database, Keys: keys,
+		AcquirerAddress: kit.Acquirer, Forwarder: "400000", AnswerTimeout: 8 * time.Second,
+		Directories: []threeds.Directory{{
+			Name: "simulator", URL: kit.DirectoryURL, Roots: roots, Certificate: client,
+			ResultNames: []string{kit.DirectoryIdentity},
+			ServerRef:   "3DS_LOA_SER_REPR_020200_00001", OperatorID: "REPRISE-SANDBOX", RequestorID: "sandbox",
+			RequestorName: "Reprise sandbox",
+		}},
+		CallbackToken:   func(payment.BusinessID) string { return SandboxCallbackToken },
+		WebhookSchedule: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour},
+		FrameSources:    []string{kit.ACSOrigin},
+		Violation:       s.Violation,
+	}, nil
+}
+
+func sandboxKeys(o Outside, path string) (vault.Keys, error) {
+	keys, err := vault.LoadKeys(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return vault.CreateKeys(path, o.Rand)
+	}
+	return keys, err
+}
+
+// portAfter is the address n ports after an address; port 0 stays 0, any free one.
+func portAfter(address string, n int) string {
+	host, port, _ := net.SplitHostPort(address)
+	if p, err := strconv.Atoi(port); err == nil && p != 0 {
+		port = strconv.Itoa(p + n)
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// seed writes the merchant, its keys and endpoints, the customer and the stored cards, as often as the
+// sandbox starts.
+func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error {
+	merchant := payment.Merchant{
+		ID: sandboxBusiness, Name: "Sandbox Shop", City: "Jakarta", Country: "ID", MCC: "5815",
+		AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "SANDBOX1", Website: "https://shop.example",
+		ReuseCustomers: true,
+	}
+	for _, url := range webhooks {
+		id := sha256.Sum256([]byte(url))
+		merchant.Endpoints = append(merchant.Endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: url})
+	}
+	problems := []error{b.store.SaveMerchant(ctx, merchant)}
+	for key, permission := range map[string]payment.Permission{SandboxSecretKey: payment.Secret, SandboxPublicKey: payment.Public} {
+		problems = append(problems, b.store.SaveKey(ctx, payment.Key{
+			Hash: sha256.Sum256([]byte(key)), Business: sandboxBusiness, Permission: permission,
+		}))
+	}
+	problems = append(problems, b.store.SaveCustomer(ctx, payment.Customer{
+		ID: sandboxCustomer, Business: sandboxBusiness, ReferenceID: "sandbox-customer", Created: o.Now(),
+		Profile: []byte(`{"type":"INDIVIDUAL","reference_id":"sandbox-customer","individual_detail":{"given_names":"Jaap","surname":"Stam"}}`),
+	}))
+	for _, stored := range StoredCards() {
+		problems = append(problems, b.StoreCard(ctx, o, stored.Token, stored.Number))
+	}
+	return errors.Join(problems...)
+}
+
+// StoreCard stores a test card for the sandbox's customer.
+func (b *Sandbox) StoreCard(ctx context.Context, o Outside, id payment.TokenID, number string) error {
+	pan, err := card.ParsePAN(number)
+	if err != nil {
+		return err
+	}
+	sealed, err := b.vault.SealPAN(pan, sandboxBusiness, id)
+	if err != nil {
+		return err
+	}
+	now := o.Now()
+	return b.store.SaveToken(ctx, payment.Token{
+		ID: id, Business: sandboxBusiness, Customer: sandboxCustomer, Status: payment.TokenActive,
+		SealedPAN: sealed, Fingerprint: b.vault.Fingerprint(pan, sandboxBusiness), Masked: pan.Masked(),
+		Brand: string(pan.Brand()), CVNDigits: pan.Brand().CVNDigits(),
+		ExpiryMonth: 12, ExpiryYear: now.Year() + 3, Cardholder: "JAAP STAM", Created: now,
+	})
+}
+
+// openShop opens the example shop, which reaches the gateway as any merchant's server does.
+func (b *Sandbox) openShop(o Outside, l net.Listener, log *slog.Logger) error {
+	var cards []shop.SavedCard
+	for _, stored := range StoredCards() {
+		pan, _ := card.ParsePAN(stored.Number)
+		cards = append(cards, shop.SavedCard{
+			Label: stored.Label, Brand: string(pan.Brand()), Last4: pan.Last4(), TokenID: string(stored.Token),
+			CVNDigits: pan.Brand().CVNDigits(),
+		})
+	}
+	site, err := shop.New(shop.Options{
+		APIBase: b.PublicURL, SecretKey: SandboxSecretKey, PublicKey: SandboxPublicKey, CallbackToken: SandboxCallbackToken,
+		BaseURL: b.ShopURL, Cards: cards, HTTP: &http.Client{Transport: &http.Transport{DialContext: o.Dial}, Timeout: 15 * time.Second},
+		Now: o.Now, NewID: func() string {
+			var id [12]byte
+			if _, err := o.Rand.Read(id[:]); err != nil {
+				panic("sandbox: no randomness: " + err.Error())
+			}
+			return hex.EncodeToString(id[:])
+		}, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	b.shop = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: site}
+	o.Go(func() {
+		if err := b.shop.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("shop closed by itself", "error", err)
+		}
+	})
+	return nil
+}
+
+// awaitReady waits until a payment can be made: signed on at the acquirer, card ranges loaded.
+func (b *Sandbox) awaitReady(ctx context.Context, o Outside) error {
+	for range 200 {
+		problems := b.problems(ctx)
+		if len(problems) == 0 {
+			return nil
+		}
+		soon, stop := o.Timer(50 * time.Millisecond)
+		select {
+		case <-soon:
+		case <-ctx.Done():
+			stop()
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("not ready after 10 s: %v", b.problems(ctx))
+}
+
+// Banner is what a newcomer needs.
+func (b *Sandbox) Banner() string {
+	var t strings.Builder
+	fmt.Fprintf(&t, `
+  Reprise sandbox: one-click payment with a fresh CVN, on this machine only
+
+  Shop            %s
+  API base        %s
+  Secret key      %s
+  Public key      %s
+  Callback token  %s
+
+  A session, as a merchant's server opens it:
+
+curl -s -u %s: %s/sessions -H 'content-type: application/json' -d '{
+  "reference_id": "order-1", "session_type": "PAY", "mode": "CARDS_SESSION_JS",
+  "amount": 100000, "currency": "IDR", "country": "ID",
+  "customer": {"reference_id": "jaap", "type": "INDIVIDUAL", "individual_detail": {"given_names": "Jaap"}},
+  "cards_session_js": {
+    "card_payment_token_id": "%s",
+    "success_return_url": "%s/", "failure_return_url": "%s/"}}'
+
+  Stop with Ctrl-C; started again, it has everything it had.
+
+`, b.ShopURL, b.PublicURL, SandboxSecretKey, SandboxPublicKey, SandboxCallbackToken,
+		SandboxSecretKey, b.PublicURL, StoredCards()[0].Token, b.ShopURL, b.ShopURL)
+	return t.String()
+}
+
+// Close stops the shop, the house and the world, in that order.
+func (b *Sandbox) Close(ctx context.Context) error {
+	var problems []error
+	if b.shop != nil {
+		problems = append(problems, b.shop.Shutdown(ctx))
+	}
+	if b.House != nil {
+		problems = append(problems, b.House.Close(ctx))
+	}
+	if b.world != nil {
+		problems = append(problems, b.world.Close(ctx))
+	}
+	return errors.Join(problems...)
+}

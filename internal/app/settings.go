@@ -1,0 +1,76 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"reprise/internal/payment"
+	"reprise/internal/threeds"
+	"reprise/internal/vault"
+)
+
+// Settings of a House. What is checked is checked at start, and all errors are reported at once.
+type Settings struct {
+	Listen    string // host:port of the API and the payer's pages
+	PublicURL string // where browsers and merchants reach Listen; empty: http:// and the address bound
+
+	ResultsListen string // host:port where directory servers send results, with mutual TLS
+	ResultsURL    string // where they reach it; empty: https:// and the address bound
+	ResultsCert   tls.Certificate
+	ResultsRoots  *x509.CertPool // who may have issued a directory server's client certificate
+
+	Database string // postgres://… or the path of an SQLite file
+	Keys     vault.Keys
+
+	AcquirerAddress string
+	AcquirerTLS     *tls.Config // nil: plain TCP
+	Forwarder       string      // DE33
+	AnswerTimeout   time.Duration
+
+	Directories []threeds.Directory // ResultsURL is filled in
+
+	CallbackToken   func(payment.BusinessID) string
+	WebhookSchedule []time.Duration
+
+	// Sandbox allows loopback http where the internet has https, and pages of the bank from these origins.
+	Sandbox      bool
+	FrameSources []string
+
+	// Violation is told of every answer that is not what the contract says. Tests set it.
+	Violation func(error)
+}
+
+// check reports everything that is wrong at once.
+func (s Settings) check() error {
+	var problems []error
+	need := func(ok bool, problem string) {
+		if !ok {
+			problems = append(problems, errors.New("settings: "+problem))
+		}
+	}
+	need(s.Listen != "", "no address to listen on")
+	need(s.ResultsListen != "", "no address to listen on for results of directory servers")
+	need(s.Database != "", "no database")
+	need(s.Keys != (vault.Keys{}), "no keys")
+	need(s.AcquirerAddress != "", "no acquirer address")
+	need(len(s.Directories) > 0, "no directory server")
+	need(s.CallbackToken != nil, "no callback token")
+	need(s.AnswerTimeout > 0 && s.AnswerTimeout <= 8*time.Second, "the acquirer's answer time-out must be above 0 and at most 8 s")
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		need(err == nil && u.Host != "" && (u.Scheme == "https" || s.Sandbox), "the public URL must be an https URL")
+	}
+	if s.Sandbox {
+		need(loopback(s.Listen) && loopback(s.ResultsListen), "the sandbox listens on loopback only: its keys are published")
+	}
+	return errors.Join(problems...)
+}
+
+func loopback(hostPort string) bool {
+	address, err := netip.ParseAddrPort(hostPort)
+	return err == nil && address.Addr().IsLoopback()
+}

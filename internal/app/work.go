@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"reprise/internal/payment"
+	"reprise/internal/store"
+	"reprise/internal/webhook"
+)
+
+// work says who does which work. Those of flow commit what comes next themselves.
+func (h *House) work(sender *webhook.Sender) map[payment.WorkKind]store.Handler {
+	done := func(do func(ctx context.Context, ref string) error) store.Handler {
+		return func(ctx context.Context, ref string, _ int) (time.Time, error) { return time.Time{}, do(ctx, ref) }
+	}
+	return map[payment.WorkKind]store.Handler{
+		payment.WorkAttempt: done(func(ctx context.Context, ref string) error {
+			return h.flow.Deadline(ctx, payment.RequestID(ref))
+		}),
+		payment.WorkSession: done(func(ctx context.Context, ref string) error {
+			return h.flow.ExpireSession(ctx, payment.SessionID(ref))
+		}),
+		payment.WorkReversal: done(func(ctx context.Context, ref string) error {
+			return h.flow.Reverse(ctx, payment.ReversalID(ref))
+		}),
+		payment.WorkWebhook: sender.Deliver,
+	}
+}
