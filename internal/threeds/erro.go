@@ -63,6 +63,9 @@ func refuse(code, detail string, m Message) *Erro {
 		}
 		return ""
 	}
+	if detail == "" { // an element whose name cannot be repeated
+		detail = "message"
+	}
 	version := m.Version
 	if _, ok := tables[version]; !ok {
 		version = spoken[0]

@@ -1,0 +1,245 @@
+package threeds
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"reprise/internal/payment"
+)
+
+func TestRange(t *testing.T) {
+	versions := func(acsFirst, acsLast, dsFirst, dsLast string) map[string]any {
+		return map[string]any{
+			"acsStartProtocolVersion": acsFirst, "acsEndProtocolVersion": acsLast,
+			"dsStartProtocolVersion": dsFirst, "dsEndProtocolVersion": dsLast,
+		}
+	}
+	method := func(url string) map[string]any { return map[string]any{"threeDSMethodURL": url} }
+	around := func(more ...map[string]any) []map[string]any {
+		return []map[string]any{row("4000000000000000", "4000000000009999", more...)}
+	}
+	for _, test := range []struct {
+		name, pan string
+		rows      []map[string]any
+		allowHTTP bool
+		version   string // "" is not enrolled
+		method    string
+	}{
+		{"inside", testPAN, around(method("https://acs.example/m")), false, "2.2.0", "https://acs.example/m"},
+		{"no method", testPAN, around(), false, "2.2.0", ""},
+		{"at the first", "4000000000001000", []map[string]any{row("4000000000001000", "4000000000001001")}, false, "2.2.0", ""},
+		{"at the last", "4000000000001000", []map[string]any{row("4000000000000999", "4000000000001000")}, false, "2.2.0", ""},
+		{"before", "4000000000001000", []map[string]any{row("4000000000001001", "4000000000001002")}, false, "", ""},
+		{"behind", "4000000000001000", []map[string]any{row("4000000000000998", "4000000000000999")}, false, "", ""},
+		{"of another length", "340000000002708", []map[string]any{row("0340000000000000", "0349999999999999")}, false, "", ""},
+		{"narrowest", testPAN, []map[string]any{
+			row("4000000000001000", "4000000000001999", method("https://narrow.example")),
+			row("4000000000000000", "4999999999999999", method("https://wide.example")),
+			row("4000000000001500", "4000000000001999", method("https://beside.example")),
+		}, false, "2.2.0", "https://narrow.example"},
+		{"ACS of 2.1.0", testPAN, around(versions("2.1.0", "2.1.0", "2.1.0", "2.2.0")), false, "2.1.0", ""},
+		{"DS of 2.1.0", testPAN, around(versions("2.1.0", "2.2.0", "2.1.0", "2.1.0")), false, "2.1.0", ""},
+		{"up to tomorrow", testPAN, around(versions("2.1.0", "2.3.1", "2.1.0", "2.10.0")), false, "2.2.0", ""},
+		{"only tomorrow", testPAN, around(versions("2.3.1", "2.3.1", "2.1.0", "2.3.1")), false, "", ""},
+		{"method by script", testPAN, around(method("javascript:alert(1)")), false, "2.2.0", ""},
+		{"method in the clear", testPAN, around(method("http://localhost:1/m")), false, "2.2.0", ""},
+		{"method in the sandbox", testPAN, around(method("http://acs.localhost:1/m")), true, "2.2.0", "http://acs.localhost:1/m"},
+		{"method in the clear, far away", testPAN, around(method("http://acs.example/m")), true, "2.2.0", ""},
+		{"no ranges at all", testPAN, nil, false, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, func(o *Options) { o.AllowHTTP = test.allowHTTP })
+			w.loaded(t, test.rows...)
+			version, method, err := w.Range(t.Context(), pan(t, test.pan))
+			if version != test.version || method != test.method || (test.version == "") != errors.Is(err, payment.ErrNotFound) {
+				t.Errorf("got %q, %q, %v, want %q, %q", version, method, err, test.version, test.method)
+			}
+		})
+	}
+}
+
+// TestRangeOfTwoDirectories: a card belongs to who knows it best, and to nobody surely before all have told.
+func TestRangeOfTwoDirectories(t *testing.T) {
+	w := newWorld(t, func(o *Options) {
+		other := o.Directories[0]
+		other.Name, other.ResultNames = "other", []string{"other.example"}
+		o.Directories = append(o.Directories, other)
+	})
+	_, _, err := w.Range(t.Context(), pan(t, testPAN))
+	var notReady *NotReadyError
+	if !errors.As(err, &notReady) || len(notReady.Directories) != 2 || errors.Is(err, payment.ErrNotFound) {
+		t.Errorf("before loading: %v", err)
+	}
+	w.loaded(t, row("4000000000000000", "4999999999999999"))
+	if _, _, err := w.Range(t.Context(), pan(t, testPAN)); err != nil {
+		t.Errorf("a card of the directory that has told: %v", err)
+	}
+	if _, _, err := w.Range(t.Context(), pan(t, "5200000000002151")); !errors.As(err, &notReady) {
+		t.Errorf("a card that may be of the other: %v", err)
+	}
+	l := newLoader(nil)
+	l.take(row("4000000000000000", "4000000000009999"))
+	w.directories[1].ranges.Store(newRangeTable("", l.ranges))
+	if d, _, err := w.locate(pan(t, testPAN)); err != nil || d.Name != "other" {
+		t.Errorf("the narrower range lost: %v, %v", d, err)
+	}
+	if err := w.Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFind compares the search with looking at every range.
+func TestFind(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ranges := map[span]cardRange{}
+		for range rapid.IntRange(0, 30).Draw(t, "ranges") {
+			lo := rapid.Uint64Range(0, 60).Draw(t, "lo")
+			s := span{rapid.IntRange(15, 16).Draw(t, "digits"), lo, lo + rapid.Uint64Range(0, 20).Draw(t, "width")}
+			ranges[s] = cardRange{span: s}
+		}
+		table := newRangeTable("", ranges)
+		digits, number := rapid.IntRange(14, 17).Draw(t, "length"), rapid.Uint64Range(0, 90).Draw(t, "number")
+		best, any := span{}, false
+		for s := range ranges {
+			if s.digits == digits && s.lo <= number && number <= s.hi && (!any || s.width() < best.width()) {
+				best, any = s, true
+			}
+		}
+		got, ok := table.find(digits, number)
+		if ok != any || ok && (got.width() != best.width() || got.lo > number || got.hi < number || got.digits != digits) {
+			t.Fatalf("found %v %v, want one as narrow as %v %v", got.span, ok, best, any)
+		}
+	})
+}
+
+// TestPreparation follows a directory server through a day: everything, changes, a lost serial number,
+// changes that do not fit, nothing new, and a PRes that breaks off.
+func TestPreparation(t *testing.T) {
+	w := newWorld(t)
+	d := w.directories[0]
+	pres := func(serial string, rows ...map[string]any) func(http.ResponseWriter, map[string]any) {
+		fields := map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": serial}
+		if rows != nil {
+			fields["cardRangeData"] = rows
+		}
+		return echo("PRes", fields)
+	}
+	action := func(a string) map[string]any { return map[string]any{"actionInd": a} }
+	method := map[string]any{"threeDSMethodURL": "https://new.example/m"}
+	one, two, three := "4000000000001000", "4000000000002000", "4000000000003000"
+
+	step := func(name string, answers []func(http.ResponseWriter, map[string]any), serials []string, wantErr string, ranges int) {
+		t.Helper()
+		w.mu.Lock()
+		w.asked = nil
+		w.answer = func(rw http.ResponseWriter, r map[string]any) {
+			if r["messageType"] != "PReq" {
+				return
+			}
+			answers[0](rw, r)
+			answers = answers[1:]
+		}
+		w.mu.Unlock()
+		before := d.ranges.Load()
+		err := w.loadRanges(t.Context(), d)
+		switch {
+		case wantErr == "" && err != nil:
+			t.Fatalf("%s: %v", name, err)
+		case wantErr != "" && (err == nil || !strings.Contains(err.Error(), wantErr)):
+			t.Fatalf("%s: got %v, want %s", name, err, wantErr)
+		case wantErr != "" && d.ranges.Load() != before:
+			t.Fatalf("%s: the ranges changed", name)
+		}
+		for i, asked := range w.received(t, "PReq", len(serials)) {
+			if got := fmt.Sprint(asked["serialNum"]); got != serials[i] {
+				t.Errorf("%s: PReq %d has serialNum %s, want %s", name, i+1, got, serials[i])
+			}
+			for name := range asked {
+				if !strings.Contains("messageType messageVersion threeDSServerTransID threeDSServerRefNumber threeDSServerOperatorID serialNum", name) {
+					t.Errorf("PReq has %s", name)
+				}
+			}
+		}
+		if len(answers) != 0 {
+			t.Errorf("%s: %d questions were not asked", name, len(answers))
+		}
+		if got := len(d.ranges.Load().ranges); got != ranges {
+			t.Errorf("%s: %d ranges, want %d", name, got, ranges)
+		}
+	}
+	type answers = []func(http.ResponseWriter, map[string]any)
+	bare := row(two, two)
+	delete(bare, "dsStartProtocolVersion")
+	delete(bare, "dsEndProtocolVersion")
+	erro := echo("Erro", map[string]any{"errorCode": "307", "errorComponent": "D", "errorDescription": "d", "errorDetail": "serialNum"})
+
+	step("everything", answers{pres("10", row(one, one), bare)}, []string{"<nil>"}, "", 2)
+	if r, _ := d.ranges.Load().find(16, 4000000000002000); r.version() != "2.2.0" {
+		t.Error("the versions of the PRes do not hold for its rows")
+	}
+	step("changes", answers{pres("11", row(three, three, action("A")), row(one, one, action("D")), row(one, one, action("A")), row(two, two, action("M"), method))},
+		[]string{"10"}, "", 3)
+	if r, _ := d.ranges.Load().find(16, 4000000000002000); r.methodURL != "https://new.example/m" {
+		t.Error("the change was not made")
+	}
+	step("order", answers{pres("12", row(one, one, action("A")), row(one, one, action("D")))}, []string{"11"}, "", 2)
+	step("nothing new", answers{pres("12")}, []string{"12"}, "", 2)
+	step("serial number unknown", answers{erro, pres("20", row(one, one))}, []string{"12", "<nil>"}, "", 1)
+	step("does not fit", answers{pres("21", row(three, three, action("M"))), pres("22", row(one, one), row(two, two))}, []string{"20", "<nil>"}, "", 2)
+	step("deleting everything", answers{pres("23", row(one, one, action("D")), row(two, two, action("D")))}, []string{"22"}, "", 0)
+	step("from nothing", answers{pres("24", row(one, one, action("A")))}, []string{"23"}, "", 1)
+	step("breaks a rule", answers{pres("25", row(one, "40"))}, []string{"24"}, "203 about PRes: cardRangeData.endRange", 1)
+	step("backwards", answers{pres("25", row(two, one))}, []string{"24"}, "203", 1)
+	step("missing", answers{pres("25", map[string]any{"startRange": one, "endRange": one})}, []string{"24"}, "201 about PRes: cardRangeData.acsStartProtocolVersion", 1)
+	step("no object", answers{func(rw http.ResponseWriter, r map[string]any) {
+		echo("PRes", map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "cardRangeData": []int{1}})(rw, r)
+	}}, []string{"24"}, "203 about PRes: cardRangeData", 1)
+	step("breaks off", answers{func(rw http.ResponseWriter, _ map[string]any) {
+		rw.Header().Set("Content-Length", "1000")
+		fmt.Fprint(rw, `{"messageType":"PRes","cardRangeData":[`)
+	}}, []string{"24"}, "unexpected EOF", 1)
+	step("refused", answers{echo("Erro", map[string]any{"errorCode": "303", "errorComponent": "D", "errorDescription": "d", "errorDetail": "d"})},
+		[]string{"24"}, "3DS error 303", 1)
+}
+
+// TestEverythingWanted: a first PRes must have ranges.
+func TestEverythingWanted(t *testing.T) {
+	w := newWorld(t)
+	w.answer = echo("PRes", map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": "1"})
+	if err := w.loadRanges(t.Context(), w.directories[0]); err == nil || !strings.Contains(err.Error(), "201 about PRes: cardRangeData") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestStart: retried ever more slowly until it works, then again the next day.
+func TestStart(t *testing.T) {
+	w := newWorld(t)
+	w.answer = func(rw http.ResponseWriter, _ map[string]any) { rw.WriteHeader(http.StatusServiceUnavailable) }
+	w.Start(t.Context())
+	for i, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+		w.received(t, "PReq", i+1)
+		if w.Ready() == nil {
+			t.Fatal("ready without ranges")
+		}
+		if i == 2 {
+			w.mu.Lock()
+			w.answer = echo("PRes", map[string]any{
+				"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": "1",
+				"cardRangeData": []any{row("4000000000000000", "4999999999999999")},
+			})
+			w.mu.Unlock()
+		}
+		w.timer.fire(t, pause)
+	}
+	eventually(t, func() bool { return w.Ready() == nil })
+	w.timer.fire(t, refreshEvery)
+	if next := w.received(t, "PReq", 5)[4]; next["serialNum"] != "1" {
+		t.Errorf("the next day asks with serialNum %v", next["serialNum"])
+	}
+}

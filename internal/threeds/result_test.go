@@ -1,0 +1,260 @@
+package threeds
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reprise/internal/payment"
+)
+
+// resultLine is our listener for results, with the client of a directory server at the other end.
+type resultLine struct {
+	*world
+	url string
+}
+
+func newResultLine(t *testing.T) *resultLine {
+	w := newWorld(t, func(o *Options) {
+		other := o.Directories[0]
+		other.Name, other.ResultNames = "other", []string{"results.other.example"}
+		o.Directories = append(o.Directories, other)
+	})
+	server := httptest.NewUnstartedServer(w.Results())
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.TLS = w.ResultsTLS(w.ca.issue(t, "gateway.example", x509.ExtKeyUsageServerAuth), w.ca.pool)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return &resultLine{w, server.URL}
+}
+
+// send posts as the holder of a certificate; nil shows none.
+func (l *resultLine) send(t *testing.T, certificate *tls.Certificate, method, contentType, body string) (*http.Response, map[string]any, error) {
+	t.Helper()
+	config := &tls.Config{RootCAs: l.ca.pool}
+	if certificate != nil {
+		config.Certificates = []tls.Certificate{*certificate}
+	}
+	transport := &http.Transport{TLSClientConfig: config}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(t.Context(), method, l.url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", contentType)
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, nil, err
+	}
+	var answer map[string]any
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &answer); err != nil {
+			t.Fatal(err)
+		}
+		if got := response.Header.Get("Content-Type"); got != "application/json; charset=utf-8" {
+			t.Errorf("Content-Type %s", got)
+		}
+	}
+	return response, answer, nil
+}
+
+func rreq(t *testing.T, more map[string]any) string {
+	t.Helper()
+	fields := map[string]any{
+		"messageType": "RReq", "messageVersion": "2.2.0", "messageCategory": "01",
+		"threeDSServerTransID": serverID, "dsTransID": dsID, "acsTransID": acsID,
+		"transStatus": "Y", "authenticationType": "02", "authenticationValue": "AAABBZEEBgAAAAAAAAQGAAAAAAA=",
+		"eci": "05", "interactionCounter": "01",
+	}
+	maps.Copy(fields, more)
+	text, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestResult(t *testing.T) {
+	l := newResultLine(t)
+	ds := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+	known := payment.Result{
+		Directory: "ds", ServerTransID: serverID, DSTransID: dsID, ACSTransID: acsID,
+		TransStatus: "Y", ECI: "05", Value: "AAABBZEEBgAAAAAAAAQGAAAAAAA=",
+	}
+	var got []payment.Result
+	l.result = func(r payment.Result) error {
+		got = append(got, r)
+		return nil
+	}
+	want := map[string]any{
+		"messageType": "RRes", "messageVersion": "2.2.0", "threeDSServerTransID": serverID,
+		"dsTransID": dsID, "acsTransID": acsID, "resultsStatus": "01",
+	}
+	for range 2 { // a directory server that saw no answer asks again
+		response, answer, err := l.send(t, &ds, "POST", "application/json; charset=UTF-8", rreq(t, nil))
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatal(response, err)
+		}
+		if diff := cmp.Diff(want, answer); diff != "" {
+			t.Errorf("RRes (-want +got):\n%s", diff)
+		}
+	}
+	if diff := cmp.Diff([]payment.Result{known, known}, got); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+
+	got = nil
+	cancelled := map[string]any{
+		"messageVersion": "2.1.0", "transStatus": "U", "transStatusReason": "14", "challengeCancel": "05",
+		"authenticationValue": "AAABBZEEBgAAAAAAAAQGAAAAAAA=", "eci": "07",
+	}
+	want["messageVersion"], want["resultsStatus"] = "2.1.0", "02"
+	_, answer, err := l.send(t, &ds, "POST", "application/json", rreq(t, cancelled))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, answer); diff != "" {
+		t.Errorf("RRes of a challenge that never began (-want +got):\n%s", diff)
+	}
+	known.TransStatus, known.Reason, known.Cancel, known.ECI = "U", "14", "05", "07"
+	if diff := cmp.Diff([]payment.Result{known}, got); diff != "" {
+		t.Errorf("result (-want +got):\n%s", diff)
+	}
+	if log := l.log.String(); strings.Contains(log, "AAABBZEE") || strings.Contains(log, serverID) {
+		t.Errorf("log of good results: %s", log)
+	}
+}
+
+func TestResultRefused(t *testing.T) {
+	const json = "application/json"
+	for _, test := range []struct {
+		name, method, contentType, body string
+		status                          int
+		code, detail                    string // of the Erro, if any
+		result                          error
+	}{
+		{"unknown transaction", "POST", json, rreq(t, nil), 200, "301", "threeDSServerTransID", payment.ErrNotFound},
+		{"we failed", "POST", json, rreq(t, nil), 200, "403", "the result could not be kept", errors.New("disk full")},
+		{"not JSON", "POST", json, "<xml/>", 200, "101", "message", nil},
+		{"another message", "POST", json, rreq(t, map[string]any{"messageType": "ARes"}), 200, "101", "messageType", nil},
+		{"another version", "POST", json, rreq(t, map[string]any{"messageVersion": "2.3.1"}), 200, "102", "messageVersion", nil},
+		{"twice", "POST", json, `{"transStatus":"N",` + rreq(t, nil)[1:], 200, "204", "transStatus", nil},
+		{"missing", "POST", json, strings.Replace(rreq(t, nil), `"interactionCounter":"01",`, "", 1), 200, "201", "interactionCounter", nil},
+		{"malformed", "POST", json, rreq(t, map[string]any{"transStatus": "D", "eci": ""}), 200, "203", "transStatus,eci", nil},
+		{"an Erro", "POST", json, `{"messageType":"Erro","messageVersion":"2.2.0","errorCode":"301"}`, 204, "", "", nil},
+		{"too large", "POST", json, rreq(t, map[string]any{"x": strings.Repeat("x", maxMessage)}), 413, "", "", nil},
+		{"GET", "GET", json, "", 405, "", "", nil},
+		{"a form", "POST", "application/x-www-form-urlencoded", "a=b", 415, "", "", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newResultLine(t)
+			ds := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+			told := false
+			l.result = func(payment.Result) error {
+				told = true
+				return test.result
+			}
+			response, answer, err := l.send(t, &ds, test.method, test.contentType, test.body)
+			if err != nil || response.StatusCode != test.status {
+				t.Fatalf("%v, %v", response, err)
+			}
+			if told != (test.result != nil) {
+				t.Errorf("result handed in: %v", told)
+			}
+			if test.code == "" {
+				if answer != nil {
+					t.Errorf("answered %v", answer)
+				}
+				return
+			}
+			if answer["messageType"] != "Erro" || answer["errorCode"] != test.code || answer["errorDetail"] != test.detail || answer["errorComponent"] != "S" {
+				t.Errorf("answered %v, want code %s", answer, test.code)
+			}
+			if test.code != "101" && (answer["threeDSServerTransID"] != serverID || answer["dsTransID"] != dsID || answer["acsTransID"] != acsID || answer["errorMessageType"] != "RReq") {
+				t.Errorf("the Erro does not say of what: %v", answer)
+			}
+		})
+	}
+}
+
+// TestResultCaller: who brings a result is told by the certificate alone.
+func TestResultCaller(t *testing.T) {
+	l := newResultLine(t)
+	stranger := newAuthority(t)
+	for _, test := range []struct {
+		name        string
+		certificate func() *tls.Certificate
+		directory   string // "" is refused
+		handshake   bool   // refused before HTTP
+	}{
+		{"the directory server", func() *tls.Certificate {
+			c := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+			return &c
+		}, "ds", false},
+		{"in capitals", func() *tls.Certificate {
+			c := l.ca.issue(t, "Results.DS.example", x509.ExtKeyUsageClientAuth)
+			return &c
+		}, "ds", false},
+		{"another directory server", func() *tls.Certificate {
+			c := l.ca.issue(t, "results.other.example", x509.ExtKeyUsageClientAuth)
+			return &c
+		}, "other", false},
+		{"a name that is none of theirs", func() *tls.Certificate { c := l.ca.issue(t, "gateway.example", x509.ExtKeyUsageClientAuth); return &c }, "", false},
+		{"a server's certificate", func() *tls.Certificate {
+			c := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageServerAuth)
+			return &c
+		}, "", true},
+		{"a certificate of strangers", func() *tls.Certificate {
+			c := stranger.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+			return &c
+		}, "", true},
+		{"nobody", func() *tls.Certificate { return nil }, "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			told := ""
+			l.result = func(r payment.Result) error {
+				told = r.Directory
+				if r.Directory != "ds" { // as flow does with a result of who did not answer the AReq
+					return payment.ErrNotFound
+				}
+				return nil
+			}
+			response, answer, err := l.send(t, test.certificate(), "POST", "application/json", rreq(t, nil))
+			if test.handshake != (err != nil) || told != test.directory {
+				t.Fatalf("told %q, want %q; %v", told, test.directory, err)
+			}
+			switch {
+			case test.directory == "ds" && answer["messageType"] != "RRes",
+				test.directory == "other" && answer["errorCode"] != "301",
+				test.directory == "" && err == nil && response.StatusCode != http.StatusForbidden:
+				t.Errorf("answered %v", answer)
+			}
+		})
+	}
+}
+
+// TestResultWithoutTLS: the handler trusts nothing but a verified certificate.
+func TestResultWithoutTLS(t *testing.T) {
+	w := newWorld(t)
+	recorder := httptest.NewRecorder()
+	w.Results().ServeHTTP(recorder, httptest.NewRequestWithContext(context.Background(), "POST", "/", strings.NewReader(rreq(t, nil))))
+	if recorder.Code != http.StatusForbidden {
+		t.Errorf("status %d", recorder.Code)
+	}
+}
