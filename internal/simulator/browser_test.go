@@ -64,6 +64,14 @@ func get[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T 
 	return v
 }
 
+// styled waits until the page has its stylesheet: a form is visible before.
+func styled(t *testing.T, ctx context.Context) {
+	t.Helper()
+	eventually(t, "the whole page", func() bool {
+		return get(t, ctx, chromedp.Evaluate[bool](`document.readyState === "complete"`))
+	})
+}
+
 const otpBox, otpError = chromedp.CSS("#otp"), chromedp.CSS("#otp-error:not(:empty)")
 
 // insideFrame enters a frame of another site, which Chromium runs as a target of its own.
@@ -144,7 +152,7 @@ func TestChallengeInABrowser(t *testing.T) {
 		chromedp.SendKeys(otpBox, "000000"+kb.Enter),
 		chromedp.WaitVisible(otpError),
 	)
-	if says := get(t, in, chromedp.Text(otpError)); says != "That code is not right. 2 tries left." {
+	if says := get(t, in, chromedp.Text(otpError)); says != "Wrong code. 2 tries left." {
 		t.Errorf("page says %q", says)
 	}
 	if invalid := get(t, in, chromedp.Evaluate[string](`document.getElementById("otp").getAttribute("aria-invalid")`)); invalid != "true" {
@@ -202,9 +210,14 @@ func TestChallengePageFits(t *testing.T) {
 	for _, size := range []struct{ width, height int64 }{{250, 400}, {390, 400}, {500, 600}, {600, 400}, {360, 740}, {1280, 800}} {
 		for _, wrong := range []bool{false, true} {
 			name := fmt.Sprintf("%dx%d", size.width, size.height)
-			p := w.challenged(t, results, object{"notificationURL": shop.URL + "/home"})
-			if wrong {
+			change := object{"notificationURL": shop.URL + "/home"}
+			if wrong { // and everything as long as it can be
 				name += "-error"
+				change["acctNumber"], change["merchantName"] = "5200000000002151", "PT Perusahaan Perdagangan Kopi Nusantara"
+				change["purchaseAmount"] = "99999999999999"
+			}
+			p := w.challenged(t, results, change)
+			if wrong {
 				p.open("")
 				p.answer("confirm", "000000")
 			}
@@ -213,14 +226,17 @@ func TestChallengePageFits(t *testing.T) {
 				chromedp.Navigate(shop.page(p, 0, 0)),
 				chromedp.WaitVisible(otpBox),
 			)
+			styled(t, ctx)
 			layout := get(t, ctx, chromedp.Evaluate[struct {
 				Wide, High float64
 				Small      []string
+				Spilled    int
 			}](`({
 				Wide: document.documentElement.scrollWidth, High: document.documentElement.scrollHeight,
 				Small: [...document.querySelectorAll("button, input[type=text]")].filter((e) => e.getBoundingClientRect().height < 36).map((e) => e.name),
+				Spilled: [...document.querySelectorAll("main *:not(.spoken)")].filter((e) => e.getBoundingClientRect().right > e.parentElement.getBoundingClientRect().right + 1).length,
 			})`))
-			if layout.Wide > float64(size.width) || layout.High > float64(size.height) || len(layout.Small) > 0 {
+			if layout.Wide > float64(size.width) || layout.High > float64(size.height) || len(layout.Small) > 0 || layout.Spilled > 0 {
 				t.Errorf("%s does not fit: %+v", name, layout)
 			}
 			if *screenshots != "" {
@@ -265,8 +281,8 @@ func TestChallengePageSpeaks(t *testing.T) {
 	all := strings.Join(said, "\n")
 	for _, want := range []string{
 		"heading: Confirm your payment",
-		"textbox: One-time code 6 digits, sent to your phone",
-		"The last code was not right. 2 tries left.",
+		"textbox: One-time code 6 digits, by SMS to your phone ending",
+		"Wrong code. 2 tries left.",
 		"button: Confirm", "button: Cancel", "alert:", "Toko Kopi", "Rp\u00a0100.000", "ending 1091",
 	} {
 		if !strings.Contains(all, want) {

@@ -225,21 +225,21 @@ func (a *acs) take(t *transaction, action, otp string) (hint string, over bool) 
 		return "Enter the 6 digits of the code.", false // a slip is no try
 	default:
 		if t.tries++; t.tries < wrongOTPs {
-			return fmt.Sprintf("That code is not right. %s left.", plural(wrongOTPs-t.tries, "try", "tries")), false
+			return t.triesLeft(), false
 		}
 		a.concludeLocked(t, verdict{status: "N", reason: "01", count: t.tries})
 	}
 	return "", true
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+func (t *transaction) triesLeft() string {
+	if left := wrongOTPs - t.tries; left > 1 {
+		return fmt.Sprintf("Wrong code. %d tries left.", left)
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return "Wrong code. 1 try left."
 }
 
-// challengePage is what the cardholder sees.
+// challengePage is what the cardholder sees. Card and Phone are last digits only.
 type challengePage struct {
 	Program, Merchant, Amount, Card, Phone string
 	ID, Hint, OTP                          string
@@ -248,15 +248,15 @@ type challengePage struct {
 func (a *acs) show(rw http.ResponseWriter, t *transaction, hint string) {
 	t.mu.Lock()
 	if hint == "" && t.tries > 0 { // a reload does not give tries back
-		hint = fmt.Sprintf("The last code was not right. %s left.", plural(wrongOTPs-t.tries, "try", "tries"))
+		hint = t.triesLeft()
 	}
 	t.mu.Unlock()
 	a.render(rw, http.StatusOK, "challenge.html", t.notification, challengePage{
 		Program:  schemes[t.scheme].program,
 		Merchant: t.merchant,
 		Amount:   currencies[t.proof.currency].print(t.proof.amount),
-		Card:     t.card,
-		Phone:    "•••• ••" + phoneDigits(t.proof.account),
+		Card:     t.card[len(t.card)-4:],
+		Phone:    phoneDigits(t.proof.account),
 		ID:       t.acsTransID,
 		Hint:     hint,
 		OTP:      rightOTP,

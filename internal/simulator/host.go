@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -338,77 +337,6 @@ func (h *host) seal(m message) string {
 		}
 	}
 	return h.issuer.seal("reversal", b.String())
-}
-
-// rrn is DE37: last digit of the year, day of the year, hour, six characters of base 36.
-var rrn = regexp.MustCompile(`^[0-9]([0-2][0-9]{2}|3[0-6][0-9])([01][0-9]|2[0-3])[0-9A-Z]{6}$`)
-
-// checkCommon judges what 0200 and 0420 share.
-func checkCommon(m message) error {
-	for id, layout := range map[int]string{7: "0102150405", 12: "150405", 13: "0102"} {
-		text := m.fields[id]
-		if id != 12 { // a year in which every day exists
-			text, layout = "2024"+text, "2006"+layout
-		}
-		if _, err := time.Parse(layout, text); err != nil {
-			return fmt.Errorf("DE%d is no time", id)
-		}
-	}
-	switch {
-	case len(m.fields[2]) < 12:
-		return errors.New("DE2: wrong length")
-	case m.fields[3] != "000000":
-		return errors.New("DE3 is no purchase")
-	case strings.Trim(m.fields[4], "0") == "":
-		return errors.New("DE4 is zero")
-	case m.fields[25] != "59":
-		return errors.New("DE25 is not electronic commerce")
-	case !rrn.MatchString(m.fields[37]):
-		return errors.New("DE37 is not made as the profile says")
-	case strings.TrimSpace(m.fields[41]) == "" || strings.TrimSpace(m.fields[42]) == "":
-		return errors.New("DE41 or DE42 is blank")
-	}
-	if _, known := currencies[m.fields[49]]; !known {
-		return errors.New("DE49 is no currency")
-	}
-	return nil
-}
-
-// checkPurchase judges the content of an 0200 whose layout is right.
-func checkPurchase(m message) error {
-	if err := checkCommon(m); err != nil {
-		return err
-	}
-	if _, err := time.Parse("0601", m.fields[14]); err != nil {
-		return errors.New("DE14 is no month")
-	}
-	if m.fields[22] != "102" {
-		return errors.New("DE22 is not a credential on file")
-	}
-	tags, err := parseTags(m.fields[48])
-	if err != nil {
-		return fmt.Errorf("DE48: %w", err)
-	}
-	return checkTags(tags, m.fields[2])
-}
-
-// checkReversal judges the content of an 0420 or 0421 whose layout is right.
-func checkReversal(m message) error {
-	if err := checkCommon(m); err != nil {
-		return err
-	}
-	original := m.fields[90]
-	switch {
-	case original[:4] != "0200":
-		return errors.New("DE90 names no purchase")
-	case original[20:31] != strings.Repeat("0", 11-len(m.fields[32]))+m.fields[32]:
-		return errors.New("DE90 names another acquirer than DE32")
-	case original[31:] != strings.Repeat("0", 11-len(m.fields[33]))+m.fields[33]:
-		return errors.New("DE90 names another forwarder than DE33")
-	case original[10:20] == m.fields[7] && original[4:10] == m.fields[11]:
-		return errors.New("DE7 and DE11 are the original's")
-	}
-	return nil
 }
 
 func padDigits(v int64, width int) string { return fmt.Sprintf("%0*d", width, v) }
