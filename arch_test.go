@@ -75,8 +75,8 @@ var plan = map[string]room{
 		why: "no card data on the merchant's line",
 	},
 	"internal/vault": {
-		may: []string{"internal/card"},
-		why: "the vault seals and opens and never sees why",
+		may: []string{"internal/card", "internal/payment"},
+		why: "the vault seals and opens what package payment binds, and never sees why",
 	},
 	"internal/store": {
 		may: []string{"internal/payment"},

@@ -224,11 +224,12 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "SANDBOX1", Website: "https://shop.example",
 		ReuseCustomers: true,
 	}
+	var endpoints []payment.Endpoint
 	for _, url := range webhooks {
 		id := sha256.Sum256([]byte(url))
-		merchant.Endpoints = append(merchant.Endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: url})
+		endpoints = append(endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: url})
 	}
-	problems := []error{b.store.SaveMerchant(ctx, merchant)}
+	problems := []error{b.store.SaveMerchant(ctx, merchant), b.store.SaveEndpoints(ctx, sandboxBusiness, endpoints...)}
 	for key, permission := range map[string]payment.Permission{SandboxSecretKey: payment.Secret, SandboxPublicKey: payment.Public} {
 		problems = append(problems, b.store.SaveKey(ctx, payment.Key{
 			Hash: sha256.Sum256([]byte(key)), Business: sandboxBusiness, Permission: permission,
