@@ -38,6 +38,7 @@ type operation struct {
 	permission payment.Permission
 	parameters []parameter
 	body       *jsonschema.Schema // nil: takes none
+	bodyAt     string             // the pointer of its schema
 	repeatable bool               // knows idempotency-key
 	answers    map[int]*jsonschema.Schema
 }
@@ -62,9 +63,7 @@ func compile(allowHTTP bool) (*contract, error) {
 	k := jsonschema.NewCompiler()
 	k.DefaultDraft(jsonschema.Draft2020)
 	k.AssertFormat()
-	k.AssertVocabs()
 	k.RegisterFormat(httpsURL(allowHTTP))
-	k.RegisterVocabulary(letterCase())
 	if err := k.AddResource(base, c.document); err != nil {
 		return nil, fmt.Errorf("gate: contract: %w", err)
 	}
@@ -153,7 +152,8 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 	}
 	const media = "/content/application~1json/schema"
 	if node["requestBody"] != nil {
-		schema, err := c.compileAt(k, pointer+"/requestBody"+media)
+		op.bodyAt = pointer + "/requestBody" + media
+		schema, err := c.compileAt(k, op.bodyAt)
 		if err != nil {
 			return err
 		}
@@ -240,6 +240,38 @@ func (c *contract) checkParameters(op *operation, r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// prune drops from a valid value every member that the schema at a pointer does not name, and says whether
+// there was one. Objects for which the schema names no members are free, as metadata is.
+//
+// So that what is said to be ignored is: a card number in a member of the caller's own invention is neither
+// repeated nor stored, and encoding/json, which takes "AMOUNT" for amount, cannot give a door another value
+// than the one that was judged here.
+func (c *contract) prune(pointer string, value any) (dropped bool) {
+	pointer = c.follow(pointer)
+	switch v := value.(type) {
+	case map[string]any:
+		named, ok := c.at(pointer + "/properties").(map[string]any)
+		if !ok {
+			return false
+		}
+		for name, member := range v {
+			if _, ok := named[name]; !ok {
+				delete(v, name)
+				dropped = true
+			} else if c.prune(pointer+"/properties/"+escape(name), member) {
+				dropped = true
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if c.prune(pointer+"/items", item) {
+				dropped = true
+			}
+		}
+	}
+	return dropped
 }
 
 func object(v any) map[string]any {

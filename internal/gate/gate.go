@@ -86,7 +86,7 @@ func New(o Options) (*Gate, error) {
 // Request is a request that has passed the gate.
 type Request struct {
 	Business payment.BusinessID // whose key it was
-	Body     []byte             // valid JSON by the contract, as it came but for card fields; nil where the operation takes none
+	Body     []byte             // valid JSON by the contract, without members that it does not name; nil where the operation takes none
 	Path     func(name string) string
 	Header   http.Header
 	HTTP     *http.Request // its body is read already

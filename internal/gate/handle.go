@@ -37,6 +37,9 @@ func (g *Gate) door(pattern string, permission payment.Permission, cut Cut, h fu
 	}
 	return g.Guard(pattern, func(w http.ResponseWriter, r *http.Request) error {
 		request, taken, err := g.admit(w, r, op, cut)
+		if fields, ok := taken.(interface{ Wipe() }); ok {
+			defer fields.Wipe()
+		}
 		if err != nil {
 			return err
 		}
@@ -51,33 +54,34 @@ func (g *Gate) door(pattern string, permission payment.Permission, cut Cut, h fu
 }
 
 // admit lets a request through, in this order: key, path and headers, body. Nothing of a body is read for
-// a caller without a key.
+// a caller without a key. taken is returned with an error too, to be wiped.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut Cut) (*Request, any, error) {
 	business, err := g.authorize(r.Context(), r, op.permission)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := g.contract.checkParameters(op, r); err != nil {
+	if err = g.contract.checkParameters(op, r); err != nil {
 		return nil, nil, err
 	}
 	request := &Request{Business: business, Path: r.PathValue, Header: r.Header, HTTP: r}
 	var value, taken any
 	if op.body != nil {
 		if request.Body, value, taken, err = g.body(w, r, op, cut); err != nil {
-			return nil, nil, err
+			return nil, taken, err
 		}
 	}
 	if key := r.Header.Get(idempotencyKey); key != "" && op.repeatable {
 		fingerprint, err := g.fingerprint(r.URL.Path, value)
 		if err != nil {
-			return nil, nil, err
+			return nil, taken, err
 		}
 		request.Once = &payment.Once{Business: business, Endpoint: op.pattern, Key: key, Fingerprint: fingerprint}
 	}
 	return request, taken, nil
 }
 
-// body reads, cuts and validates a body. value is what was decoded.
+// body reads, cuts and validates a body, and drops what the contract does not name. value is what remains,
+// decoded. taken is returned with an error too, to be wiped.
 func (g *Gate) body(w http.ResponseWriter, r *http.Request, op *operation, cut Cut) (body []byte, value, taken any, err error) {
 	raw, err := g.read(w, r)
 	if err != nil {
@@ -99,12 +103,15 @@ func (g *Gate) body(w http.ResponseWriter, r *http.Request, op *operation, cut C
 		taken = fields
 	}
 	if value, err = decode(body); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, taken, err
 	}
 	if err := g.contract.check(op.body, "/body", value); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, taken, err
 	}
-	return body, value, taken, nil
+	if g.contract.prune(op.bodyAt, value) {
+		body, err = marshal(value)
+	}
+	return body, value, taken, err
 }
 
 // refusedFields puts fields that were judged elsewhere into the words of the contract's own.

@@ -112,8 +112,6 @@ func (c *contract) collect(e *jsonschema.ValidationError, place string, value an
 		}
 	case *kind.AdditionalProperties:
 		add("additionalProperties", at, "must NOT have additional properties", 0)
-	case *otherCase:
-		add("properties", at, "must have property '"+k.known+"' in this letter case", 0)
 	case *kind.Not:
 		add("not", at, "must NOT be valid", 0)
 	default:

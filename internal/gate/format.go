@@ -1,0 +1,38 @@
+package gate
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// httpsURL is the contract's format for a URL that a browser is sent to.
+func httpsURL(allowHTTP bool) *jsonschema.Format {
+	bad := errors.New("not an https URL")
+	return &jsonschema.Format{Name: "https-url", Validate: func(v any) error {
+		text, ok := v.(string)
+		if !ok {
+			return nil
+		}
+		u, err := url.Parse(text)
+		switch {
+		case err != nil || u.Hostname() == "" || u.User != nil:
+			return bad
+		case u.Scheme == "https", u.Scheme == "http" && allowHTTP && isLoopback(u.Hostname()):
+			return nil
+		}
+		return bad
+	}}
+}
+
+// isLoopback tells names and addresses that never leave this machine (RFC 6761 section 6.3).
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
