@@ -40,8 +40,12 @@ func (m message) trace() trace {
 // taken is an 0200 that this host has seen.
 type taken struct {
 	account, amount, currency, approval string
-	entry                               int // 0: declined
+	entry                               int            // 0: declined
+	same                                map[int]string // what a reversal repeats, by element
 }
+
+// repeated are the elements that a reversal has from its original, besides those that find it.
+var repeated = []int{12, 13, 18, 19, 25, 33, 42}
 
 // undone is an 0420 or 0421 that this host has acknowledged.
 type undone struct {
@@ -229,7 +233,10 @@ func (h *host) purchase(m message) (message, manner) {
 	})
 	h.purchases[key] = &taken{
 		account: h.issuer.account(m.fields[2]), amount: m.fields[4], currency: m.fields[49],
-		approval: d.approval, entry: d.entry,
+		approval: d.approval, entry: d.entry, same: map[int]string{},
+	}
+	for _, id := range repeated {
+		h.purchases[key].same[id] = m.fields[id]
 	}
 
 	a := m.answer("0210", d.code)
@@ -298,6 +305,11 @@ func (h *host) reversal(m message) (message, manner) {
 	if fault := purchase.differs(h.issuer, m); fault != "" {
 		h.stage.complain("acquirer", m.mti+": "+fault+" is not the original's")
 		return m.answer("0430", "25"), how
+	}
+	for _, id := range repeated {
+		if purchase.same[id] != m.fields[id] { // a fault, but the original is found without it
+			h.stage.complain("acquirer", fmt.Sprintf("%s: DE%d is not the original's", m.mti, id))
+		}
 	}
 	if purchase.entry != 0 {
 		h.issuer.ledger.reverse(purchase.entry, Entry{

@@ -288,19 +288,25 @@ func TestDuplicatesAndReversals(t *testing.T) {
 	if a := g.ask(with(undo, map[int]string{18: "5999"})); a.fields[39] != "30" {
 		t.Errorf("a repeat that differs: %q", a.fields[39])
 	}
+	other := g.buy("4000000000001091", nil)
+	g.ask(other)
+	if a := g.ask(g.undo(other, map[int]string{12: "151501"})); a.fields[39] != "00" {
+		t.Errorf("another local time: %q", a.fields[39])
+	}
 	book := w.Ledger()
-	if len(book) != 4 || book[0].State != "reversed" || book[3].Kind != "reversal" || book[3].Original != 1 || book[3].Amount != 10000000 {
+	if len(book) != 6 || book[0].State != "reversed" || book[3].Kind != "reversal" || book[3].Original != 1 || book[3].Amount != 10000000 {
 		t.Errorf("ledger: %+v", book)
 	}
 	declined := g.buy("4000000000001091", map[int]string{4: "000001005900"})
 	g.ask(declined)
-	if a := g.ask(g.undo(declined, nil)); a.fields[39] != "00" || len(w.Ledger()) != 4 {
+	if a := g.ask(g.undo(declined, nil)); a.fields[39] != "00" || len(w.Ledger()) != 6 {
 		t.Errorf("reversal of a decline: %q", a.fields[39])
 	}
 	wantComplaints(t, w,
 		"acquirer: 0420: DE4 is not the original's",
 		"acquirer: 0420: DE38 is not the original's",
-		"acquirer: 0421: differs from the first one in more than its MTI")
+		"acquirer: 0421: differs from the first one in more than its MTI",
+		"acquirer: 0420: DE12 is not the original's")
 }
 
 func TestHostIsStrict(t *testing.T) {

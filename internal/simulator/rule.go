@@ -147,10 +147,11 @@ func phone(v any) bool {
 	return ok && len(o) == 2 && number(1, 3)(o["cc"]) && number(1, 15)(o["subscriber"])
 }
 
-// nested holds for an object that is not empty and has no empty text in it.
+// nested holds for an object without an empty text in it. The object itself may be empty: all its
+// elements are optional, and certified 3DS Servers send it so.
 func nested(v any) bool {
 	o, ok := v.(object)
-	if !ok || len(o) == 0 {
+	if !ok {
 		return false
 	}
 	for _, member := range o {

@@ -98,12 +98,14 @@ func (s *stage) limit(d time.Duration, late func()) (done func()) {
 		fired, stop := s.timer(d)
 		select {
 		case <-fired:
-			late()
 		case <-s.over:
-			stop()
-			late()
 		case <-finished:
-			stop()
+		}
+		stop()
+		select { // what is finished is not late, whichever of them was seen first
+		case <-finished:
+		default:
+			late()
 		}
 	})
 	if !started {
