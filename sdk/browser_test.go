@@ -16,7 +16,7 @@ func newBrowser(t *testing.T) context.Context {
 	if err != nil {
 		t.Skip("chromium is not installed")
 	}
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(),
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), // outlives t.Context, to end in order
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true),

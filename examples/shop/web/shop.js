@@ -20,7 +20,6 @@ function basket(form) {
 
   const card = () => form.querySelector("input[name=card]:checked, input[name=card][type=hidden]");
   const digits = () => Number(card().dataset.digits);
-  const place = () => `the ${digits()} digits on the ${digits() === 4 ? "front" : "back"} of your card`;
 
   /** Makes the page agree with the card that is chosen. */
   function show() {
@@ -31,7 +30,7 @@ function basket(form) {
     }
     cvn.maxLength = digits();
     form.classList.toggle("four", digits() === 4);
-    id("cvn-hint").textContent = place().replace(/^t/, "T");
+    id("cvn-hint").textContent = `The ${digits()} digits on the ${digits() === 4 ? "front" : "back"} of your card`;
   }
 
   function setBusy(on, text = "") {
@@ -57,10 +56,14 @@ function basket(form) {
     id("problem").hidden = !title;
     id("problem-title").textContent = title;
     id("problem-advice").textContent = advice;
-    if (title) {
-      cvn.focus();
-      id("problem").scrollIntoView({ block: "nearest" });
-    }
+    attend();
+  }
+
+  /** Leads to what went wrong, and to the field where it can be put right. */
+  function attend() {
+    if (id("problem").hidden) return;
+    cvn.focus({ preventScroll: true });
+    id("problem").scrollIntoView({ block: "start" });
   }
 
   async function pay() {
@@ -69,7 +72,7 @@ function basket(form) {
     problem("", "");
     const code = cvn.value.trim();
     if (!/^\d+$/.test(code) || code.length !== digits()) {
-      fieldError(code ? `This must be ${place()}.` : `Enter ${place()}.`);
+      fieldError(code ? `The security code has ${digits()} digits.` : "Enter the security code.");
       return;
     }
     if (!window.Xendit) {
@@ -97,12 +100,14 @@ function basket(form) {
   /** Says what the SDK (error_code), the shop (message) or the network (neither) made of it. */
   function explain(error) {
     if ((error.errors || []).some((fault) => /\bcvn$/.test(fault.path))) {
-      fieldError(`This must be ${place()}.`);
+      fieldError(`Check the security code: it has ${digits()} digits.`);
     } else if (error.error_code === "SERVICE_UNAVAILABLE" && error.status) {
       problem("An earlier payment is still being processed", "Please wait a moment. If it went through, your receipt will open by itself.");
       follow(error.retry_after || 2);
     } else if (error.error_code === "SERVICE_UNAVAILABLE" || error instanceof TypeError) {
       problem("The connection was lost", "Check your connection and try again. You will not be charged twice.");
+    } else if (error.status === 429 || error.error_code === "PAYMENT_ATTEMPT_COUNTS_EXCEEDED") {
+      problem("There were too many attempts", "You have not been charged. Please wait a while, or use another card.");
     } else if (error.error_code) {
       problem("The payment could not be started", "You have not been charged. Please try again, or use another card.");
     } else {
@@ -151,6 +156,7 @@ function basket(form) {
     setBusy(false);
     cvn.value = "";
     show();
+    attend();
     if (event.persisted) {
       const now = await get(`${receipt}/status`);
       if (now && now.status === "paid") location.replace(receipt);
