@@ -2,6 +2,7 @@ package threeds
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,17 +43,9 @@ func (d *directory) areq(q AuthenticationRequest) (Message, error) {
 		return Message{}, fmt.Errorf("threeds: currency %q has no ISO 4217 number", amount.Currency)
 	}
 
-	fields := map[string]any{
-		"deviceChannel":   "02", // browser
-		"messageCategory": "01", // payment
-	}
+	fields := d.identity()
 	for name, value := range map[string]string{
 		"threeDSServerTransID":              string(q.Authentication.ServerTransID),
-		"threeDSServerRefNumber":            d.ServerRef,
-		"threeDSServerOperatorID":           d.OperatorID,
-		"threeDSServerURL":                  d.ResultsURL,
-		"threeDSRequestorID":                d.RequestorID,
-		"threeDSRequestorName":              d.RequestorName,
 		"threeDSRequestorURL":               q.Merchant.Website,
 		"threeDSRequestorAuthenticationInd": "01", // payment
 		"threeDSRequestorChallengeInd":      q.Challenge,
@@ -79,6 +72,35 @@ func (d *directory) areq(q AuthenticationRequest) (Message, error) {
 	}
 	q.Browser.describe(fields, version)
 	return newMessage("AReq", version, fields), nil
+}
+
+// identity is what every AReq to a directory server has in common.
+func (d Directory) identity() map[string]any {
+	fields := map[string]any{
+		"deviceChannel":   "02", // browser
+		"messageCategory": "01", // payment
+	}
+	put(fields, "threeDSServerRefNumber", d.ServerRef)
+	put(fields, "threeDSServerOperatorID", d.OperatorID)
+	put(fields, "threeDSServerURL", d.ResultsURL)
+	put(fields, "threeDSRequestorID", d.RequestorID)
+	put(fields, "threeDSRequestorName", d.RequestorName)
+	return fields
+}
+
+// misnamed is the error of ids that no AReq may carry. What comes from elsewhere is not looked at.
+func (d Directory) misnamed() error {
+	fields := d.identity()
+	own := slices.DeleteFunc(slices.Clone(tables[spoken[0]]["AReq"]), func(r Rule) bool {
+		return !slices.Contains([]string{"threeDSServerRefNumber", "threeDSServerOperatorID", "threeDSServerURL",
+			"threeDSRequestorID", "threeDSRequestorName"}, r.Field)
+	})
+	var found faults
+	found.check(own, fields, Message{}, "")
+	if violation := found.violation(Message{Type: "AReq", Version: spoken[0]}); violation != nil {
+		return fmt.Errorf("threeds: directory %q: %w", d.Name, violation)
+	}
+	return nil
 }
 
 // expiry is YYMM, or empty where the card has no date.

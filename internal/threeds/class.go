@@ -39,6 +39,7 @@ var (
 	uuidForm    = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 	offsetForm  = regexp.MustCompile(`^[+-]?[0-9]{1,4}$`)
 	proofForm   = regexp.MustCompile(`^[A-Za-z0-9+/]{26,28}={0,2}$`)
+	longNumber  = regexp.MustCompile(`[0-9]{12,}`)
 	versionForm = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}$`)
 )
 
@@ -86,7 +87,8 @@ func validURL(s string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(s, " \"<>")
 }
 
-// printable cuts a text of a counterparty down to what can stand in our own messages and logs.
+// printable cuts a text of a counterparty down to what can stand in our own messages and logs: what could be
+// a card number cannot (PCI DSS 3.4.1).
 func printable(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -94,5 +96,6 @@ func printable(s string, most int) string {
 		}
 		return r
 	}, s)
+	s = longNumber.ReplaceAllString(s, "#")
 	return s[:min(len(s), most)]
 }

@@ -90,6 +90,8 @@ func TestAuthenticateFails(t *testing.T) {
 	}{
 		{"Erro", "3DS error 305 from component D about AReq: acctNumber", "", echo("Erro", map[string]any{
 			"errorCode": "305", "errorComponent": "D", "errorDescription": "d", "errorDetail": "acctNumber", "errorMessageType": "AReq"})},
+		{"Erro that repeats the card", "305 from component D: acctNumber #", "", echo("Erro", map[string]any{
+			"errorCode": "305", "errorComponent": "D", "errorDescription": "d", "errorDetail": "acctNumber " + testPAN})},
 		{"Erro that breaks the rules itself", "3DS error 999", "", echo("Erro", map[string]any{"errorCode": "999"})},
 		{"garbage", "3DS error 101", "101", plain(200, "<html>down for maintenance</html>")},
 		{"nothing", "3DS error 101", "101", plain(200, "")},
@@ -242,6 +244,9 @@ func TestNew(t *testing.T) {
 		"not https":      func(o *Options) { o.Directories[0].URL = "http://ds.example" },
 		"no roots":       func(o *Options) { o.Directories[0].Roots = nil },
 		"no certificate": func(o *Options) { o.Directories[0].Certificate.Certificate = nil },
+		"no reference":   func(o *Options) { o.Directories[0].ServerRef = "" },
+		"long requestor": func(o *Options) { o.Directories[0].RequestorID = strings.Repeat("1", 36) },
+		"no results URL": func(o *Options) { o.Directories[0].ResultsURL = "" },
 		"same name":      func(o *Options) { o.Directories = append(o.Directories, o.Directories[0]) },
 		"same result name": func(o *Options) {
 			other := o.Directories[0]

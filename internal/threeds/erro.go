@@ -55,14 +55,8 @@ func (e *Erro) Error() string {
 	return s
 }
 
-// refuse makes the Erro that answers a message. The ids are taken from it, where they are ids.
+// refuse makes the Erro that answers a message.
 func refuse(code, detail string, m Message) *Erro {
-	id := func(field string) string {
-		if s := m.text(field); UUID.admits(s) {
-			return s
-		}
-		return ""
-	}
 	if detail == "" { // an element whose name cannot be repeated
 		detail = "message"
 	}
@@ -73,17 +67,17 @@ func refuse(code, detail string, m Message) *Erro {
 	return &Erro{
 		Code: code, Component: "S", Description: descriptions[code], Detail: detail,
 		MessageType: m.Type, Version: version,
-		ServerTransID: id("threeDSServerTransID"), DSTransID: id("dsTransID"), ACSTransID: id("acsTransID"),
+		ServerTransID: m.id("threeDSServerTransID"), DSTransID: m.id("dsTransID"), ACSTransID: m.id("acsTransID"),
 	}
 }
 
-// received reads the Erro of a counterparty.
+// received reads the Erro of a counterparty, which may break the rules itself.
 func received(m Message) *Erro {
 	return &Erro{
-		Code: m.text("errorCode"), Component: m.text("errorComponent"),
+		Code: printable(m.text("errorCode"), 3), Component: printable(m.text("errorComponent"), 1),
 		Description: printable(m.text("errorDescription"), 200), Detail: printable(m.text("errorDetail"), 200),
-		MessageType: m.text("errorMessageType"), Version: m.Version,
-		ServerTransID: m.text("threeDSServerTransID"), DSTransID: m.text("dsTransID"), ACSTransID: m.text("acsTransID"),
+		MessageType: printable(m.text("errorMessageType"), 4), Version: printable(m.Version, 8),
+		ServerTransID: m.id("threeDSServerTransID"), DSTransID: m.id("dsTransID"), ACSTransID: m.id("acsTransID"),
 	}
 }
 

@@ -27,6 +27,14 @@ func (m Message) text(field string) string {
 	return s
 }
 
+// id is the value of an element that is a transaction id, or "".
+func (m Message) id(field string) string {
+	if s := m.text(field); UUID.admits(s) {
+		return s
+	}
+	return ""
+}
+
 // encode writes the message as JSON, its elements in the order of their names.
 func (m Message) encode() ([]byte, error) {
 	var b bytes.Buffer

@@ -53,7 +53,7 @@ func (s *Server) serveResult(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	case m.Type == "Erro": // must not be answered (EMV 3DS 2.2 §5.9)
-		s.o.Log.Warn("error message received", "directory", directory, "code", printable(m.text("errorCode"), 3))
+		s.o.Log.Warn("error message received", "directory", directory, "code", received(m).Code)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case violation == nil:

@@ -57,7 +57,7 @@ var tables = map[string]Table{
 	"2.2.0": table220,
 }
 
-// newest first.
+// spoken lists them, the newest first.
 var spoken = []string{"2.2.0", "2.1.0"}
 
 // holds says whether a condition is true of an object, which answers another message.

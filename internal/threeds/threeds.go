@@ -100,6 +100,9 @@ func New(o Options) (*Server, error) {
 		case len(d.Certificate.Certificate) == 0:
 			return nil, fmt.Errorf("threeds: directory %q: we have no client certificate", d.Name)
 		}
+		if err := d.misnamed(); err != nil {
+			return nil, err
+		}
 		for _, name := range d.ResultNames {
 			if other, taken := s.directoryOf(name); taken {
 				return nil, fmt.Errorf("threeds: directories %q and %q share a result name", other, d.Name)
