@@ -140,6 +140,7 @@ func (l *Line) watch(c *conn) error {
 		if err := l.manage(l.ctx, c, echo); err != nil {
 			c.fail(fmt.Errorf("%w: %w", errSilent, err))
 		}
+		c.heardSince() // its answer breaks the silence, but does not put off the next
 	}
 }
 

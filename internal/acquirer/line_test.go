@@ -1,0 +1,451 @@
+package acquirer
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// Here time is the test's own: a bubble of synctest, with pipes for connections, in which an hour passes
+// as soon as everybody waits.
+
+// inTime runs a line against a scripted host whose every connection is a pipe.
+func inTime(t *testing.T, does script, change func(*Options), test func(t *testing.T, l *Line)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(t, "host:1", func(o *Options) {
+			o.AnswerTimeout = 20 * time.Second
+			o.Dial = func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				go serve(theirs, does)
+				return ours, nil
+			}
+			if change != nil {
+				change(o)
+			}
+		})
+		l.Start()
+		synctest.Wait()
+		test(t, l)
+		closeNow(t, l)
+	})
+}
+
+func TestNothingIsSentBeforeTheSignOn(t *testing.T) {
+	var types []string
+	inTime(t, func(p *peer, m message) bool {
+		types = append(types, m.mti+m.fields[70])
+		if m.mti == "0800" {
+			time.Sleep(2 * time.Second)
+		}
+		return approving(p, m)
+	}, nil, func(t *testing.T, l *Line) {
+		if err := l.Ready(); !errors.Is(err, errNotConnected) {
+			t.Errorf("ready: %v", err)
+		}
+		if a := l.Purchase(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
+			t.Errorf("%s %s", a.Outcome, a.Failure)
+		}
+		time.Sleep(3 * time.Second)
+		if err := l.Ready(); err != nil {
+			t.Errorf("ready: %v", err)
+		}
+		if a := l.Purchase(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Approved {
+			t.Errorf("%s", a.Outcome)
+		}
+		if !slices.Equal(types, []string{"0800001", "0200"}) {
+			t.Errorf("%v", types)
+		}
+	})
+}
+
+func TestSignOnRefused(t *testing.T) {
+	var tries int
+	inTime(t, func(p *peer, m message) bool {
+		tries++
+		p.send(answerTo(m, map[int]string{39: "91"}))
+		return true
+	}, nil, func(t *testing.T, l *Line) {
+		if err := l.Ready(); err == nil || !strings.Contains(err.Error(), "answered 91") {
+			t.Errorf("ready: %v", err)
+		}
+		// 0.25 s, 0.5 s, 1 s … 30 s, each less up to a half: in ten minutes some 24 to 48 tries.
+		time.Sleep(10 * time.Minute)
+		if tries < 24 || tries > 48 {
+			t.Errorf("%d tries in ten minutes", tries)
+		}
+	})
+}
+
+func TestBackoff(t *testing.T) {
+	l := newLine(t, "host:1", nil)
+	for failures, longest := range map[int]time.Duration{
+		0: 250 * time.Millisecond, 1: 500 * time.Millisecond, 4: 4 * time.Second, 7: 30 * time.Second, 1000: 30 * time.Second,
+	} {
+		different := map[time.Duration]bool{}
+		for range 100 {
+			wait := l.backoff(failures)
+			if wait > longest || wait <= longest/2 {
+				t.Errorf("after %d failures it waits %v", failures, wait)
+			}
+			different[wait] = true
+		}
+		if len(different) < 50 {
+			t.Errorf("after %d failures there is no jitter", failures)
+		}
+	}
+}
+
+func TestEchoOnAnIdleLine(t *testing.T) {
+	var echoes int
+	var stans []string
+	inTime(t, func(p *peer, m message) bool {
+		if m.fields[70] == echo {
+			echoes++
+		}
+		stans = append(stans, m.fields[11])
+		return approving(p, m)
+	}, nil, func(t *testing.T, l *Line) {
+		time.Sleep(10*time.Minute + time.Second)
+		if echoes != 19 { // the first half minute has the sign-on in it
+			t.Errorf("%d echoes in ten idle minutes", echoes)
+		}
+		if l.Counts().Connections != 1 {
+			t.Error("the line was lost")
+		}
+		slices.Sort(stans)
+		if all := len(stans); len(slices.Compact(stans)) != all {
+			t.Error("a STAN was used twice")
+		}
+		// A busy line needs none.
+		before := echoes
+		for i := range 60 {
+			l.Purchase(t.Context(), nthPurchase(t, i+1))
+			time.Sleep(5 * time.Second)
+		}
+		if echoes > before {
+			t.Errorf("%d echoes on a busy line", echoes-before)
+		}
+	})
+}
+
+// Half open: the host is gone and nobody has told us.
+func TestMissedEchoClosesTheLine(t *testing.T) {
+	var silent atomic.Bool
+	var connections int
+	inTime(t, func(p *peer, m message) bool {
+		if m.fields[70] == signOn {
+			connections++
+			silent.Store(connections == 1)
+			return approving(p, m)
+		}
+		return silent.Load() || approving(p, m)
+	}, func(o *Options) { o.AnswerTimeout = 2 * time.Minute }, func(t *testing.T, l *Line) {
+		start := time.Now()
+		if a := l.Purchase(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Unknown {
+			t.Errorf("%s", a.Outcome)
+		}
+		if took := time.Since(start); took > 66*time.Second {
+			t.Errorf("the dead line was noticed after %v", took)
+		}
+		time.Sleep(time.Second)
+		if a := l.Purchase(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Approved || connections != 2 {
+			t.Errorf("%s on connection %d", a.Outcome, connections)
+		}
+	})
+}
+
+func TestNoAnswerIsUnknown(t *testing.T) {
+	late := make(chan string, 10)
+	var held message
+	var at *peer
+	inTime(t, managed(func(p *peer, m message) bool { held, at = m, p; return true }), func(o *Options) {
+		o.Late = func(_ context.Context, key string, a payment.Answer) {
+			late <- key + " " + string(a.Outcome) + " " + a.Authorization.AuthorizationCode
+		}
+	}, func(t *testing.T, l *Line) {
+		p := nthPurchase(t, 1)
+		start := time.Now()
+		if a := l.Purchase(t.Context(), p); a != (payment.Answer{Outcome: payment.Unknown}) {
+			t.Errorf("%v", a)
+		}
+		if took := time.Since(start); took != 20*time.Second {
+			t.Errorf("gave up after %v", took)
+		}
+
+		// A decline that comes late is of no use to anybody; an approval is money.
+		at.send(answerTo(held, map[int]string{39: "05", 38: ""}))
+		at.send(answerTo(held, nil))
+		at.send(answerTo(held, map[int]string{39: "10"}))
+		synctest.Wait()
+		got := []string{<-late, <-late}
+		slices.Sort(got)
+		if want := []string{p.Trace.Key() + " APPROVED 831000", p.Trace.Key() + " UNWANTED 831000"}; !slices.Equal(want, got) {
+			t.Errorf("%v", got)
+		}
+		if counts := l.Counts(); counts != (Counts{Connections: 1, Late: 2, Unmatched: 1}) {
+			t.Errorf("%+v", counts)
+		}
+	})
+}
+
+func TestSecondCopyOfAnAnswerIsLate(t *testing.T) {
+	late := make(chan string, 1)
+	inTime(t, managed(func(p *peer, m message) bool { return approving(p, m) && approving(p, m) }), func(o *Options) {
+		o.Late = func(_ context.Context, key string, _ payment.Answer) { late <- key }
+	}, func(t *testing.T, l *Line) {
+		p := nthPurchase(t, 1)
+		if a := l.Purchase(t.Context(), p); a.Outcome != payment.Approved {
+			t.Errorf("%s", a.Outcome)
+		}
+		if key := <-late; key != p.Trace.Key() {
+			t.Errorf("%s", key)
+		}
+	})
+}
+
+// A Late that takes its time holds up nobody, and a host that floods us fills no memory.
+func TestLateNeverBlocks(t *testing.T) {
+	var told atomic.Int32
+	inTime(t, managed(func(p *peer, m message) bool {
+		for i := range 500 {
+			p.send(answerTo(m, map[int]string{11: nthPurchase(t, 1000+i).Trace.STAN}))
+		}
+		return approving(p, m)
+	}), func(o *Options) {
+		o.Late = func(ctx context.Context, _ string, _ payment.Answer) { told.Add(1); <-ctx.Done() }
+	}, func(t *testing.T, l *Line) {
+		if a := l.Purchase(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Approved {
+			t.Errorf("%s", a.Outcome)
+		}
+		if l.Counts().Late != 500 || told.Load() != 64 {
+			t.Errorf("%d late, %d told at once", l.Counts().Late, told.Load())
+		}
+	})
+}
+
+// A message whose frame is whole and whose content is wrong costs one answer and not the line.
+func TestAnswerThatBreaksTheProfile(t *testing.T) {
+	first := true
+	inTime(t, managed(func(p *peer, m message) bool {
+		frame, err := encode(answerTo(m, nil))
+		if err != nil {
+			panic(err)
+		}
+		if first {
+			frame = []byte(strings.Replace(string(frame), "000010000000", "00001000000X", 1))
+			p.raw(mustEncode(t, sampleMessages(t)["0200"])) // and a host has nothing to buy
+		}
+		first = false
+		p.raw(frame)
+		return true
+	}), nil, func(t *testing.T, l *Line) {
+		for i, want := range []payment.Outcome{payment.Unknown, payment.Approved} {
+			if a := l.Purchase(t.Context(), nthPurchase(t, i+1)); a.Outcome != want {
+				t.Errorf("%s, want %s", a.Outcome, want)
+			}
+		}
+		if counts := l.Counts(); counts != (Counts{Connections: 1, Refused: 2}) {
+			t.Errorf("%+v", counts)
+		}
+	})
+}
+
+func TestTooLateToSend(t *testing.T) {
+	var arrived int
+	inTime(t, managed(func(p *peer, m message) bool { arrived++; return approving(p, m) }), nil, func(t *testing.T, l *Line) {
+		p := nthPurchase(t, 1)
+		p.NotAfter = time.Now().Add(-time.Nanosecond)
+		if a := l.Purchase(t.Context(), p); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable || arrived != 0 {
+			t.Errorf("%s %s, %d arrived", a.Outcome, a.Failure, arrived)
+		}
+		p.NotAfter = time.Now()
+		if a := l.Purchase(t.Context(), p); a.Outcome != payment.Approved {
+			t.Errorf("in time: %s", a.Outcome)
+		}
+	})
+}
+
+// It is the moment of writing that counts, not the moment of asking.
+func TestTooLateBehindAStalledWrite(t *testing.T) {
+	inTime(t, managed(func(p *peer, m message) bool {
+		if m.fields[11] == "000001" {
+			time.Sleep(3 * time.Second)
+		}
+		return approving(p, m)
+	}), nil, func(t *testing.T, l *Line) {
+		var purchases []Purchase
+		answers := make(chan payment.Answer, 3)
+		for i := range 3 { // the first is read, the second waits in its write, the third in the queue
+			purchases = append(purchases, nthPurchase(t, i+1))
+			purchases[i].NotAfter = time.Now().Add(2 * time.Second)
+			go func() { answers <- l.Purchase(t.Context(), purchases[i]) }()
+			synctest.Wait()
+		}
+		if got := outcomes([]payment.Answer{<-answers, <-answers, <-answers}); got[payment.Approved] != 2 || got[payment.Unsent] != 1 {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+func TestCallerGivesUp(t *testing.T) {
+	inTime(t, managed(func(*peer, message) bool { return true }), nil, func(t *testing.T, l *Line) {
+		ctx, cancel := context.WithCancel(t.Context())
+		answer := make(chan payment.Answer, 1)
+		go func() { answer <- l.Purchase(ctx, nthPurchase(t, 1)) }()
+		synctest.Wait()
+		cancel()
+		if a := <-answer; a.Outcome != payment.Unknown {
+			t.Errorf("%s", a.Outcome)
+		}
+	})
+}
+
+func TestCloseWaitsThenSignsOff(t *testing.T) {
+	var types []string
+	var hungUp atomic.Bool
+	inTime(t, func(p *peer, m message) bool {
+		types = append(types, m.mti+m.fields[70])
+		if m.mti == "0200" {
+			time.Sleep(5 * time.Second)
+		}
+		return approving(p, m)
+	}, func(o *Options) {
+		dial := o.Dial
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			nc, err := dial(ctx, network, address)
+			return closing{nc, &hungUp}, err
+		}
+	}, func(t *testing.T, l *Line) {
+		answer, closed := make(chan payment.Answer, 1), make(chan error, 1)
+		go func() { answer <- l.Purchase(t.Context(), nthPurchase(t, 1)) }()
+		synctest.Wait()
+		go func() { closed <- l.Close(t.Context()) }()
+		synctest.Wait()
+		if a := l.Purchase(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Unsent {
+			t.Errorf("while it closes: %s", a.Outcome)
+		}
+		if a := <-answer; a.Outcome != payment.Approved {
+			t.Errorf("the one in flight: %s", a.Outcome)
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		if !hungUp.Load() {
+			t.Error("the connection is still open")
+		}
+		if want := []string{"0800001", "0200", "0800002"}; !slices.Equal(types, want) {
+			t.Errorf("%v", types)
+		}
+		if err := l.Close(t.Context()); err != nil {
+			t.Errorf("closed again: %v", err)
+		}
+	})
+}
+
+type closing struct {
+	net.Conn
+	closed *atomic.Bool
+}
+
+func (c closing) Close() error { c.closed.Store(true); return c.Conn.Close() }
+
+func TestCloseInAHurry(t *testing.T) {
+	inTime(t, managed(func(*peer, message) bool { return true }), nil, func(t *testing.T, l *Line) {
+		answer := make(chan payment.Answer, 1)
+		go func() { answer <- l.Purchase(t.Context(), nthPurchase(t, 1)) }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		closed := make(chan error, 1)
+		go func() { closed <- l.Close(ctx) }()
+		synctest.Wait()
+		cancel()
+		if a := <-answer; a.Outcome != payment.Unknown {
+			t.Errorf("%s", a.Outcome)
+		}
+		<-closed
+	})
+}
+
+func TestDialTakesTooLong(t *testing.T) {
+	var tries atomic.Int32
+	inTime(t, nil, func(o *Options) {
+		o.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			tries.Add(1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	}, func(t *testing.T, l *Line) {
+		time.Sleep(time.Minute)
+		if tries.Load() < 3 {
+			t.Errorf("%d tries in a minute", tries.Load())
+		}
+	})
+}
+
+func TestTLS(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(certificate)
+	identity := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	address := listen(t, func(nc net.Conn) {
+		serve(tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{identity}}), managed(approving))
+	})
+
+	l := startLine(t, address, func(o *Options) { o.TLS = &tls.Config{RootCAs: trusted} })
+	if a := l.Purchase(t.Context(), samplePurchase(t)); a.Outcome != payment.Approved {
+		t.Errorf("%s", a.Outcome)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+
+	stranger := newLine(t, address, func(o *Options) { o.TLS = &tls.Config{RootCAs: x509.NewCertPool()} })
+	stranger.Start()
+	t.Cleanup(func() { closeNow(t, stranger) })
+	until(t, "it has tried", func() bool { return stranger.Ready() != errNotConnected })
+	if err := stranger.Ready(); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a host that we do not know: %v", err)
+	}
+}
+
+func TestNewSaysAllThatIsWrong(t *testing.T) {
+	_, err := New(Options{Address: "host", Forwarder: "x", EchoAfter: -1})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"address", "forwarder", "answer timeout", "negative", "world"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package acquirer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reprise/internal/payment"
+)
+
+// counters is what the database does for Lease: one counter for each lane, shared by all nodes.
+type counters struct {
+	mu     sync.Mutex
+	next   map[string]int64
+	leases int
+}
+
+func (c *counters) lease(_ context.Context, lane string, size int64) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next == nil {
+		c.next = map[string]int64{}
+	}
+	c.leases++
+	from := c.next[lane]
+	c.next[lane] += size
+	return from, nil
+}
+
+func reserving(t *testing.T, change func(*Options)) *Line {
+	t.Helper()
+	return newLine(t, "127.0.0.1:1", func(o *Options) {
+		o.Now = func() time.Time { return sampleTime }
+		if change != nil {
+			change(o)
+		}
+	})
+}
+
+var hundredThousandRupiah = payment.Money{Minor: 100_000_00, Currency: "IDR"}
+
+func TestReserve(t *testing.T) {
+	shared := &counters{next: map[string]int64{"stan/400552/WEB00001": 416, "rrn/400552": 35*36 + 20}}
+	jakarta := time.FixedZone("WIB", 7*3600)
+	l := reserving(t, func(o *Options) { o.Lease, o.Location = shared.lease, jakarta })
+	trace, err := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleTrace, trace); diff != "" {
+		t.Error(diff)
+	}
+
+	reversal, err := l.ReserveReversal(t.Context(), trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sampleTrace
+	want.MTI, want.STAN = "0420", "000418"
+	if diff := cmp.Diff(want, reversal); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReserveFillsWhatTheHostEchoesFilled(t *testing.T) {
+	m := sampleMerchant
+	m.Terminal = "W1"
+	trace, err := reserving(t, nil).Reserve(t.Context(), m, hundredThousandRupiah)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trace.Terminal != "W1      " || len(trace.CardAcceptor) != 15 {
+		t.Errorf("terminal %q, card acceptor %q", trace.Terminal, trace.CardAcceptor)
+	}
+}
+
+func TestRRN(t *testing.T) {
+	for want, c := range map[string]struct {
+		at     time.Time
+		serial int64
+	}{
+		"504408000000": {time.Date(2025, 2, 13, 8, 29, 0, 0, time.UTC), 0},
+		"600100000001": {time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), 1},
+		"836623ZZZZZZ": {time.Date(2028, 12, 31, 23, 59, 59, 0, time.UTC), serials - 1},
+		"600117000000": {time.Date(2026, 1, 2, 0, 0, 0, 0, time.FixedZone("", 7*3600)), serials},
+	} {
+		if got := rrn(c.at, c.serial); got != want {
+			t.Errorf("%s, %d: %s, want %s", c.at, c.serial, got, want)
+		}
+	}
+}
+
+func TestSTANWraps(t *testing.T) {
+	l := reserving(t, func(o *Options) { o.Lease = (&counters{next: map[string]int64{"stan/1/T": 999_997}}).lease })
+	for _, want := range []string{"999998", "999999", "000001", "000002"} {
+		if got, err := l.stan(t.Context(), "1", "T       "); err != nil || got != want {
+			t.Errorf("%s, %v, want %s", got, err, want)
+		}
+	}
+}
+
+// Two nodes and many payments at a time: no number twice, and the database asked once in a hundred.
+func TestReserveIsDisjoint(t *testing.T) {
+	shared := &counters{}
+	nodes := []*Line{
+		reserving(t, func(o *Options) { o.Lease = shared.lease }), reserving(t, func(o *Options) { o.Lease = shared.lease }),
+	}
+	const each = 1000
+	traces := make(chan payment.Trace, 2*each)
+	var running sync.WaitGroup
+	for _, node := range nodes {
+		for range 10 {
+			running.Go(func() {
+				for range each / 10 {
+					trace, err := node.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					traces <- trace
+				}
+			})
+		}
+	}
+	running.Wait()
+	close(traces)
+	stans, rrns := map[string]bool{}, map[string]bool{}
+	for trace := range traces {
+		stans[trace.STAN], rrns[trace.RRN] = true, true
+	}
+	if len(stans) != 2*each || len(rrns) != 2*each {
+		t.Errorf("%d STANs and %d RRNs for %d payments", len(stans), len(rrns), 2*each)
+	}
+	if shared.leases != 2*2*each/block {
+		t.Errorf("%d leases", shared.leases)
+	}
+}
+
+// The lanes of two terminals are two lanes; the RRNs of one acquirer are one.
+func TestReserveLanes(t *testing.T) {
+	shared := &counters{}
+	l := reserving(t, func(o *Options) { o.Lease = shared.lease })
+	other := sampleMerchant
+	other.Terminal = "WEB00002"
+	a, errA := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah)
+	b, errB := l.Reserve(t.Context(), other, hundredThousandRupiah)
+	if err := errors.Join(errA, errB); err != nil {
+		t.Fatal(err)
+	}
+	if a.STAN != b.STAN || a.RRN == b.RRN || a.Key() == b.Key() {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+}
+
+func TestReserveRefuses(t *testing.T) {
+	for want, c := range map[string]struct {
+		merchant func(*payment.Merchant)
+		amount   payment.Money
+	}{
+		"currency \"XXQ\"": {nil, payment.Money{Minor: 1, Currency: "XXQ"}},
+		"not positive":     {nil, payment.Money{Minor: 0, Currency: "IDR"}},
+		"does not fit DE4": {nil, payment.Money{Minor: 1_000_000_000_000, Currency: "IDR"}},
+		"country \"AQ\"":   {func(m *payment.Merchant) { m.Country = "AQ" }, hundredThousandRupiah},
+		"MCC":              {func(m *payment.Merchant) { m.MCC = "594" }, hundredThousandRupiah},
+		"acquirer BIN":     {func(m *payment.Merchant) { m.AcquirerBIN = "4005-2" }, hundredThousandRupiah},
+		"terminal":         {func(m *payment.Merchant) { m.Terminal = "" }, hundredThousandRupiah},
+		"card acceptor":    {func(m *payment.Merchant) { m.CardAcceptor = strings.Repeat("M", 16) }, hundredThousandRupiah},
+	} {
+		m := sampleMerchant
+		if c.merchant != nil {
+			c.merchant(&m)
+		}
+		if _, err := reserving(t, nil).Reserve(t.Context(), m, c.amount); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+}
+
+func TestReserveSaysWhenNumbersCannotBeLeased(t *testing.T) {
+	down := errors.New("the database is down")
+	asked := 0
+	l := reserving(t, func(o *Options) {
+		o.Lease = func(_ context.Context, lane string, size int64) (int64, error) {
+			if asked++; asked == 1 {
+				return 0, fmt.Errorf("%s: %w", lane, down)
+			}
+			return 0, nil
+		}
+	})
+	if _, err := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah); !errors.Is(err, down) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah); err != nil {
+		t.Errorf("once the database is back: %v", err)
+	}
+}
