@@ -18,7 +18,8 @@ import (
 
 // Store remembers. It returns payment.ErrNotFound, payment.ErrRepeated and payment.ErrTaken as they are.
 type Store interface {
-	// CreateSession writes a session, its wake-up at expiry, and the customer if it is new.
+	// CreateSession writes a session, its wake-up at expiry, and the customer if it is new;
+	// payment.ErrTaken means that the customer's reference was taken in between.
 	CreateSession(ctx context.Context, s payment.Session, newCustomer *payment.Customer, once *payment.Once) error
 
 	// Case reads a case.

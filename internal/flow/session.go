@@ -56,24 +56,29 @@ func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session
 	if err := token.Usable(now); err != nil {
 		return payment.Session{}, err
 	}
-	customer, isNew, err := f.customer(ctx, merchant, token, n, now)
-	if err != nil {
-		return payment.Session{}, err
-	}
-
 	s := payment.Session{
 		ID: f.newSessionID(), Business: n.Business, Version: 1, Status: payment.SessionActive,
 		ReferenceID: n.ReferenceID, Type: "PAY", Mode: "CARDS_SESSION_JS",
-		Amount: n.Amount, Country: n.Country, Locale: n.Locale, Customer: customer.ID, Token: n.Token,
+		Amount: n.Amount, Country: n.Country, Locale: n.Locale, Token: n.Token,
 		SuccessReturnURL: n.SuccessReturnURL, FailureReturnURL: n.FailureReturnURL,
 		SkipThreeDS: n.SkipThreeDS, Echo: n.Echo,
 		Created: now, Updated: now, Expires: expires,
 	}
-	var added *payment.Customer
-	if isNew {
-		added = &customer
+	for {
+		customer, isNew, err := f.customer(ctx, merchant, token, n, now)
+		if err != nil {
+			return payment.Session{}, err
+		}
+		s.Customer = customer.ID
+		if !isNew {
+			return s, f.Store.CreateSession(ctx, s, nil, n.Once)
+		}
+		err = f.Store.CreateSession(ctx, s, &customer, n.Once)
+		if !errors.Is(err, payment.ErrTaken) {
+			return s, err
+		}
+		// Another session brought the same customer in between: it is known now.
 	}
-	return s, f.Store.CreateSession(ctx, s, added, n.Once)
 }
 
 func expiry(asked, now time.Time) (time.Time, error) {

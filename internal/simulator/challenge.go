@@ -286,9 +286,9 @@ func (a *acs) finish(rw http.ResponseWriter, r *http.Request, t *transaction) {
 	t.mu.Lock()
 	end, session := *t.end, t.sessionData
 	t.mu.Unlock()
-	h := home{Title: "Payment confirmed", Text: "Taking you back to the shop."}
+	h := home{Title: "Identity confirmed", Text: "Taking you back to the shop."}
 	if end.status != "Y" {
-		h.Title = "Payment not confirmed"
+		h.Title = "Identity not confirmed"
 	}
 	if a.stage.knobs.now().SkipCRes {
 		h.Text = "You may close this page."

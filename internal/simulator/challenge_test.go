@@ -454,7 +454,7 @@ func TestResultSkippedTwiceAndCResSkipped(t *testing.T) {
 	}
 	p := w.challenged(t, gateway.url, nil)
 	p.open("")
-	if page := p.answer("confirm", "123456"); strings.Contains(page, "data-go") || !strings.Contains(page, "Payment confirmed") {
+	if page := p.answer("confirm", "123456"); strings.Contains(page, "data-go") || !strings.Contains(page, "Identity confirmed") {
 		t.Errorf("skip_cres: %s", page)
 	}
 	if len(gateway.results()) != 4 {
