@@ -64,6 +64,7 @@ func compile(allowHTTP bool) (*contract, error) {
 	k.DefaultDraft(jsonschema.Draft2020)
 	k.AssertFormat()
 	k.RegisterFormat(httpsURL(allowHTTP))
+	k.RegisterFormat(dateTime())
 	if err := k.AddResource(base, c.document); err != nil {
 		return nil, fmt.Errorf("gate: contract: %w", err)
 	}
@@ -240,38 +241,6 @@ func (c *contract) checkParameters(op *operation, r *http.Request) error {
 		}
 	}
 	return nil
-}
-
-// prune drops from a valid value every member that the schema at a pointer does not name, and says whether
-// there was one. Objects for which the schema names no members are free, as metadata is.
-//
-// So that what is said to be ignored is: a card number in a member of the caller's own invention is neither
-// repeated nor stored, and encoding/json, which takes "AMOUNT" for amount, cannot give a door another value
-// than the one that was judged here.
-func (c *contract) prune(pointer string, value any) (dropped bool) {
-	pointer = c.follow(pointer)
-	switch v := value.(type) {
-	case map[string]any:
-		named, ok := c.at(pointer + "/properties").(map[string]any)
-		if !ok {
-			return false
-		}
-		for name, member := range v {
-			if _, ok := named[name]; !ok {
-				delete(v, name)
-				dropped = true
-			} else if c.prune(pointer+"/properties/"+escape(name), member) {
-				dropped = true
-			}
-		}
-	case []any:
-		for _, item := range v {
-			if c.prune(pointer+"/items", item) {
-				dropped = true
-			}
-		}
-	}
-	return dropped
 }
 
 func object(v any) map[string]any {

@@ -63,14 +63,16 @@ func put(body any, tokens []string, value any) any {
 // said about it.
 func TestNoEcho(t *testing.T) {
 	c := contractForTest(t)
-	for name, schema := range map[string]string{"POST /sessions": "NewSession", "POST /v3/payment_with_session": "PaymentWithSession"} {
-		t.Run(schema, func(t *testing.T) {
+	for pattern, op := range c.operations {
+		if op.body == nil {
+			continue
+		}
+		t.Run(pattern, func(t *testing.T) {
 			found := map[string]bool{"/metadata/" + canaryText: true, "/" + canaryText: true, "/Amount" + canaryText: true}
-			places(c, "/components/schemas/"+schema, "", found)
-			if len(found) < 8 {
+			places(c, op.bodyAt, "", found)
+			if pattern == "POST /sessions" && len(found) < 60 {
 				t.Fatalf("only %d places: %v", len(found), list(found))
 			}
-			op := c.operations[name]
 			try := func(t rapidOrTest, body any) {
 				text, err := json.Marshal(body)
 				if err != nil {

@@ -72,14 +72,17 @@ type envelope struct {
 }
 
 // refuse answers with an error. What is not meant for the caller is logged, once, here.
-func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, operation, requestID string, err error) {
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err error) {
 	var e *payment.Error
 	switch {
 	case errors.As(err, &e) && statuses[e.Code] != 0:
 	case errors.Is(err, payment.ErrNotFound):
 		e = payment.Refuse("DATA_NOT_FOUND", "ID specified in request cannot be found.")
 	default:
-		attrs := []slog.Attr{slog.String("request_id", requestID), slog.String("operation", operation)}
+		attrs := []slog.Attr{
+			slog.String("request_id", here.requestID), slog.String("operation", here.operation),
+			slog.Duration("took", g.o.Now().Sub(here.began)),
+		}
 		var p *panicked
 		if errors.As(err, &p) {
 			attrs = append(attrs, slog.Any("error", p))
@@ -101,7 +104,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, operation, request
 	if err != nil { // strings always marshal
 		panic(err)
 	}
-	g.write(w, g.contract.operations[operation], status, body)
+	g.write(w, g.contract.operations[here.operation], status, body)
 }
 
 // answer writes what a handler answered.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -25,6 +26,18 @@ func httpsURL(allowHTTP bool) *jsonschema.Format {
 			return nil
 		}
 		return bad
+	}}
+}
+
+// dateTime is the format date-time as Go reads it. The validator's own also takes "t" and "z" and leap
+// seconds, on which a door would then fail.
+func dateTime() *jsonschema.Format {
+	return &jsonschema.Format{Name: "date-time", Validate: func(v any) error {
+		text, ok := v.(string)
+		if !ok {
+			return nil
+		}
+		return new(time.Time).UnmarshalText([]byte(text))
 	}}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"time"
 
 	"reprise/internal/payment"
 )
@@ -40,6 +41,7 @@ func (g *Gate) Spec() http.Handler {
 func (g *Gate) guard(operation string, f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := g.requestID()
+		here := call{operation: operation, requestID: id, began: g.o.Now()}
 		h := w.Header()
 		h.Set("Request-ID", id)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -49,16 +51,22 @@ func (g *Gate) guard(operation string, f func(w http.ResponseWriter, r *http.Req
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				g.refuse(w, r, operation, id, newPanicked(p))
+				g.refuse(w, r, here, newPanicked(p))
 			}
 		}()
 		if err == nil {
 			err = f(w, r)
 		}
 		if err != nil {
-			g.refuse(w, r, operation, id, err)
+			g.refuse(w, r, here, err)
 		}
 	})
+}
+
+// call is what the log says of a request.
+type call struct {
+	operation, requestID string
+	began                time.Time
 }
 
 func (g *Gate) requestID() (string, error) {

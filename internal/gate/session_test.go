@@ -163,6 +163,8 @@ func TestSessionsRefused(t *testing.T) {
 			field("/body/reference_id", "must NOT have fewer than 1 characters")},
 		{"format", set("expires_at", "tomorrow"), invalid, `request/body/expires_at must match format "date-time"`,
 			field("/body/expires_at", `must match format "date-time"`)},
+		{"format, of no Go time", set("expires_at", "2030-01-02t03:04:60z"), invalid, `request/body/expires_at must match format "date-time"`,
+			field("/body/expires_at", `must match format "date-time"`)},
 		{"pattern", set("customer.mobile_number", "0812345"), invalid, `request/body/customer/mobile_number must match pattern "^\+[1-9][0-9]{1,14}$"`,
 			field("/body/customer/mobile_number", `must match pattern "^\+[1-9][0-9]{1,14}$"`)},
 		{"below zero", set("amount", -1), invalid, "request/body/amount must be >= 0", field("/body/amount", "must be >= 0")},
