@@ -81,7 +81,7 @@ type database struct{ kind, url string }
 
 var databases atomic.Int64
 
-func newDatabase(t *testing.T, kind string) *database {
+func newDatabase(t testing.TB, kind string) *database {
 	if kind == "SQLite" {
 		return &database{kind, filepath.Join(t.TempDir(), "reprise #1?.db")}
 	}
@@ -114,7 +114,7 @@ func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // open starts a node on the database. It polls often.
-func (d *database) open(t *testing.T, set ...func(*Options)) *Store {
+func (d *database) open(t testing.TB, set ...func(*Options)) *Store {
 	t.Helper()
 	o := Options{
 		URL: d.url, Now: time.Now, Rand: rand.Reader, Poll: 5 * time.Millisecond,
@@ -189,7 +189,7 @@ func together(n int, task func(i int) error) []error {
 }
 
 // must fails the test on an error.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

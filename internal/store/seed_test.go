@@ -49,7 +49,7 @@ func openSession() payment.Session {
 }
 
 // seed puts a merchant, a card and a session there.
-func seed(t *testing.T, s *Store) {
+func seed(t testing.TB, s *Store) {
 	t.Helper()
 	ctx := t.Context()
 	must(t, s.SaveMerchant(ctx, merchant()))
