@@ -195,6 +195,7 @@ func TestPreparation(t *testing.T) {
 	step("deleting everything", answers{pres("23", row(one, one, action("D")), row(two, two, action("D")))}, []string{"22"}, "", 0)
 	step("from nothing", answers{pres("24", row(one, one, action("A")))}, []string{"23"}, "", 1)
 	step("breaks a rule", answers{pres("25", row(one, "40"))}, []string{"24"}, "203 about PRes: cardRangeData.endRange", 1)
+	step("of two lengths", answers{pres("25", row(one, three+"0"))}, []string{"24"}, "203", 1)
 	step("backwards", answers{pres("25", row(two, one))}, []string{"24"}, "203", 1)
 	step("missing", answers{pres("25", map[string]any{"startRange": one, "endRange": one})}, []string{"24"}, "201 about PRes: cardRangeData.acsStartProtocolVersion", 1)
 	step("no object", answers{func(rw http.ResponseWriter, r map[string]any) {

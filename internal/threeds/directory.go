@@ -56,7 +56,7 @@ func (s *Server) exchange(ctx context.Context, d *directory, request Message, wa
 	ctx, done := s.limit(ctx, limit)
 	defer done()
 	answer, violation, err := d.ask(ctx, request, want)
-	if cause := context.Cause(ctx); err != nil && cause == ctx {
+	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
 	if err != nil {

@@ -245,7 +245,7 @@ func TestDecode(t *testing.T) {
 		{"a list", `[]`, invalidMessage},
 		{"cut off", `{"messageType":"RReq"`, invalidMessage},
 		{"two messages", `{} {}`, invalidMessage},
-		{"too deep", strings.Repeat(`{"a":`, 30) + `1` + strings.Repeat(`}`, 30), invalidMessage},
+		{"too deep", `{"messageType":"RReq","messageVersion":"2.2.0","a":` + strings.Repeat(`[`, 30) + strings.Repeat(`]`, 30) + `}`, invalidMessage},
 		{"a message for others", `{"messageType":"AReq","messageVersion":"2.2.0"}`, invalidMessage},
 		{"a version of tomorrow", `{"messageType":"RReq","messageVersion":"2.3.1"}`, unspokenVersion},
 		{"twice, deep down", `{"messageType":"RReq","messageVersion":"2.2.0","x":{"y":[{"z":1,"z":2}]}}`, duplicateElement},

@@ -1,7 +1,6 @@
 package threeds
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -249,12 +248,21 @@ func TestResultCaller(t *testing.T) {
 	}
 }
 
-// TestResultWithoutTLS: the handler trusts nothing but a verified certificate.
-func TestResultWithoutTLS(t *testing.T) {
+// TestResultUnverified: the handler trusts nothing but a certificate that was verified, however the
+// listener before it was set up.
+func TestResultUnverified(t *testing.T) {
 	w := newWorld(t)
-	recorder := httptest.NewRecorder()
-	w.Results().ServeHTTP(recorder, httptest.NewRequestWithContext(context.Background(), "POST", "/", strings.NewReader(rreq(t, nil))))
-	if recorder.Code != http.StatusForbidden {
-		t.Errorf("status %d", recorder.Code)
+	shown, err := x509.ParseCertificate(w.ca.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth).Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []*tls.ConnectionState{nil, {PeerCertificates: []*x509.Certificate{shown}}} {
+		recorder := httptest.NewRecorder()
+		request := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(rreq(t, nil)))
+		request.TLS = state
+		w.Results().ServeHTTP(recorder, request)
+		if recorder.Code != http.StatusForbidden {
+			t.Errorf("status %d", recorder.Code)
+		}
 	}
 }
