@@ -85,6 +85,7 @@ func TestSignOnRefused(t *testing.T) {
 		}
 		// 0.25 s, 0.5 s, 1 s … 30 s, each less up to a half: in ten minutes some 24 to 48 tries.
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if tries < 24 || tries > 48 {
 			t.Errorf("%d tries in ten minutes", tries)
 		}
@@ -121,6 +122,7 @@ func TestEchoOnAnIdleLine(t *testing.T) {
 		return approving(p, m)
 	}, nil, func(t *testing.T, l *Line) {
 		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
 		if echoes != 19 { // the first half minute has the sign-on in it
 			t.Errorf("%d echoes in ten idle minutes", echoes)
 		}
@@ -137,6 +139,7 @@ func TestEchoOnAnIdleLine(t *testing.T) {
 			l.Purchase(t.Context(), nthPurchase(t, i+1))
 			time.Sleep(5 * time.Second)
 		}
+		synctest.Wait()
 		if echoes > before {
 			t.Errorf("%d echoes on a busy line", echoes-before)
 		}
@@ -171,9 +174,11 @@ func TestMissedEchoClosesTheLine(t *testing.T) {
 
 func TestNoAnswerIsUnknown(t *testing.T) {
 	late := make(chan string, 10)
-	var held message
-	var at *peer
-	inTime(t, managed(func(p *peer, m message) bool { held, at = m, p; return true }), func(o *Options) {
+	later := make(chan func(more map[int]string), 1)
+	inTime(t, managed(func(p *peer, m message) bool {
+		later <- func(more map[int]string) { p.send(answerTo(m, more)) }
+		return true
+	}), func(o *Options) {
 		o.Late = func(_ context.Context, key string, a payment.Answer) {
 			late <- key + " " + string(a.Outcome) + " " + a.Authorization.AuthorizationCode
 		}
@@ -188,9 +193,10 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 		}
 
 		// A decline that comes late is of no use to anybody; an approval is money.
-		at.send(answerTo(held, map[int]string{39: "05", 38: ""}))
-		at.send(answerTo(held, nil))
-		at.send(answerTo(held, map[int]string{39: "10"}))
+		answer := <-later
+		answer(map[int]string{39: "05", 38: ""})
+		answer(nil)
+		answer(map[int]string{39: "10"})
 		synctest.Wait()
 		got := []string{<-late, <-late}
 		slices.Sort(got)

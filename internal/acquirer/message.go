@@ -66,7 +66,7 @@ func buildReversal(r payment.Reversal, m payment.Merchant, pan card.PAN) (messag
 		reversal.mti = "0421"
 	}
 	if r.Code != "" {
-		reversal.fields[38] = r.Code
+		reversal.fields[38] = fill(r.Code, 6)
 	}
 	o := r.Original
 	reversal.fields[90] = o.MTI + o.STAN + o.Transmitted + zeros(o.Acquirer, 11) + zeros(o.Forwarder, 11)

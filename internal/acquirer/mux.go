@@ -57,10 +57,12 @@ type reply struct {
 	sent bool
 }
 
-// identity is what an answer is matched by: its MTI, DE11, DE7 and DE37. The STAN alone would hand one
-// payer's answer to another as soon as two terminals draw the same number.
+// identity is what an answer is matched by: its MTI, DE32, DE41, DE7, DE11 and DE37 (an 0810 has three of
+// them). The STAN alone would hand one payer's answer to another as soon as two terminals draw the same
+// number.
 func identity(answer string, m message) string {
-	return answer + "|" + m.fields[11] + "|" + m.fields[7] + "|" + m.fields[37]
+	f := m.fields
+	return answer + "|" + f[32] + "|" + f[41] + "|" + f[7] + "|" + f[11] + "|" + f[37]
 }
 
 func newConn(l *Line, nc net.Conn, left *tally) *conn {
@@ -75,6 +77,9 @@ func newConn(l *Line, nc net.Conn, left *tally) *conn {
 
 // do sends a message and waits for its answer.
 func (c *conn) do(ctx context.Context, m message, notAfter time.Time, within time.Duration) reply {
+	if err := ctx.Err(); err != nil {
+		return reply{err: err}
+	}
 	frame, err := encode(m)
 	if err != nil {
 		return reply{err: err}

@@ -65,6 +65,27 @@ func TestOneSTANTwice(t *testing.T) {
 	}
 }
 
+// Terminals and acquirers count for themselves, so that in one second two may agree in all their numbers.
+func TestOneTraceAtTwoAcquirers(t *testing.T) {
+	var held []message
+	l := startLine(t, newHost(t, managed(func(p *peer, m message) bool {
+		if held = append(held, m); len(held) == 3 {
+			for _, m := range slices.Backward(held) {
+				p.send(answerTo(m, map[int]string{42: fill(m.fields[32]+m.fields[41], 15)}))
+			}
+		}
+		return true
+	})), nil)
+	a, b, c := nthPurchase(t, 1), nthPurchase(t, 1), nthPurchase(t, 1)
+	b.Trace.Acquirer, c.Trace.Terminal = "400553", "WEB00002"
+	for i, answer := range buyAll(t, l, 5*time.Second, a, b, c) {
+		want := []string{"400552WEB00001", "400553WEB00001", "400552WEB00002"}[i]
+		if answer.Outcome != payment.Approved || answer.Authorization.AcquirerMerchantID != want {
+			t.Errorf("%s: %s with the answer of %s", want, answer.Outcome, answer.Authorization.AcquirerMerchantID)
+		}
+	}
+}
+
 func TestOneIdentityIsInFlightOnce(t *testing.T) {
 	arrived, answer := make(chan message, 2), make(chan struct{})
 	l := startLine(t, newHost(t, managed(func(p *peer, m message) bool {
