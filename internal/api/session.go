@@ -37,6 +37,8 @@ type sessionEcho struct {
 	CaptureMethod          string          `json:"capture_method,omitempty"`
 	AllowSavePaymentMethod string          `json:"allow_save_payment_method,omitempty"`
 	Description            string          `json:"description,omitempty"`
+	SuccessReturnURL       string          `json:"success_return_url,omitempty"`
+	CancelReturnURL        string          `json:"cancel_return_url,omitempty"`
 	ChannelProperties      json.RawMessage `json:"channel_properties,omitempty"`
 	AllowedPaymentChannels json.RawMessage `json:"allowed_payment_channels,omitempty"`
 	NotificationChannels   json.RawMessage `json:"notification_channels,omitempty"`

@@ -21,13 +21,6 @@ func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken an
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
-	if fields.HasCard() {
-		const message = "must be left out: the session names a stored card"
-		return gate.Answer{}, &payment.Error{
-			Code: "API_VALIDATION_ERROR", Message: "request/body/card_number " + message,
-			Fields: []payment.Field{{Path: "/body/card_number", Message: message}},
-		}
-	}
 	s := flow.Submission{Business: r.Business, Session: q.Session, CVN: fields.CVN, Once: r.Once}
 	if r.Earlier != nil {
 		var first accepted
