@@ -5,11 +5,14 @@ import (
 )
 
 const (
-	visaChallenge    = "pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e"
-	visaFrictionless = "pt-00000000-0000-4000-8000-000000001000"
+	visaChallenge          = "pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e"
+	visaFrictionless       = "pt-00000000-0000-4000-8000-000000001000"
+	mastercardFrictionless = "pt-00000000-0000-4000-8000-000000001005"
+	amexFrictionless       = "pt-00000000-0000-4000-8000-000000002708"
 )
 
 func TestSkippedAuthenticationIsAuthorisedInTheOneCall(t *testing.T) {
+	t.Parallel()
 	w := openTown(t)
 	session := w.newSession(visaChallenge, skipping)
 	status, accepted := w.submit(session, "123")
@@ -17,18 +20,28 @@ func TestSkippedAuthenticationIsAuthorisedInTheOneCall(t *testing.T) {
 		t.Fatalf("%d %v", status, accepted)
 	}
 	request := accepted["payment_request_id"].(string)
-	_, got := w.call("GET", "/v3/payment_requests/"+request, SandboxSecretKey, nil)
+	got := w.attempt(request)
 	if got["status"] != "SUCCEEDED" {
 		t.Errorf("payment request: %v", got)
 	}
-	_, paid := w.call("GET", "/v3/payments/"+got["latest_payment_id"].(string), SandboxSecretKey, nil)
-	if paid["status"] != "SUCCEEDED" {
+	if paid := w.read("/v3/payments/" + got["latest_payment_id"].(string)); paid["status"] != "SUCCEEDED" {
 		t.Errorf("payment: %v", paid)
 	}
 	w.webhook("payment.capture", request)
 	w.webhook("payment_session.completed", session["payment_session_id"].(string))
-	_, session = w.call("GET", "/sessions/"+session["payment_session_id"].(string), SandboxSecretKey, nil)
-	if session["status"] != "COMPLETED" || session["payment_request_id"] != request {
+	if session = w.session(session); session["status"] != "COMPLETED" || session["payment_request_id"] != request {
 		t.Errorf("session: %v", session)
 	}
+}
+
+func TestChallengedPaymentIsCaptured(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	session := w.newSession(visaChallenge)
+	accepted := w.submitted(session, "123")
+	end := w.payer(accepted).pay(rightOTP)
+	if end["do"] != "done" || end["outcome"] != "succeeded" || end["return_url"] != w.ShopURL+"/return/success" {
+		t.Fatalf("the payer ends at %v", end)
+	}
+	w.webhook("payment.capture", accepted["payment_request_id"].(string))
 }

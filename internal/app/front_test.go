@@ -1,0 +1,230 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// front is a gateway as it looks from outside, to a merchant's server and to a payer's browser.
+type front struct {
+	t    *testing.T
+	base string // of the API and of the payer's pages
+	shop string
+	http *http.Client
+	said *lockedBuffer // every answer of the gateway, headers and body
+}
+
+func newFront(t *testing.T, base, shop string) *front {
+	f := &front{t: t, base: base, shop: shop, said: &lockedBuffer{}}
+	f.http = &http.Client{Transport: listening{f}}
+	return f
+}
+
+// listening keeps what a gateway answers.
+type listening struct{ f *front }
+
+// straight goes to where browsers find names under localhost: this machine.
+var straight = &http.Transport{
+	MaxIdleConnsPerHost: 64,
+	DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, "localhost") {
+			address = net.JoinHostPort("127.0.0.1", port)
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, network, address)
+	},
+}
+
+func (l listening) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := straight.RoundTrip(r)
+	if err != nil || !strings.HasPrefix(l.f.base, "http://"+r.URL.Host) {
+		return response, err
+	}
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	fmt.Fprintf(l.f.said, "%s %s\n", r.Method, response.Status)
+	_ = response.Header.Write(l.f.said)
+	_, _ = l.f.said.Write(append(body, '\n'))
+	return response, err
+}
+
+// answer is an answer of the API.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
+// send sends a request with a key. A body that is a string is sent as it is. headers come in pairs.
+func (f *front) send(method, path, key string, body any, headers ...string) (answer, error) {
+	var reader io.Reader
+	switch body := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(body)
+	default:
+		text, err := json.Marshal(body)
+		if err != nil {
+			return answer{}, err
+		}
+		reader = bytes.NewReader(text)
+	}
+	request, err := http.NewRequest(method, f.base+path, reader)
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	if key != "" {
+		request.SetBasicAuth(key, "")
+	}
+	response, err := f.http.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{status: response.StatusCode, header: response.Header}
+	if err := json.Unmarshal(text, &a.body); err != nil {
+		return a, fmt.Errorf("%s %s: %d, not JSON: %w", method, path, response.StatusCode, err)
+	}
+	return a, nil
+}
+
+// ask is send for a request that must be answered.
+func (f *front) ask(method, path, key string, body any, headers ...string) answer {
+	f.t.Helper()
+	a, err := f.send(method, path, key, body, headers...)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return a
+}
+
+// call sends a request with a key and returns status and body.
+func (f *front) call(method, path, key string, body any) (int, map[string]any) {
+	f.t.Helper()
+	a := f.ask(method, path, key, body)
+	return a.status, a.body
+}
+
+// read gets an object of the merchant's, which must be there.
+func (f *front) read(path string) map[string]any {
+	f.t.Helper()
+	status, body := f.call("GET", path, SandboxSecretKey, nil)
+	if status != http.StatusOK {
+		f.t.Fatalf("GET %s: %d %v", path, status, body)
+	}
+	return body
+}
+
+// attempt reads a payment request.
+func (f *front) attempt(id string) map[string]any {
+	f.t.Helper()
+	return f.read("/v3/payment_requests/" + id)
+}
+
+// session reads a session again.
+func (f *front) session(session map[string]any) map[string]any {
+	f.t.Helper()
+	return f.read("/sessions/" + session["payment_session_id"].(string))
+}
+
+// request is the body of a POST /sessions for a stored card.
+func (f *front) request(token string, change ...func(map[string]any)) map[string]any {
+	request := map[string]any{
+		"reference_id": "order-1", "session_type": "PAY", "mode": "CARDS_SESSION_JS",
+		"amount": 100000, "currency": "IDR", "country": "ID",
+		"customer": map[string]any{
+			"reference_id": "jaap", "type": "INDIVIDUAL", "individual_detail": map[string]any{"given_names": "Jaap"},
+		},
+		"cards_session_js": map[string]any{
+			"card_payment_token_id": token,
+			"success_return_url":    f.shop + "/return/success", "failure_return_url": f.shop + "/return/failure",
+		},
+	}
+	for _, c := range change {
+		c(request)
+	}
+	return request
+}
+
+// newSession opens a session for a stored card; change edits the request first.
+func (f *front) newSession(token string, change ...func(map[string]any)) map[string]any {
+	f.t.Helper()
+	status, session := f.call("POST", "/sessions", SandboxSecretKey, f.request(token, change...))
+	if status != http.StatusCreated {
+		f.t.Fatalf("POST /sessions: %d %v", status, session)
+	}
+	return session
+}
+
+// skipping makes a session that skips 3-D Secure.
+func skipping(request map[string]any) {
+	request["channel_properties"] = map[string]any{"cards": map[string]any{"skip_three_ds": true}}
+}
+
+// amount makes a session for an amount.
+func amount(n any) func(map[string]any) { return with("amount", n) }
+
+// with sets a member of a request; nil takes it out.
+func with(name string, value any) func(map[string]any) {
+	return func(request map[string]any) {
+		if request[name] = value; value == nil {
+			delete(request, name)
+		}
+	}
+}
+
+// submission is what the SDK sends.
+func submission(session map[string]any, cvn string) map[string]any {
+	return map[string]any{"cvn": cvn, "payment_session_id": session["payment_session_id"], "device": map[string]any{}}
+}
+
+// submit hands in a CVN for a session, as the SDK does.
+func (f *front) submit(session map[string]any, cvn string) (int, map[string]any) {
+	f.t.Helper()
+	return f.call("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, cvn))
+}
+
+// submitted hands in a CVN that must be taken.
+func (f *front) submitted(session map[string]any, cvn string) map[string]any {
+	f.t.Helper()
+	status, accepted := f.submit(session, cvn)
+	if status != http.StatusOK {
+		f.t.Fatalf("payment_with_session: %d %v", status, accepted)
+	}
+	return accepted
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
