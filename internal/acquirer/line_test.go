@@ -308,6 +308,33 @@ func TestTooLateBehindAStalledWrite(t *testing.T) {
 	})
 }
 
+// A host that answers what it has not been asked yet is not believed.
+func TestAnswerBeforeTheRequest(t *testing.T) {
+	third := nthPurchase(t, 3)
+	inTime(t, managed(func(p *peer, m message) bool {
+		if m.fields[11] == "000001" {
+			time.Sleep(time.Second) // until all three are on their way
+			p.send(answerTo(m, map[int]string{11: third.Trace.STAN, 37: third.Trace.RRN, 38: "FORGED"}))
+		}
+		return approving(p, m)
+	}), func(o *Options) { o.Late = func(context.Context, string, payment.Answer) {} }, func(t *testing.T, l *Line) {
+		answers := make(chan payment.Answer, 3)
+		// The host holds the first, the second waits in its write, the third in the queue.
+		for _, p := range []Purchase{nthPurchase(t, 1), nthPurchase(t, 2), third} {
+			go func() { answers <- l.Purchase(t.Context(), p) }()
+			synctest.Wait()
+		}
+		for range 3 {
+			if a := <-answers; a.Outcome != payment.Approved || a.Authorization.AuthorizationCode != "831000" {
+				t.Errorf("%s with code %s", a.Outcome, a.Authorization.AuthorizationCode)
+			}
+		}
+		if late := l.Counts().Late; late != 1 {
+			t.Errorf("%d answers were nobody's", late)
+		}
+	})
+}
+
 func TestCallerGivesUp(t *testing.T) {
 	inTime(t, managed(func(*peer, message) bool { return true }), nil, func(t *testing.T, l *Line) {
 		ctx, cancel := context.WithCancel(t.Context())

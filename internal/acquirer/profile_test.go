@@ -4,10 +4,13 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,6 +51,43 @@ func TestGolden(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// The page that a host's engineer reads and the table that we pack from say the same.
+func TestPageIsTheTable(t *testing.T) {
+	page, err := os.ReadFile("../../docs/acquirer-profile.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^\| (\d+) \| (n|an|ans)(?:(\d*)\.\.)?(\d+)(?: (L+)VAR)? \| ([^|]*) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|`)
+	var got []string
+	for _, cells := range row.FindAllStringSubmatch(string(page), -1) {
+		presence := ""
+		for _, cell := range cells[6:10] {
+			presence += strings.Replace(cell[:1], "e", "M", 1) // an echo is mandatory
+		}
+		if least := cells[3]; cells[5] == "" {
+			cells[3] = cells[4]
+		} else if least == "" {
+			cells[3] = "any"
+		}
+		got = append(got, fmt.Sprint(cells[1], " ", cells[2], " ", cells[3], "..", cells[4], " ", len(cells[5]), " ", presence))
+	}
+	var want []string
+	for _, e := range elements {
+		if e.number == 70 { // in 0800 alone
+			continue
+		}
+		class := map[class]string{n: "n", an: "an", ans: "ans", tagged: "ans"}[e.class]
+		least := strconv.Itoa(e.min)
+		if e.digits > 0 && e.min <= 4 {
+			least = "any"
+		}
+		want = append(want, fmt.Sprint(e.number, " ", class, " ", least, "..", e.max, " ", e.digits, " ", e.presence[:4]))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
