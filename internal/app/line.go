@@ -25,8 +25,8 @@ func (a authenticator) MethodForm(au payment.Authentication, notificationURL str
 	return flow.Form(a.Server.MethodForm(au, notificationURL))
 }
 
-func (a authenticator) ChallengeForm(au payment.Authentication, window, sessionData string) flow.Form {
-	return flow.Form(a.Server.ChallengeForm(au, window, sessionData))
+func (a authenticator) ChallengeForm(au payment.Authentication, window string) flow.Form {
+	return flow.Form(a.Server.ChallengeForm(au, window))
 }
 
 func (a authenticator) Authenticate(ctx context.Context, q flow.AuthenticationRequest) (payment.Authentication, error) {

@@ -50,7 +50,7 @@ func (c *Checkout) stepOf(k payment.Case, window string) step {
 			s.Method = &form
 		}
 	case payment.Challenging:
-		form := c.Flow.ThreeDS.ChallengeForm(*r.Authentication, window, "")
+		form := c.Flow.ThreeDS.ChallengeForm(*r.Authentication, window)
 		s.Challenge = &form
 	case payment.Succeeded:
 		s.Outcome, s.ReturnURL = "succeeded", k.Session.SuccessReturnURL

@@ -62,9 +62,8 @@ type ThreeDS interface {
 	// Authenticate sends the AReq and returns the authentication with what the ARes said; TransStatus C
 	// asks for a challenge. An error means that no usable ARes came.
 	Authenticate(ctx context.Context, q AuthenticationRequest) (payment.Authentication, error)
-	// ChallengeForm is what the browser posts to the ACS. window is a challengeWindowSize, "01" to "05";
-	// sessionData comes back with the CRes.
-	ChallengeForm(a payment.Authentication, window, sessionData string) Form
+	// ChallengeForm is what the browser posts to the ACS. window is a challengeWindowSize, "01" to "05".
+	ChallengeForm(a payment.Authentication, window string) Form
 }
 
 // Form is something a browser posts: application/x-www-form-urlencoded fields to a URL.
@@ -132,7 +131,6 @@ type Options struct {
 
 	Now  func() time.Time
 	Rand io.Reader // ids and page addresses
-	Go   func(func())
 	Log  *slog.Logger
 
 	// AnswerTimeout is how long the acquirer has for an answer; after it, and a margin, an attempt whose
@@ -140,8 +138,6 @@ type Options struct {
 	AnswerTimeout time.Duration
 	// PublicURL is where browsers reach this gateway, without a slash at the end.
 	PublicURL string
-	// AllowHTTP lets return URLs be loopback http. For the sandbox.
-	AllowHTTP bool
 }
 
 // Flow carries out the commands of the doors.

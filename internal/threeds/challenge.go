@@ -17,9 +17,6 @@ type Form struct {
 	Fields map[string]string `json:"fields"`
 }
 
-// maxSessionData bytes fit into threeDSSessionData, which has 1024 characters of base64url.
-const maxSessionData = 768
-
 // MethodForm is what the browser posts to the 3DS Method URL, in a hidden frame. The ACS posts to
 // notificationURL when it has seen enough (EMV 3DS 2.2 §5.8.1).
 func (s *Server) MethodForm(a payment.Authentication, notificationURL string) Form {
@@ -31,20 +28,15 @@ func (s *Server) MethodForm(a payment.Authentication, notificationURL string) Fo
 	}}
 }
 
-// ChallengeForm is what the browser posts to the ACS. window is a challengeWindowSize, "01" to "05".
-// sessionData comes back with the CRes; it passes through browser and ACS, so it holds no secret. More than
-// 768 bytes of it are left out, as an ACS would cut or refuse them.
-func (s *Server) ChallengeForm(a payment.Authentication, window, sessionData string) Form {
+// ChallengeForm is what the browser posts to the ACS. window is a challengeWindowSize, "01" to "05". No
+// threeDSSessionData goes with it: the page that posts this stays open around the bank's.
+func (s *Server) ChallengeForm(a payment.Authentication, window string) Form {
 	creq := newMessage("CReq", a.Version, map[string]any{
 		"threeDSServerTransID": string(a.ServerTransID),
 		"acsTransID":           a.ACSTransID,
 		"challengeWindowSize":  window,
 	})
-	form := Form{URL: a.ACSURL, Fields: map[string]string{"creq": encodeForm(creq.fields)}}
-	if sessionData != "" && len(sessionData) <= maxSessionData {
-		form.Fields["threeDSSessionData"] = base64.RawURLEncoding.EncodeToString([]byte(sessionData))
-	}
-	return form
+	return Form{URL: a.ACSURL, Fields: map[string]string{"creq": encodeForm(creq.fields)}}
 }
 
 // encodeForm writes a message as a browser carries it: base64url without padding. Texts always marshal.
@@ -58,7 +50,6 @@ func encodeForm(fields map[string]any) string {
 type ChallengeResponse struct {
 	Erro          bool                  // an Erro came in place of a CRes
 	ServerTransID payment.ServerTransID // may be empty with an Erro
-	SessionData   string                // that of ChallengeForm; "" where it did not come back
 }
 
 var errBrowserForm = errors.New("threeds: the browser brought no message that can be read")
@@ -66,10 +57,6 @@ var errBrowserForm = errors.New("threeds: the browser brought no message that ca
 // ParseChallengeResponse reads the form that the ACS has the browser post to the notificationURL. An Erro
 // comes in the field cres, erro or error, depending on the ACS.
 func ParseChallengeResponse(form url.Values) (ChallengeResponse, error) {
-	var r ChallengeResponse
-	if data, err := decodeBase64(form.Get("threeDSSessionData")); err == nil && len(data) <= maxSessionData {
-		r.SessionData = string(data)
-	}
 	for _, field := range []string{"cres", "erro", "error"} {
 		if !form.Has(field) {
 			continue
@@ -79,26 +66,13 @@ func ParseChallengeResponse(form url.Values) (ChallengeResponse, error) {
 			return ChallengeResponse{}, err
 		}
 		id := m.text("threeDSServerTransID")
-		r.Erro, r.ServerTransID = m.Type == "Erro", payment.ServerTransID(id)
+		r := ChallengeResponse{Erro: m.Type == "Erro", ServerTransID: payment.ServerTransID(id)}
 		if UUID.admits(id) && m.Type == "CRes" || r.Erro && (id == "" || UUID.admits(id)) {
 			return r, nil
 		}
 		return ChallengeResponse{}, errBrowserForm
 	}
 	return ChallengeResponse{}, errBrowserForm
-}
-
-// ParseMethodNotification reads the form that the ACS has the hidden frame post when the 3DS Method is done.
-func ParseMethodNotification(form url.Values) (payment.ServerTransID, error) {
-	m, err := parseForm(form.Get("threeDSMethodData"))
-	if err != nil {
-		return "", err
-	}
-	id := m.text("threeDSServerTransID")
-	if !UUID.admits(id) {
-		return "", errBrowserForm
-	}
-	return payment.ServerTransID(id), nil
 }
 
 func parseForm(value string) (Message, error) {

@@ -43,8 +43,8 @@ func TestMethodForm(t *testing.T) {
 
 func TestChallengeForm(t *testing.T) {
 	w := newWorld(t)
-	form := w.ChallengeForm(underway, "02", "a page?")
-	if form.URL != underway.ACSURL || len(form.Fields) != 2 {
+	form := w.ChallengeForm(underway, "02")
+	if form.URL != underway.ACSURL || len(form.Fields) != 1 {
 		t.Errorf("got %v", form)
 	}
 	want := map[string]any{
@@ -53,20 +53,6 @@ func TestChallengeForm(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, opened(t, form.Fields["creq"])); diff != "" {
 		t.Error(diff)
-	}
-	back, err := ParseChallengeResponse(url.Values{"cres": {encodeForm(map[string]any{
-		"messageType": "CRes", "threeDSServerTransID": serverID})}, "threeDSSessionData": {form.Fields["threeDSSessionData"]}})
-	if err != nil || back.SessionData != "a page?" {
-		t.Errorf("session data came back as %q, %v", back.SessionData, err)
-	}
-	if _, ok := w.ChallengeForm(underway, "02", "").Fields["threeDSSessionData"]; ok {
-		t.Error("empty session data is sent")
-	}
-	if got := w.ChallengeForm(underway, "02", strings.Repeat("x", 768)).Fields["threeDSSessionData"]; len(got) != 1024 {
-		t.Errorf("%d characters of session data", len(got))
-	}
-	if _, ok := w.ChallengeForm(underway, "02", strings.Repeat("x", 769)).Fields["threeDSSessionData"]; ok {
-		t.Error("session data that is too long is sent")
 	}
 }
 
@@ -100,22 +86,6 @@ func TestParseChallengeResponse(t *testing.T) {
 		got, err := ParseChallengeResponse(test.form)
 		if got != test.want || (err != nil) != (test.want == ChallengeResponse{}) {
 			t.Errorf("%s: got %v, %v", test.name, got, err)
-		}
-	}
-}
-
-func TestParseMethodNotification(t *testing.T) {
-	for _, text := range []string{`{"threeDSServerTransID":"` + serverID + `"}`, `{"threeDSServerTransID":"` + serverID + `"} `} {
-		for _, encoding := range []*base64.Encoding{base64.URLEncoding, base64.RawURLEncoding} {
-			id, err := ParseMethodNotification(url.Values{"threeDSMethodData": {encoding.EncodeToString([]byte(text))}})
-			if id != serverID || err != nil {
-				t.Errorf("got %q, %v", id, err)
-			}
-		}
-	}
-	for _, form := range []url.Values{{}, {"threeDSMethodData": {"e30"}}, {"threeDSMethodData": {"!"}}} {
-		if id, err := ParseMethodNotification(form); err == nil {
-			t.Errorf("got %q", id)
 		}
 	}
 }
