@@ -12,12 +12,13 @@ type town struct {
 	*Sandbox
 	*front
 	*ear
-	t       *testing.T
-	log     *lockedBuffer
-	dir     string
-	clock   *clock
-	outside Outside
-	bank    *bank
+	t        *testing.T
+	log      *lockedBuffer
+	dir      string
+	database string // URL of a PostgreSQL database; empty: SQLite in dir
+	clock    *clock
+	outside  Outside
+	bank     *bank
 }
 
 // openTown starts a sandbox on free ports. Every answer and every webhook is checked against the contract.
@@ -31,6 +32,7 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	for _, c := range change {
 		c(&s)
 	}
+	w.database = s.Database
 	w.outside = Real()
 	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -39,7 +39,7 @@ func TestChallengedPaymentIsCaptured(t *testing.T) {
 	w := openTown(t)
 	session := w.newSession(visaChallenge)
 	accepted := w.submitted(session, "123")
-	end := w.payer(accepted).pay(rightOTP)
+	end := w.visitor(accepted).pay(rightOTP)
 	if end["do"] != "done" || end["outcome"] != "succeeded" || end["return_url"] != w.ShopURL+"/return/success" {
 		t.Fatalf("the payer ends at %v", end)
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// payer is a browser on the attempt's page, without the browser: it does what web/src/pay.ts does.
-type payer struct {
+// visitor is a browser on the attempt's page, without the browser: it does what web/src/pay.ts does.
+type visitor struct {
 	*front
 	page, share string
 }
@@ -19,19 +19,19 @@ type payer struct {
 // step is what the page is told to do next.
 type step = map[string]any
 
-// payer opens the page that a submission was answered with.
-func (f *front) payer(accepted map[string]any) *payer {
+// visitor opens the page that a submission was answered with.
+func (f *front) visitor(accepted map[string]any) *visitor {
 	f.t.Helper()
 	address, fragment, _ := strings.Cut(accepted["action_url"].(string), "#k=")
 	at, err := url.Parse(address)
 	if err != nil || !strings.HasPrefix(at.Path, "/pay/") {
 		f.t.Fatalf("action_url: %s", address)
 	}
-	return &payer{f, strings.TrimPrefix(at.Path, "/pay/"), fragment}
+	return &visitor{f, strings.TrimPrefix(at.Path, "/pay/"), fragment}
 }
 
 // act posts to the page's own routes and returns the next step.
-func (p *payer) act(what string, body any) (step, error) {
+func (p *visitor) act(what string, body any) (step, error) {
 	a, err := p.send("POST", "/pay/"+p.page+"/"+what, "", body)
 	if err == nil && a.status != http.StatusOK {
 		err = fmt.Errorf("%s: %d %v", what, a.status, a.body)
@@ -39,7 +39,7 @@ func (p *payer) act(what string, body any) (step, error) {
 	return a.body, err
 }
 
-func (p *payer) must(s step, err error) step {
+func (p *visitor) must(s step, err error) step {
 	p.t.Helper()
 	if err != nil {
 		p.t.Fatal(err)
@@ -47,7 +47,7 @@ func (p *payer) must(s step, err error) step {
 	return s
 }
 
-func (p *payer) look() (step, error) {
+func (p *visitor) look() (step, error) {
 	a, err := p.send("GET", "/pay/"+p.page+"/step?window=03", "", nil)
 	if err == nil && a.status != http.StatusOK {
 		err = fmt.Errorf("step: %d %v", a.status, a.body)
@@ -67,7 +67,7 @@ func looking(methodCompleted string) map[string]any {
 }
 
 // arrive loads the page and lets the bank be asked. It returns what comes then: challenge, confirm or done.
-func (p *payer) arrive() (step, error) {
+func (p *visitor) arrive() (step, error) {
 	page, err := p.http.Get(p.base + "/pay/" + p.page)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ var (
 )
 
 // post posts a form and returns the page that comes.
-func (p *payer) post(to string, fields url.Values) (page string, err error) {
+func (p *visitor) post(to string, fields url.Values) (page string, err error) {
 	response, err := p.http.PostForm(to, fields)
 	if err != nil {
 		return "", err
@@ -122,7 +122,7 @@ func fields(page string) (action string, hiddenFields url.Values) {
 }
 
 // follow posts a form of a step, and the form of the page that comes, which posts itself.
-func (p *payer) follow(form map[string]any) (string, error) {
+func (p *visitor) follow(form map[string]any) (string, error) {
 	given := url.Values{}
 	for name, value := range form["fields"].(map[string]any) {
 		given.Set(name, value.(string))
@@ -135,7 +135,7 @@ func (p *payer) follow(form map[string]any) (string, error) {
 }
 
 // home goes on where the bank's page posts itself to.
-func (p *payer) home(page string) (string, error) {
+func (p *visitor) home(page string) (string, error) {
 	action, given := fields(page)
 	if !strings.HasPrefix(action, "http") {
 		return page, nil // a page for the payer
@@ -145,7 +145,7 @@ func (p *payer) home(page string) (string, error) {
 
 // challenge shows the bank's page and types codes into it, "" being the cancel button; then the bank sends
 // the payer home.
-func (p *payer) challenge(s step, codes ...string) error {
+func (p *visitor) challenge(s step, codes ...string) error {
 	c := p.meetBank(s)
 	for _, code := range codes {
 		if err := c.enter(code); err != nil {
@@ -157,13 +157,13 @@ func (p *payer) challenge(s step, codes ...string) error {
 
 // challengePage is the bank's page, open in a frame.
 type challengePage struct {
-	p      *payer
+	p      *visitor
 	origin string
 	id     url.Values
 }
 
 // meetBank posts the CReq and shows the bank's page.
-func (p *payer) meetBank(s step) *challengePage {
+func (p *visitor) meetBank(s step) *challengePage {
 	p.t.Helper()
 	form, ok := s["challenge"].(map[string]any)
 	if !ok {
@@ -199,10 +199,10 @@ func (c *challengePage) enter(code string) error {
 const rightOTP = "123456"
 
 // confirm brings the share.
-func (p *payer) confirm() (step, error) { return p.act("pay", map[string]any{"share": p.share}) }
+func (p *visitor) confirm() (step, error) { return p.act("pay", map[string]any{"share": p.share}) }
 
 // pay goes all the way: the page, the bank with these codes, the share. It returns the last step.
-func (p *payer) pay(codes ...string) step {
+func (p *visitor) pay(codes ...string) step {
 	p.t.Helper()
 	s := p.must(p.arrive())
 	if s["do"] == "challenge" {
