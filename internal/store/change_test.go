@@ -154,6 +154,31 @@ func testLostRace(t *testing.T, db *database) {
 	t.Logf("%d decisions for %d changes", calls.Load(), n)
 }
 
+// The attempt's own version decides where the session does not change.
+func testOpenedByMany(t *testing.T, db *database) {
+	a, b := db.open(t), db.open(t)
+	seed(t, a)
+	_, err := a.Change(t.Context(), bySession, nil, submit(1, "v"))
+	must(t, err)
+	opened := 0
+	for i, err := range together(8, func(i int) error {
+		_, err := []*Store{a, b}[i%2].Change(context.Background(), payment.Lookup{Page: "page-1"}, nil,
+			events(payment.Event{Kind: payment.Open, Authentication: proof(fmt.Sprint("t", i), "")}))
+		return err
+	}) {
+		var late *payment.ErrNotNow
+		switch {
+		case err == nil:
+			opened++
+		case !errors.As(err, &late):
+			t.Errorf("task %d: %v", i, err)
+		}
+	}
+	if n := rows(t, a, "authentication", `request = 'pr-1'`); opened != 1 || n != 1 {
+		t.Errorf("opened %d times with %d transactions, want once", opened, n)
+	}
+}
+
 func testSupersede(t *testing.T, db *database) {
 	s := db.open(t)
 	seed(t, s)

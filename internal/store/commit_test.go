@@ -318,3 +318,24 @@ func TestCommitLimit(t *testing.T) {
 		t.Errorf("%v, want it lost", err)
 	}
 }
+
+// A commit that is on its way is seen through when its caller leaves: the caller gets the outcome.
+func TestCallerLeavesInFlight(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	s := newDatabase(t, "PostgreSQL").open(t)
+	ctx, leave := context.WithCancel(context.Background())
+	answer := make(chan error)
+	go func() {
+		answer <- s.commit(ctx, stmt{sql: `INSERT INTO lane (name, next) SELECT 'n', 1 FROM pg_sleep(0.3)`})
+	}()
+	eventually(t, "the commit on its way", func() bool {
+		return rows(t, s, "pg_stat_activity", `query LIKE '%pg_sleep(0.3)' AND state = 'active' AND datname = current_database()`) == 1
+	})
+	leave()
+	must(t, <-answer)
+	if n := rows(t, s, "lane", `name = 'n'`); n != 1 {
+		t.Error("answered, and not there")
+	}
+}

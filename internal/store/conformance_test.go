@@ -34,6 +34,7 @@ func TestConformance(t *testing.T) {
 		{"keys", testKeys},
 		{"change", testChange},
 		{"lost race", testLostRace},
+		{"opened by many", testOpenedByMany},
 		{"supersede", testSupersede},
 		{"two submits", testTwoSubmits},
 		{"several steps in one commit", testSeveralSteps},
@@ -58,6 +59,7 @@ func TestConformance(t *testing.T) {
 		{"work of a dead node", testDeadNode},
 		{"work of others", testForeignKinds},
 		{"slow peer", testSlowPeer},
+		{"slow peers", testSlowPeers},
 		{"stop", testStop},
 		{"sweep", testSweep},
 	}

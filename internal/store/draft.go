@@ -39,6 +39,7 @@ type draft struct {
 	rows  [ranks][]stmt
 	work  map[payment.Work]time.Time // zero: taken off the schedule
 	jobs  []job                      // work that a worker here begins once the commit is made
+	left  []payment.Work             // work that is due now and found no worker here
 }
 
 func (s *Store) newDraft() *draft {
@@ -69,7 +70,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 }
 
 // schedule adds the work, in the order of its keys. What is due now goes to a worker here if one is free:
-// it is written as claimed already. What finds none free is left for the next poll, anyone's.
+// it is written as claimed already. What finds none free is left for the next claim, anyone's.
 func (d *draft) schedule() {
 	byKey := func(a, b payment.Work) int {
 		return strings.Compare(string(a.Kind)+"/"+a.Ref, string(b.Kind)+"/"+b.Ref)
@@ -80,9 +81,13 @@ func (d *draft) schedule() {
 			d.add(rankWork, `DELETE FROM work WHERE kind = $1 AND ref = $2`, string(w.Kind), w.Ref)
 			continue
 		}
-		if !at.After(d.at) && d.store.slots.take(w, false) {
+		switch {
+		case at.After(d.at):
+		case d.store.slots.take(w, false):
 			at = d.at.Add(d.store.Options.Lease)
 			d.jobs = append(d.jobs, job{work: w, lease: micros(at)})
+		default:
+			d.left = append(d.left, w)
 		}
 		d.add(rankWork, `
 INSERT INTO work (kind, ref, peer, next_at, attempt) VALUES ($1, $2, $3, $4, 0)
@@ -101,6 +106,9 @@ func (d *draft) commit(ctx context.Context) error {
 		} else {
 			d.store.begin(j)
 		}
+	}
+	if err == nil && slices.ContainsFunc(d.left, d.store.slots.fits) {
+		d.store.lookForWork() // a slot became free before there was a row to claim
 	}
 	return err
 }

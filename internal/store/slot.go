@@ -64,6 +64,15 @@ func (s *slots) take(w payment.Work, claimed bool) bool {
 	return true
 }
 
+// fits says whether a slot is free for work of a kind that is done here.
+func (s *slots) fits(w payment.Work) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	peer := peerOf(w)
+	_, here := slices.BinarySearch(s.kinds, string(w.Kind))
+	return here && s.busy < s.all && (peer == "" || s.waiting < s.peered && s.byPeer[peer] < s.perPeer)
+}
+
 // give returns a slot. It says whether there may be work that waits for it.
 func (s *slots) give(w payment.Work) (wanted bool) {
 	s.mu.Lock()

@@ -90,12 +90,17 @@ func (s *Store) begin(j job) {
 	s.Go(func() {
 		s.try(j)
 		if s.slots.give(j.work) {
-			select {
-			case s.poke <- struct{}{}:
-			default: // it is awake
-			}
+			s.lookForWork()
 		}
 	})
+}
+
+// lookForWork has due work claimed without waiting for the next poll.
+func (s *Store) lookForWork() {
+	select {
+	case s.poke <- struct{}{}:
+	default: // it is about to be
+	}
 }
 
 // tryShare is the part of a lease that a try may take. The rest is for writing down what came of it.
