@@ -18,6 +18,7 @@ type cli struct {
 }
 
 func main() {
+	forbidCoreDumps()
 	var c cli
 	parser := kong.Must(&c,
 		kong.Name("reprise"),

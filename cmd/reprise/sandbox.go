@@ -8,10 +8,10 @@ import (
 )
 
 type sandboxCmd struct {
-	Listen    string   `help:"Loopback address of the gateway; results, shop and the simulated world take the six ports after it." default:"127.0.0.1:4242" placeholder:"HOST:PORT"`
-	Data      string   `help:"Directory in which everything is kept." default:"./reprise-data" type:"path" placeholder:"DIR"`
+	Listen    string   `help:"Loopback address of the gateway; results, shop and the simulated world take the six ports after it." default:"127.0.0.1:4242"`
+	Data      string   `help:"Directory in which everything is kept." default:"./reprise-data" type:"path"`
 	Database  string   `help:"PostgreSQL URL, instead of an SQLite file in the data directory." placeholder:"URL"`
-	Webhook   []string `help:"Another URL that webhooks are sent to; may be repeated." placeholder:"URL"`
+	Webhook   []string `help:"Another URL that webhooks are sent to; may be repeated." placeholder:"URL" sep:"none"`
 	Simulator string   `help:"Control URL of a simulator that runs already (see 'reprise simulator')." placeholder:"URL"`
 	Calm      bool     `help:"Turn off the simulator's everyday mischief: duplicates, late answers, lost acknowledgements."`
 }

@@ -8,8 +8,8 @@ import (
 )
 
 type simulatorCmd struct {
-	Listen string `help:"Loopback address of the bank's pages; directory server, acquirer host and control port take the three ports after it." default:"127.0.0.1:4245" placeholder:"HOST:PORT"`
-	Data   string `help:"Directory in which its certificates are kept." default:"./reprise-world" type:"path" placeholder:"DIR"`
+	Listen string `help:"Loopback address of the bank's pages; directory server, acquirer host and control port take the three ports after it." default:"127.0.0.1:4245"`
+	Data   string `help:"Directory in which its certificates are kept." default:"./reprise-world" type:"path"`
 	Calm   bool   `help:"Turn off the everyday mischief: duplicates, late answers, lost acknowledgements."`
 }
 

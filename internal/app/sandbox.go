@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,6 +67,23 @@ type SandboxSettings struct {
 	Violation func(error) // see Settings
 }
 
+// check reports everything that is wrong at once.
+func (s SandboxSettings) check() error {
+	var problems []error
+	if !loopback(s.Listen) {
+		problems = append(problems, fmt.Errorf("the sandbox listens on loopback only, because its keys are published: --listen %s is not 127.0.0.1:PORT", s.Listen))
+	}
+	if s.Data == "" {
+		problems = append(problems, errors.New("--data names no directory"))
+	}
+	for _, hook := range s.Webhooks {
+		if u, err := url.Parse(hook); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopbackHost(u.Hostname())) {
+			problems = append(problems, fmt.Errorf("--webhook %s is neither https nor http on this machine", hook))
+		}
+	}
+	return errors.Join(problems...)
+}
+
 // Sandbox is a house with the whole world around it, on one machine.
 type Sandbox struct {
 	*House
@@ -89,8 +107,8 @@ const (
 
 // OpenSandbox starts the world, the house and the shop, and stores the cards.
 func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) (b *Sandbox, err error) {
-	if !loopback(s.Listen) {
-		return nil, fmt.Errorf("the sandbox listens on loopback only, because its keys are published: %s", s.Listen)
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return nil, err
@@ -225,9 +243,9 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		ReuseCustomers: true,
 	}
 	var endpoints []payment.Endpoint
-	for _, url := range webhooks {
-		id := sha256.Sum256([]byte(url))
-		endpoints = append(endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: url})
+	for _, hook := range webhooks {
+		id := sha256.Sum256([]byte(hook))
+		endpoints = append(endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: hook})
 	}
 	problems := []error{b.store.SaveMerchant(ctx, merchant), b.store.SaveEndpoints(ctx, sandboxBusiness, endpoints...)}
 	for key, permission := range map[string]payment.Permission{SandboxSecretKey: payment.Secret, SandboxPublicKey: payment.Public} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"reprise/internal/payment"
@@ -73,4 +74,12 @@ func (s Settings) check() error {
 func loopback(hostPort string) bool {
 	address, err := netip.ParseAddrPort(hostPort)
 	return err == nil && address.Addr().IsLoopback()
+}
+
+func loopbackHost(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 section 6.3
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
 }
