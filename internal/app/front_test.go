@@ -23,29 +23,31 @@ type front struct {
 }
 
 func newFront(t *testing.T, base, shop string) *front {
+	straight := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: dialLocalhost}
+	t.Cleanup(straight.CloseIdleConnections) // a server that is closed waits for connections that were never used
 	f := &front{t: t, base: base, shop: shop, said: &lockedBuffer{}}
-	f.http = &http.Client{Transport: listening{f}}
+	f.http = &http.Client{Transport: listening{straight, f}}
 	return f
 }
 
-// listening keeps what a gateway answers.
-type listening struct{ f *front }
+// dialLocalhost finds names under localhost where browsers find them: on this machine.
+func dialLocalhost(ctx context.Context, network, address string) (net.Conn, error) {
+	if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, "localhost") {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
+}
 
-// straight goes to where browsers find names under localhost: this machine.
-var straight = &http.Transport{
-	MaxIdleConnsPerHost: 64,
-	DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, "localhost") {
-			address = net.JoinHostPort("127.0.0.1", port)
-		}
-		var d net.Dialer
-		return d.DialContext(ctx, network, address)
-	},
+// listening keeps what a gateway answers.
+type listening struct {
+	http.RoundTripper
+	f *front
 }
 
 func (l listening) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := straight.RoundTrip(r)
-	if err != nil || !strings.HasPrefix(l.f.base, "http://"+r.URL.Host) {
+	response, err := l.RoundTripper.RoundTrip(r)
+	if err != nil || l.f.base != "http://"+r.URL.Host {
 		return response, err
 	}
 	body, err := io.ReadAll(response.Body)
