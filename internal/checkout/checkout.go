@@ -17,7 +17,7 @@ import (
 	"reprise/internal/payment"
 )
 
-//go:embed web/*.html web/*.css web/*.js
+//go:embed web/*.html web/*.css web/*.svg web/*.js
 var web embed.FS
 
 // Options of a Checkout.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"reprise/internal/card"
 	"reprise/internal/payment"
 )
 
@@ -33,8 +34,21 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 	return c.show(w, http.StatusOK, name, "'none'", map[string]any{
 		"Page": k.Request.Page, "Merchant": k.Merchant.Name, "Accept": r.Header.Get("Accept"),
 		"Currency": k.Request.Amount.Currency, "Amount": k.Request.Amount.Number(),
-		"Brand": k.Token.Brand, "Last4": k.Token.Masked[max(0, len(k.Token.Masked)-4):], "CVNDigits": k.Token.CVNDigits,
+		"Brand": brandName(k.Token.Brand), "Last4": k.Token.Masked[max(0, len(k.Token.Masked)-4):], "CVNDigits": k.Token.CVNDigits,
 	})
+}
+
+// brandName is how people write a brand.
+func brandName(brand string) string {
+	switch card.Brand(brand) {
+	case card.Visa:
+		return "Visa"
+	case card.Mastercard:
+		return "Mastercard"
+	case card.Amex:
+		return "American Express"
+	}
+	return brand
 }
 
 // methodReturn is where the bank's 3DS Method comes back to, in a hidden frame. It tells the page around it,
@@ -89,6 +103,8 @@ func (c *Checkout) asset(w http.ResponseWriter, r *http.Request) error {
 	switch name := r.PathValue("file"); name {
 	case "page.css":
 		return c.file(w, r, name, "text/css; charset=utf-8")
+	case "icon.svg":
+		return c.file(w, r, name, "image/svg+xml")
 	case "pay.js", "cvn.js", "return.js":
 		return c.file(w, r, name, javascript)
 	}

@@ -1,7 +1,7 @@
 // Asks for the CVN again, because the browser's share was lost. It goes straight to the gateway and stays
 // nowhere.
 import { showAmounts } from './money';
-import { call, Refused } from './step';
+import { call, pause, Refused, Step } from './step';
 
 const page = document.body.dataset.page!;
 const digits = Number(document.body.dataset.digits);
@@ -9,6 +9,7 @@ const form = document.getElementById('form') as HTMLFormElement;
 const box = document.getElementById('cvn') as HTMLInputElement;
 const problem = document.getElementById('error')!;
 const button = document.getElementById('submit')!;
+const wrongLength = `Please type the ${digits} digits of the security code.`;
 let busy = false;
 
 function complain(text: string): void {
@@ -17,28 +18,63 @@ function complain(text: string): void {
   box.focus();
 }
 
+function forgive(): void {
+  problem.textContent = '';
+  box.removeAttribute('aria-invalid');
+}
+
+function setBusy(on: boolean): void {
+  busy = on;
+  button.setAttribute('aria-disabled', String(on)); // not disabled: it keeps the focus
+  box.readOnly = on;
+}
+
+// What is no digit is not taken: a CVN is often typed or filled in with a blank.
+box.addEventListener('input', () => {
+  const digitsOnly = box.value.replace(/\D/g, '');
+  if (digitsOnly !== box.value) box.value = digitsOnly;
+  forgive();
+});
+
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
   if (busy) return;
   if (!new RegExp(`^\\d{${digits}}$`).test(box.value)) {
-    complain(`Please type the ${digits} digits of the security code.`);
+    complain(wrongLength);
     return;
   }
-  busy = true;
-  button.setAttribute('aria-disabled', 'true');
-  problem.textContent = '';
-  box.removeAttribute('aria-invalid');
+  setBusy(true);
+  forgive();
   const cvn = box.value;
   box.value = '';
   try {
-    const step = await call(`/pay/${page}/cvn`, { cvn });
-    location.replace(step.do === 'done' && step.return_url ? step.return_url : `/pay/${page}`);
+    go(await call(`/pay/${page}/cvn`, { cvn }));
   } catch (error) {
-    busy = false;
-    button.removeAttribute('aria-disabled');
-    complain(error instanceof Refused ? error.message : 'No connection. Please try again.');
+    setBusy(false);
+    complain(error instanceof Refused ? words(error) : 'The connection was interrupted. Please type the code again.');
   }
 });
 
+function go(step: Step): void {
+  location.replace(step.do === 'done' && step.return_url ? step.return_url : `/pay/${page}`);
+}
+
+// words says a refusal to a person: of the API's messages only those that are meant for one.
+function words(refused: Refused): string {
+  if (refused.code === 'API_VALIDATION_ERROR') return wrongLength;
+  return refused.code === 'PAYMENT_ATTEMPT_COUNTS_EXCEEDED' ? refused.message : 'That did not work. Please try again in a moment.';
+}
+
+// follow leaves the form where it is not needed: paid from another tab, replaced, or out of time.
+async function follow(): Promise<void> {
+  for (;;) {
+    const step = await call(`/pay/${page}/step`).catch(() => undefined);
+    if (busy) return;
+    if (step && step.do !== 'confirm') return go(step);
+    await pause(5_000);
+  }
+}
+
 window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
 showAmounts();
+void follow();

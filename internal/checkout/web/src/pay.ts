@@ -14,9 +14,18 @@ const lookEvery = 1_500;
 const element = (id: string): HTMLElement => document.getElementById(id)!;
 
 function say(headline: string, detail: string, working = true): void {
-  element('headline').textContent = headline;
-  element('detail').textContent = detail;
+  if (element('headline').textContent !== headline) element('headline').textContent = headline;
+  if (element('detail').textContent !== detail) element('detail').textContent = detail;
   element('spinner').hidden = !working;
+  document.title = headline + ' · ' + document.body.dataset.merchant;
+}
+
+// offer shows the one way on from here.
+function offer(text: string, address: string): void {
+  const onward = element('onward') as HTMLAnchorElement;
+  onward.textContent = text;
+  onward.href = address;
+  onward.hidden = false;
 }
 
 // The size that the bank's page is told to fit (challengeWindowSize, EMV 3DS 2.2 table A.1). It agrees with
@@ -91,6 +100,11 @@ async function runMethod(form: Form): Promise<'Y' | 'N'> {
   return came ? 'Y' : 'N';
 }
 
+// Whether the bank has begun anew from another tab. Two tabs that both show its page would break each other's
+// challenge for ever at a bank that shows a page only once, so this one follows.
+let following = false;
+const beforeProof = (step: Step): boolean => ['authenticate', 'wait', 'challenge'].includes(step.do);
+
 // The bank talks with the payer. Its page coming back proves nothing and may never happen: what counts is
 // that the gateway has heard of the result.
 async function runChallenge(form: Form): Promise<Step> {
@@ -113,8 +127,9 @@ async function runChallenge(form: Form): Promise<Step> {
         back = new Promise(() => { /* said once */ });
       }
       const step = await look();
-      if (step.do !== 'challenge') return step;
-      if (step.challenge?.fields.creq !== form.fields.creq) return step;
+      if (step.challenge?.fields.creq === form.fields.creq) continue;
+      following = beforeProof(step);
+      return step;
     }
   } finally {
     ended.abort();
@@ -141,19 +156,31 @@ async function patiently(ask: () => Promise<Step>): Promise<Step> {
   }
 }
 
+const contacting = (): void => say('Contacting your bank', 'This takes a few seconds. Please keep this page open.');
+
+function authenticate(completed: 'Y' | 'N' | 'U'): Promise<Step> {
+  return patiently(() => call(`/pay/${page}/authenticate`, { browser: browser(), method_completed: completed }));
+}
+
 async function act(step: Step): Promise<Step | undefined> {
+  if (following && beforeProof(step)) {
+    say('Please confirm in your other tab', 'Your bank is asking you there. This page goes on by itself.');
+    offer('Confirm here instead', location.pathname);
+    await pause(lookEvery);
+    return look();
+  }
+  element('onward').hidden = true;
   switch (step.do) {
     case 'open':
-      say('Contacting your bank', 'This takes a few seconds. Please keep this page open.');
+      contacting();
       return patiently(() => call(`/pay/${page}/open`, { browser: browser(), method_completed: 'U' }));
-    case 'authenticate': {
-      say('Contacting your bank', 'This takes a few seconds. Please keep this page open.');
-      const completed = step.method ? await runMethod(step.method) : 'U';
-      return patiently(() => call(`/pay/${page}/authenticate`, { browser: browser(), method_completed: completed }));
-    }
+    case 'authenticate':
+      contacting();
+      return authenticate(step.method ? await runMethod(step.method) : 'U');
     case 'wait':
+      contacting();
       await pause(lookEvery);
-      return look();
+      return authenticate('N'); // taken up only where nobody is asking the bank any more
     case 'challenge':
       return runChallenge(step.challenge!);
     case 'confirm':
@@ -165,7 +192,7 @@ async function act(step: Step): Promise<Step | undefined> {
       location.replace(`/pay/${page}/cvn`);
       return undefined;
     case 'pending':
-      say('Waiting for the bank', 'Your payment was sent and the answer is late. Please do not pay again: you are never charged twice.');
+      say('Waiting for your bank’s answer', 'Your payment is being processed. Please keep this page open and do not pay again: it goes on by itself, and you are never charged twice.');
       await pause(lookEvery);
       return look();
     case 'done':
@@ -175,13 +202,9 @@ async function act(step: Step): Promise<Step | undefined> {
 
 function finish(step: Step): undefined {
   forgetShare(page);
-  const onward = element('onward') as HTMLAnchorElement;
-  if (step.return_url) {
-    onward.href = step.return_url;
-    onward.hidden = false;
-  }
+  if (step.return_url) offer('Back to ' + document.body.dataset.merchant, step.return_url);
   if (step.outcome === 'canceled') {
-    say('This payment was replaced', 'A newer attempt took its place, or the shop withdrew it. Nothing was charged here.', false);
+    say('This payment was replaced', 'You have started it again, or the shop has withdrawn it. Nothing was charged here.', false);
     return undefined;
   }
   if (step.outcome === 'succeeded') {
@@ -205,7 +228,8 @@ async function run(): Promise<void> {
   try {
     for (let step: Step | undefined = await look(); step; step = await act(step));
   } catch (error) {
-    say('We cannot go on here', error instanceof Refused ? error.message : 'Please load this page again. You are never charged twice.', false);
+    say('We cannot go on here', error instanceof Refused ? error.message : 'Something on this page went wrong. You are never charged twice.', false);
+    offer('Load this page again', location.pathname);
   }
 }
 
