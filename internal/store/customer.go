@@ -33,7 +33,7 @@ func (s *Store) customer(ctx context.Context, by string, b payment.BusinessID, k
 	return c, nil
 }
 
-// SaveCustomer writes a customer, new or known by its id.
+// SaveCustomer writes a customer, new or known by its id. payment.ErrTaken: the reference is another's.
 func (s *Store) SaveCustomer(ctx context.Context, c payment.Customer) error {
 	return s.commit(ctx, stmt{
 		sql: `

@@ -102,7 +102,7 @@ func (d *draft) commit(ctx context.Context) error {
 	err := d.store.commit(ctx, slices.Concat(d.rows[:]...)...)
 	for _, j := range d.jobs {
 		if err != nil {
-			d.store.slots.give(j.work)
+			d.store.free(j.work)
 		} else {
 			d.store.begin(j)
 		}

@@ -89,10 +89,15 @@ type job struct {
 func (s *Store) begin(j job) {
 	s.Go(func() {
 		s.try(j)
-		if s.slots.give(j.work) {
-			s.lookForWork()
-		}
+		s.free(j.work)
 	})
+}
+
+// free returns a slot to whoever waits for it.
+func (s *Store) free(w payment.Work) {
+	if s.slots.give(w) {
+		s.lookForWork()
+	}
 }
 
 // lookForWork has due work claimed without waiting for the next poll.

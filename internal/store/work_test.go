@@ -305,6 +305,7 @@ func (p *slowPeers) finish(t *testing.T, all int64) {
 	t.Helper()
 	close(p.release)
 	eventually(t, "all done", func() bool { return p.done.Load() == all && rows(t, p.Store, "work", `1 = 1`) == 0 })
+	eventually(t, "nobody behind, so that work is handed over again", func() bool { return len(p.slots.room().behind) == 0 })
 }
 
 // A slow endpoint has its slots full and holds up nobody else; when it moves again, all of its own is done.
