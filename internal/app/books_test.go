@@ -6,44 +6,42 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
 	"reprise/internal/payment"
 )
 
-// books reads the house's database beside the house, as an auditor would.
-func (w *town) books() *sql.DB {
+// openBooks reads the house's database beside the house, as an auditor would.
+func (w *town) openBooks() {
 	w.t.Helper()
 	driver, source := "sqlite", "file:"+filepath.Join(w.dir, "reprise.db")+"?mode=ro"
 	if w.database != "" {
 		driver, source = "pgx", w.database
 	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
+	var err error
+	if w.books, err = sql.Open(driver, source); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { _ = db.Close() })
-	return db
+	w.t.Cleanup(func() { _ = w.books.Close() })
 }
 
 // count is the number that a query answers with.
-func count(t *testing.T, db *sql.DB, query string, args ...any) (n int) {
-	t.Helper()
-	if err := db.QueryRow(query, args...).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", query, err)
+func (w *town) count(query string, args ...any) (n int) {
+	w.t.Helper()
+	if err := w.books.QueryRow(query, args...).Scan(&n); err != nil {
+		w.t.Fatalf("%s: %v", query, err)
 	}
 	return n
 }
 
 // escrow is how many sealed CVNs are kept.
-func (w *town) escrow() int { return count(w.t, w.books(), `SELECT COUNT(*) FROM cvn_escrow`) }
+func (w *town) escrow() int { return w.count(`SELECT COUNT(*) FROM cvn_escrow`) }
 
 // requests reads all attempts.
 func (w *town) requests() []payment.Request {
 	w.t.Helper()
-	rows, err := w.books().Query(`SELECT data FROM request ORDER BY id`)
+	rows, err := w.books.Query(`SELECT data FROM request ORDER BY id`)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"testing"
 	"time"
+
+	"reprise/internal/payment"
 )
 
 // town is a sandbox for one test: a house, the world around it, and a merchant's endpoint that listens.
@@ -19,6 +22,7 @@ type town struct {
 	clock    *clock
 	outside  Outside
 	bank     *bank
+	books    *sql.DB
 }
 
 // openTown starts a sandbox on free ports. Every answer and every webhook is checked against the contract.
@@ -51,6 +55,7 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 		}
 	})
 	w.front = newFront(t, w.PublicURL, w.ShopURL)
+	w.openBooks()
 	w.bank = &bank{t: t, control: w.ControlURL, http: w.front.http}
 	return w
 }
@@ -64,11 +69,14 @@ func (w *town) in(t *testing.T) *town {
 }
 
 // forward moves the clock of the house and its world. What is due by then happens, and the house is ready
-// again when forward returns.
+// again when forward returns. Webhooks on their way are waited for: to the house they would be late.
 func (w *town) forward(d time.Duration) {
 	w.t.Helper()
+	w.eventually("every webhook sent once", func() bool {
+		return w.count(`SELECT COUNT(*) FROM work WHERE kind = $1 AND attempt = 0`, string(payment.WorkWebhook)) == 0
+	})
 	w.clock.forward(d)
-	eventually(w.t, "ready after the clock was moved", func() bool { return len(w.problems(w.t.Context())) == 0 })
+	w.eventually("ready after the clock was moved", func() bool { return len(w.problems(w.t.Context())) == 0 })
 }
 
 // webhook waits for the one delivery of an event about an object, named by any of its ids.
