@@ -1,0 +1,467 @@
+package flow_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// memory is a model of the store: what flow.Store promises, in maps. It keeps copies, writes a decision with
+// all its effects or not at all, guards versions, CVNs, keys and authentication values as the store does,
+// and looks after each commit whether everything that must always be true still is.
+type memory struct {
+	now func() time.Time
+
+	// between, when not nil, runs after each decision and before its commit: where races are lost.
+	between func()
+	// fail, when not nil, says how a commit ends.
+	fail func(payment.Changes) failure
+
+	mu sync.Mutex
+	rows
+	kept  int      // CVNs that ever went into the escrow
+	wrong []string // promises found broken after a commit
+}
+
+// rows is all that is stored.
+type rows struct {
+	merchants       map[payment.BusinessID]payment.Merchant
+	tokens          map[payment.TokenID]payment.Token
+	customers       map[payment.CustomerID]payment.Customer
+	sessions        map[payment.SessionID]payment.Session
+	requests        map[payment.RequestID]payment.Request
+	escrow          map[payment.RequestID][]payment.SealedCVN
+	authentications map[payment.ServerTransID]payment.RequestID
+	traces          map[string]payment.RequestID
+	proofs          map[string]payment.RequestID
+	reversals       map[payment.ReversalID]payment.Reversal
+	mismatches      map[payment.CountMismatch]int
+	answers         map[command]answered
+	work            map[payment.Work]time.Time
+	notices         []notice
+}
+
+// command is what an idempotency key stands for.
+type command struct {
+	business payment.BusinessID
+	endpoint string
+	key      string
+}
+
+type answered struct {
+	fingerprint []byte
+	status      int
+	body        []byte
+}
+
+// notice is what a merchant was told, with the case as it stood then.
+type notice struct {
+	kind payment.NoticeKind
+	c    payment.Case
+}
+
+// failure is how a commit ends that does not end well.
+type failure int
+
+const (
+	none       failure = iota
+	notWritten         // an error, and nothing was written
+	answerLost         // an error, but everything was written
+)
+
+var (
+	errDown     = errors.New("the database is down")
+	errConflict = errors.New("the row has changed")
+)
+
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, rows: rows{
+		merchants:       map[payment.BusinessID]payment.Merchant{},
+		tokens:          map[payment.TokenID]payment.Token{},
+		customers:       map[payment.CustomerID]payment.Customer{},
+		sessions:        map[payment.SessionID]payment.Session{},
+		requests:        map[payment.RequestID]payment.Request{},
+		escrow:          map[payment.RequestID][]payment.SealedCVN{},
+		authentications: map[payment.ServerTransID]payment.RequestID{},
+		traces:          map[string]payment.RequestID{},
+		proofs:          map[string]payment.RequestID{},
+		reversals:       map[payment.ReversalID]payment.Reversal{},
+		mismatches:      map[payment.CountMismatch]int{},
+		answers:         map[command]answered{},
+		work:            map[payment.Work]time.Time{},
+	}}
+}
+
+// copied is a value that shares nothing with the one it was made from.
+func copied[T any](value T) (c T) {
+	data, err := json.Marshal(value)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func (m *memory) CreateSession(ctx context.Context, s payment.Session, newCustomer *payment.Customer, once *payment.Once) error {
+	if m.between != nil {
+		m.between()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ch := payment.Changes{Session: &s}
+	fails := m.failure(ctx, ch)
+	if fails == notWritten {
+		return errDown
+	}
+	if m.repeated(once) {
+		return payment.ErrRepeated
+	}
+	if newCustomer != nil {
+		for _, c := range m.customers {
+			if c.Business == newCustomer.Business && c.ReferenceID == newCustomer.ReferenceID {
+				return payment.ErrTaken
+			}
+		}
+		m.customers[newCustomer.ID] = copied(*newCustomer)
+	}
+	s.Version = 1
+	m.sessions[s.ID] = copied(s)
+	m.work[payment.Work{Kind: payment.WorkSession, Ref: string(s.ID)}] = s.Expires
+	if err := m.keepAnswer(once, payment.Case{Session: s}); err != nil {
+		panic(err)
+	}
+	m.look()
+	if fails == answerLost {
+		return errDown
+	}
+	return nil
+}
+
+func (m *memory) Case(ctx context.Context, l payment.Lookup) (payment.Case, error) {
+	if err := ctx.Err(); err != nil {
+		return payment.Case{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.find(l)
+}
+
+// find reads a case by the one way in that the lookup names.
+func (m *memory) find(l payment.Lookup) (payment.Case, error) {
+	id := l.Request
+	switch {
+	case l.Session != "":
+		s, ok := m.sessions[l.Session]
+		if !ok || l.Business != "" && s.Business != l.Business {
+			return payment.Case{}, payment.ErrNotFound
+		}
+		return m.caseOf(s, s.Open), nil
+	case l.ServerTransID != "":
+		id = m.authentications[l.ServerTransID]
+	case l.Trace != "":
+		id = m.traces[l.Trace]
+	case id == "":
+		for _, r := range m.requests {
+			if l.Page != "" && r.Page == l.Page || l.Payment != "" && r.Payment == l.Payment {
+				id = r.ID
+			}
+		}
+	}
+	r, ok := m.requests[id]
+	if !ok || l.Business != "" && r.Business != l.Business {
+		return payment.Case{}, payment.ErrNotFound
+	}
+	return m.caseOf(m.sessions[r.Session], id), nil
+}
+
+func (m *memory) caseOf(s payment.Session, id payment.RequestID) payment.Case {
+	today := payment.CountMismatch{Token: s.Token, Day: m.now().UTC().Format(time.DateOnly)}
+	c := payment.Case{
+		Merchant: m.merchants[s.Business], Session: copied(s), Token: m.tokens[s.Token],
+		Mismatches: m.mismatches[today],
+	}
+	if r, ok := m.requests[id]; ok {
+		r = copied(r)
+		c.Request = &r
+	}
+	return c
+}
+
+func (m *memory) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	for {
+		c, err := m.Case(ctx, l)
+		if err != nil {
+			return payment.Case{}, err
+		}
+		ch, err := fn(copied(c))
+		if m.between != nil {
+			m.between()
+		}
+		after, err := m.write(ctx, c, ch, once, err)
+		if !errors.Is(err, errConflict) {
+			return after, err
+		}
+	}
+}
+
+// write is one commit: all guards first, then all rows.
+func (m *memory) write(ctx context.Context, c payment.Case, ch payment.Changes, once *payment.Once, refused error) (payment.Case, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if refused != nil {
+		if m.repeated(once) {
+			refused = payment.ErrRepeated
+		}
+		return payment.Case{}, refused
+	}
+	if ch.Session == nil && len(ch.Requests) == 0 && len(ch.Effects) == 0 {
+		return c, nil
+	}
+	fails := m.failure(ctx, ch)
+	if fails == notWritten {
+		return payment.Case{}, errDown
+	}
+	if m.repeated(once) {
+		return payment.Case{}, payment.ErrRepeated
+	}
+	requests := last(ch.Requests)
+	if err := m.guard(ch, requests); err != nil {
+		return payment.Case{}, err
+	}
+	if ch.Session != nil {
+		c.Session = copied(*ch.Session)
+		c.Session.Version++
+		m.sessions[c.Session.ID] = copied(c.Session)
+	}
+	for _, r := range requests {
+		r = copied(r)
+		r.Version++
+		m.requests[r.ID] = copied(r)
+		c.Request = &r
+	}
+	if err := m.keepAnswer(once, c); err != nil {
+		panic(err)
+	}
+	for _, e := range ch.Effects {
+		m.carry(e, c)
+	}
+	m.look()
+	if fails == answerLost {
+		return payment.Case{}, errDown
+	}
+	return copied(c), nil
+}
+
+// last keeps the last of the states that each request goes through in one decision.
+func last(requests []payment.Request) (kept []payment.Request) {
+	for i, r := range requests {
+		if !slices.ContainsFunc(requests[i+1:], func(later payment.Request) bool { return later.ID == r.ID }) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func (m *memory) guard(ch payment.Changes, requests []payment.Request) error {
+	if ch.Session != nil && m.sessions[ch.Session.ID].Version != ch.Session.Version {
+		return errConflict
+	}
+	for _, r := range requests {
+		if m.requests[r.ID].Version != r.Version {
+			return errConflict
+		}
+	}
+	for _, e := range ch.Effects {
+		switch e := e.(type) {
+		case payment.TakeCVN:
+			if _, ok := m.sealed(e.Request, e.Verifier); !ok {
+				return payment.ErrTaken
+			}
+		case payment.NoteTrace:
+			if _, used := m.traces[e.Trace.Key()]; used {
+				return errors.New("two messages have the same key")
+			}
+			if _, used := m.proofs[e.AuthenticationValue]; used && e.AuthenticationValue != "" {
+				return payment.ErrTaken
+			}
+		}
+	}
+	return nil
+}
+
+// carry carries out one effect; c is the case after the changes.
+func (m *memory) carry(e payment.Effect, c payment.Case) {
+	switch e := e.(type) {
+	case payment.KeepCVN:
+		m.escrow[e.Sealed.Request] = append(m.escrow[e.Sealed.Request], copied(e.Sealed))
+		m.kept++
+	case payment.TakeCVN:
+		delete(m.escrow, e.Request)
+	case payment.ForgetCVN:
+		delete(m.escrow, e.Request)
+	case payment.NoteTrace:
+		m.traces[e.Trace.Key()] = e.Request
+		if e.AuthenticationValue != "" {
+			m.proofs[e.AuthenticationValue] = e.Request
+		}
+	case payment.NoteAuthentication:
+		m.authentications[e.ServerTransID] = e.Request
+	case payment.Tell:
+		m.notices = append(m.notices, notice{e.Kind, copied(c)})
+	case payment.SaveReversal:
+		m.reversals[e.Reversal.ID] = copied(e.Reversal)
+	case payment.CountMismatch:
+		m.mismatches[e]++
+	case payment.Wake:
+		m.work[e.Work] = e.At
+	case payment.Rest:
+		delete(m.work, e.Work)
+	}
+}
+
+func (m *memory) failure(ctx context.Context, ch payment.Changes) failure {
+	if ctx.Err() != nil {
+		return notWritten
+	}
+	if m.fail == nil {
+		return none
+	}
+	return m.fail(ch)
+}
+
+func (m *memory) repeated(once *payment.Once) bool {
+	if once == nil {
+		return false
+	}
+	_, used := m.answers[command{once.Business, once.Endpoint, once.Key}]
+	return used
+}
+
+func (m *memory) keepAnswer(once *payment.Once, after payment.Case) error {
+	if once == nil {
+		return nil
+	}
+	status, body, err := once.Answer(copied(after))
+	if err == nil {
+		m.answers[command{once.Business, once.Endpoint, once.Key}] = answered{once.Fingerprint, status, body}
+	}
+	return err
+}
+
+func (m *memory) Escrow(ctx context.Context, r payment.RequestID, verifier []byte) (payment.SealedCVN, error) {
+	if err := ctx.Err(); err != nil {
+		return payment.SealedCVN{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.sealed(r, verifier)
+	if !ok {
+		return c, payment.ErrNotFound
+	}
+	return copied(c), nil
+}
+
+// sealed finds an escrow row that is still good.
+func (m *memory) sealed(r payment.RequestID, verifier []byte) (payment.SealedCVN, bool) {
+	for _, c := range m.escrow[r] {
+		if bytes.Equal(c.Verifier, verifier) && c.Expires.After(m.now()) {
+			return c, true
+		}
+	}
+	return payment.SealedCVN{}, false
+}
+
+func (m *memory) Merchant(ctx context.Context, b payment.BusinessID) (payment.Merchant, error) {
+	return row(ctx, m, m.merchants, b, func(payment.Merchant) bool { return true })
+}
+
+func (m *memory) Token(ctx context.Context, b payment.BusinessID, t payment.TokenID) (payment.Token, error) {
+	return row(ctx, m, m.tokens, t, func(t payment.Token) bool { return t.Business == b })
+}
+
+func (m *memory) Customer(ctx context.Context, b payment.BusinessID, c payment.CustomerID) (payment.Customer, error) {
+	return row(ctx, m, m.customers, c, func(c payment.Customer) bool { return c.Business == b })
+}
+
+func (m *memory) CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.customers {
+		if c.Business == b && c.ReferenceID == reference {
+			return copied(c), ctx.Err()
+		}
+	}
+	return payment.Customer{}, payment.ErrNotFound
+}
+
+func (m *memory) Reversal(ctx context.Context, id payment.ReversalID) (payment.Reversal, error) {
+	return row(ctx, m, m.reversals, id, func(payment.Reversal) bool { return true })
+}
+
+// row reads one row, if it is there and may be seen.
+func row[K comparable, V any](ctx context.Context, m *memory, table map[K]V, key K, visible func(V) bool) (v V, err error) {
+	if err := ctx.Err(); err != nil {
+		return v, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found, ok := table[key]
+	if !ok || !visible(found) {
+		return v, payment.ErrNotFound
+	}
+	return copied(found), nil
+}
+
+// due lists the work whose time has come, the oldest first.
+func (m *memory) due() []payment.Work {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []payment.Work
+	for w, at := range m.work {
+		if !at.After(m.now()) {
+			list = append(list, w)
+		}
+	}
+	slices.SortFunc(list, func(a, b payment.Work) int {
+		if n := m.work[a].Compare(m.work[b]); n != 0 {
+			return n
+		}
+		return strings.Compare(string(a.Kind)+a.Ref, string(b.Kind)+b.Ref)
+	})
+	return list
+}
+
+// lease is how long work that was claimed is left alone.
+const lease = 12 * time.Second
+
+// try does one piece of work as a worker of the store does: claimed first, so that whoever dies leaves it to
+// another, and taken off the schedule afterwards unless the work has moved itself.
+func (m *memory) try(w payment.Work, do func(payment.Work) error) error {
+	m.mu.Lock()
+	until := m.now().Add(lease)
+	m.work[w] = until
+	m.mu.Unlock()
+
+	err := do(w)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at, ok := m.work[w]; ok && at.Equal(until) {
+		if err == nil {
+			delete(m.work, w)
+		} else {
+			m.work[w] = m.now().Add(time.Second)
+		}
+		m.look()
+	}
+	return err
+}

@@ -1,0 +1,264 @@
+package flow_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"reprise/internal/card"
+	"reprise/internal/flow"
+	"reprise/internal/payment"
+)
+
+// clock is the time of a test; it stands still until it is moved.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// safe seals without strength: a CVN opens with its share and under its binding, and nothing else is
+// promised. It remembers every CVN it has seen, to show that they were wiped.
+type safe struct {
+	mu     sync.Mutex
+	shares int
+	cvns   []card.CVN
+	lost   error // what opening a number fails with
+}
+
+func (s *safe) saw(c card.CVN) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cvns = append(s.cvns, c)
+}
+
+func hash(parts ...any) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
+	return sum[:]
+}
+
+func mask(digits []byte, share []byte) []byte {
+	masked := slices.Clone(digits)
+	for i, b := range hash("mask", share)[:len(masked)] {
+		masked[i] ^= b
+	}
+	return masked
+}
+
+func bound(b payment.Binding, share []byte) []byte {
+	b.Expires = b.Expires.UTC()
+	return hash("binding", share, b.Business, b.Session, b.Request, b.Token, b.Amount, b.Expires)
+}
+
+func (s *safe) SealCVN(cvn card.CVN, b payment.Binding) (payment.SealedCVN, []byte, error) {
+	s.saw(cvn)
+	s.mu.Lock()
+	s.shares++
+	share := hash("share", s.shares)
+	s.mu.Unlock()
+	verifier, _ := s.Verifier(share)
+	return payment.SealedCVN{
+		Request: b.Request, Verifier: verifier, Ciphertext: mask(cvn.Reveal(), share), Nonce: bound(b, share), Expires: b.Expires,
+	}, share, nil
+}
+
+func (s *safe) Verifier(share []byte) ([]byte, error) {
+	if len(share) != 32 {
+		return nil, errors.New("no share")
+	}
+	return hash("verifier", share), nil
+}
+
+func (s *safe) OpenCVN(sealed payment.SealedCVN, share []byte, b payment.Binding) (card.CVN, error) {
+	if !bytes.Equal(sealed.Nonce, bound(b, share)) {
+		return card.CVN{}, errors.New("another binding")
+	}
+	digits := mask(sealed.Ciphertext, share)
+	cvn, err := card.ParseCVN(digits, len(digits))
+	s.saw(cvn)
+	return cvn, err
+}
+
+func (s *safe) OpenPAN([]byte, payment.BusinessID, payment.TokenID) (card.PAN, error) {
+	if s.lost != nil {
+		return card.PAN{}, s.lost
+	}
+	return card.ParsePAN("4000000000001091")
+}
+
+const (
+	directory = "ds.example"
+	method    = "https://acs.example/method"
+)
+
+// bank is the directory server and the issuer behind it. By itself it challenges everyone.
+type bank struct {
+	// answer, when not nil, is what an AReq leads to; a is the authentication with the transaction's ids.
+	answer func(a payment.Authentication) (payment.Authentication, error)
+	// unknown is what Range says of a card; payment.ErrNotFound where it is not enrolled.
+	unknown error
+
+	mu    sync.Mutex
+	asked []flow.AuthenticationRequest
+	given int // authentication values
+}
+
+func (b *bank) Range(context.Context, card.PAN) (string, string, error) {
+	return "2.2.0", method, b.unknown
+}
+
+func (b *bank) MethodForm(payment.Authentication, string) flow.Form { return flow.Form{} }
+
+func (b *bank) ChallengeForm(payment.Authentication, string) flow.Form { return flow.Form{} }
+
+func (b *bank) Authenticate(_ context.Context, q flow.AuthenticationRequest) (payment.Authentication, error) {
+	b.mu.Lock()
+	b.asked = append(b.asked, q)
+	b.mu.Unlock()
+	a := q.Authentication
+	a.Directory, a.DSTransID, a.ACSTransID = directory, "ds-"+string(a.ServerTransID), "acs-"+string(a.ServerTransID)
+	a.TransStatus = "C"
+	if b.answer == nil {
+		return a, nil
+	}
+	return b.answer(a)
+}
+
+// value is an authentication value that was never given before.
+func (b *bank) value() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.given++
+	return fmt.Sprintf("%028d", b.given)
+}
+
+// frictionless authenticates without a challenge.
+func (b *bank) frictionless(a payment.Authentication) (payment.Authentication, error) {
+	a.TransStatus, a.ECI, a.Value = "Y", "05", b.value()
+	return a, nil
+}
+
+// result is the RReq for the attempt's authentication as it stands.
+func (b *bank) result(a payment.Authentication, status string) payment.Result {
+	r := payment.Result{
+		Directory: a.Directory, ServerTransID: a.ServerTransID, DSTransID: a.DSTransID, ACSTransID: a.ACSTransID,
+		TransStatus: status,
+	}
+	if status == "Y" {
+		r.ECI, r.Value = "05", b.value()
+	}
+	return r
+}
+
+// host is the acquirer's. Whatever it is sent, it first looks whether the trace was committed. By itself it
+// approves, and acknowledges reversals.
+type host struct {
+	memory      *memory
+	answer      func(flow.Purchase) payment.Answer
+	acknowledge func(payment.Reversal) (string, bool)
+	busy        error // what drawing a trace fails with
+
+	mu        sync.Mutex
+	drawn     int
+	purchases []purchase
+	reversals []payment.Reversal
+	wrong     []string
+	cvns      []card.CVN
+}
+
+// purchase is one that was sent, with the CVN as it was then.
+type purchase struct {
+	flow.Purchase
+	cvn string
+}
+
+func (h *host) must(holds bool, what string) {
+	if !holds {
+		h.wrong = append(h.wrong, what)
+	}
+}
+
+func (h *host) draw(mti string) payment.Trace {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.drawn++
+	return payment.Trace{
+		MTI: mti, ProcessingCode: "000000", Transmitted: h.memory.now().Format("0102150405"),
+		STAN: fmt.Sprintf("%06d", h.drawn), LocalTime: "120000", LocalDate: "0314", Acquirer: "400000",
+		RRN: fmt.Sprintf("%012d", h.drawn), Terminal: "T1", CardAcceptor: "M1", Currency: "360",
+	}
+}
+
+func (h *host) Reserve(_ context.Context, _ payment.Merchant, amount payment.Money) (payment.Trace, error) {
+	t := h.draw("0200")
+	t.Amount = fmt.Sprintf("%012d", amount.Minor)
+	return t, h.busy
+}
+
+func (h *host) ReserveReversal(_ context.Context, original payment.Trace) (payment.Trace, error) {
+	t := h.draw("0420")
+	t.Amount, t.RRN = original.Amount, original.RRN
+	return t, h.busy
+}
+
+func (h *host) Purchase(ctx context.Context, p flow.Purchase) payment.Answer {
+	h.mu.Lock()
+	c, err := h.memory.Case(context.Background(), payment.Lookup{Trace: p.Trace.Key()})
+	h.must(err == nil && c.Request.State == payment.Authorizing && *c.Request.Trace == p.Trace,
+		"a purchase was sent before its trace was committed")
+	h.must(ctx.Err() == nil, "a purchase was sent for someone who left")
+	h.must(p.NotAfter.After(h.memory.now()) && !p.NotAfter.After(h.memory.now().Add(2*time.Second)), "a purchase may be sent too late")
+	h.must(!slices.ContainsFunc(h.purchases, func(sent purchase) bool { return sent.Trace == p.Trace }), "a purchase was sent twice")
+	h.cvns = append(h.cvns, p.CVN)
+	h.purchases = append(h.purchases, purchase{p, string(p.CVN.Reveal())})
+	h.mu.Unlock()
+	if h.answer == nil {
+		return approved
+	}
+	return h.answer(p)
+}
+
+func (h *host) Reverse(_ context.Context, r payment.Reversal, _ payment.Merchant, _ card.PAN) (string, bool) {
+	h.mu.Lock()
+	stored, err := h.memory.Reversal(context.Background(), r.ID)
+	h.must(err == nil && stored.Trace == r.Trace, "a reversal was sent before its trace was committed")
+	h.must(r.Trace.RRN == r.Original.RRN && r.Trace.STAN != r.Original.STAN, "a reversal does not name its original")
+	h.reversals = append(h.reversals, r)
+	h.mu.Unlock()
+	if h.acknowledge == nil {
+		return "00", true
+	}
+	return h.acknowledge(r)
+}
+
+var (
+	approved = payment.Answer{Outcome: payment.Approved, Authorization: payment.Authorization{
+		AuthorizationCode: "A1B2C3", ResponseCode: "00", RRN: "000000000001", CVNResult: "M",
+	}}
+	declined = payment.Answer{Outcome: payment.Declined, Failure: payment.InsufficientBalance, Authorization: payment.Authorization{ResponseCode: "51"}}
+	mistyped = payment.Answer{Outcome: payment.Declined, Failure: payment.InvalidCVN, Authorization: payment.Authorization{ResponseCode: "05", CVNResult: "N"}}
+	unwanted = payment.Answer{Outcome: payment.Unwanted, Failure: payment.InvalidCVN, Authorization: payment.Authorization{AuthorizationCode: "A1B2C3", ResponseCode: "00", CVNResult: "N"}}
+	unknown  = payment.Answer{Outcome: payment.Unknown}
+	unsent   = payment.Answer{Outcome: payment.Unsent, Failure: payment.ChannelUnavailable}
+)
+
+// says is a host that gives one answer to everything.
+func says(a payment.Answer) func(flow.Purchase) payment.Answer {
+	return func(flow.Purchase) payment.Answer { return a }
+}
