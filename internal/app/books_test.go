@@ -38,30 +38,37 @@ func (w *town) count(query string, args ...any) (n int) {
 // escrow is how many sealed CVNs are kept.
 func (w *town) escrow() int { return w.count(`SELECT COUNT(*) FROM cvn_escrow`) }
 
-// requests reads all attempts.
-func (w *town) requests() []payment.Request {
+// all reads the data of a table, in the order in which it was made.
+func all[row any](w *town, table string) []row {
 	w.t.Helper()
-	rows, err := w.books.Query(`SELECT data FROM request ORDER BY id`)
+	rows, err := w.books.Query(`SELECT data FROM ` + table + ` ORDER BY id`)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer rows.Close()
-	var all []payment.Request
+	var found []row
 	for rows.Next() {
 		var data []byte
-		var r payment.Request
+		var r row
 		if err := rows.Scan(&data); err != nil {
 			w.t.Fatal(err)
 		}
 		if err := json.Unmarshal(data, &r); err != nil {
 			w.t.Fatal(err)
 		}
-		all = append(all, r)
+		found = append(found, r)
 	}
 	if err := rows.Err(); err != nil {
 		w.t.Fatal(err)
 	}
-	return all
+	return found
+}
+
+func (w *town) requests() []payment.Request { w.t.Helper(); return all[payment.Request](w, "request") }
+
+func (w *town) reversals() []payment.Reversal {
+	w.t.Helper()
+	return all[payment.Reversal](w, "reversal")
 }
 
 // balanced holds the bank's ledger against the books: the money that was kept is that of the payments that

@@ -3,7 +3,10 @@ package app
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +26,7 @@ type town struct {
 	outside  Outside
 	bank     *bank
 	books    *sql.DB
+	severed  *atomic.Value // the address that nobody reaches any more
 }
 
 // openTown starts a sandbox on free ports. Every answer and every webhook is checked against the contract.
@@ -39,6 +43,13 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	w.database = s.Database
 	w.outside = Real()
 	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
+	w.severed = &atomic.Value{}
+	w.outside.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if w.severed.Load() == address {
+			return nil, errors.New("severed")
+		}
+		return Real().Dial(ctx, network, address)
+	}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if w.Sandbox, err = OpenSandbox(t.Context(), w.outside, s, log); err != nil {
