@@ -58,6 +58,7 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
+		_ = w.Sandbox.shop.Close() // at once: a shutdown waits for connections that webhooks opened and did not use
 		if err := w.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)
 		}
