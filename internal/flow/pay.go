@@ -151,11 +151,15 @@ func (f *Flow) authorize(ctx context.Context, c payment.Case, a authorization) (
 		Trace: trace, Merchant: c.Merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
 		Proof: c.Request.Authentication, NotAfter: start.Add(sendLimit),
 	})
-	return f.conclude(ctx, c, answer)
+	done, err := f.conclude(ctx, c, answer)
+	if notNow(err) {
+		return f.Store.Case(ctx, payment.Lookup{Request: c.Request.ID}) // a late copy of the answer was first
+	}
+	return done, err
 }
 
 // conclude applies the acquirer's answer. If the commit fails, the attempt's deadline finds it and has it
-// reversed.
+// reversed. payment.ErrNotNow means that another has concluded the attempt.
 func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answer) (payment.Case, error) {
 	e := payment.Event{Answer: &answer}
 	switch answer.Outcome {
@@ -178,7 +182,7 @@ func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answ
 		e.Reversal = &reversal
 	}
 	e.At = f.Now()
-	return f.change(ctx, payment.Lookup{Request: c.Request.ID}, func(c payment.Case) (payment.Changes, error) {
+	return f.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
 		return payment.Apply(c, e)
 	})
 }

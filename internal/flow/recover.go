@@ -17,28 +17,36 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 		return err
 	}
 	now := f.Now()
-	if c.Request.State == payment.Authorizing {
-		if due := c.Request.Updated.Add(f.AnswerTimeout + settleMargin); now.Before(due) {
-			return f.wake(ctx, id, due) // in flight, here or on another node
-		}
+	if c.Request.State == payment.Authorizing && !now.Before(f.deadline(*c.Request)) {
 		_, err := f.conclude(ctx, c, payment.Answer{Outcome: payment.Unknown})
+		if notNow(err) {
+			err = nil // the answer came at the last moment
+		}
 		return err
 	}
-	if now.Before(c.Request.Expires) {
-		return f.wake(ctx, id, c.Request.Expires)
-	}
 	_, err = f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
+		if due := f.deadline(*c.Request); now.Before(due) {
+			// The attempt is written as it is: this must not put off the deadline of a purchase that
+			// begins at the same moment.
+			work := payment.Work{Kind: payment.WorkAttempt, Ref: string(id)}
+			return payment.Changes{
+				Requests: []payment.Request{*c.Request}, Effects: []payment.Effect{payment.Wake{Work: work, At: due}},
+			}, nil
+		}
 		return payment.Apply(c, payment.Event{Kind: payment.Lapse, At: now})
 	})
 	return err
 }
 
-func (f *Flow) wake(ctx context.Context, id payment.RequestID, at time.Time) error {
-	work := payment.Work{Kind: payment.WorkAttempt, Ref: string(id)}
-	_, err := f.Store.Change(ctx, payment.Lookup{Request: id}, nil, func(payment.Case) (payment.Changes, error) {
-		return payment.Changes{Effects: []payment.Effect{payment.Wake{Work: work, At: at}}}, nil
-	})
-	return err
+// deadline is when an attempt's time is over as it stands; zero where it is over, or waits for its reversal.
+func (f *Flow) deadline(r payment.Request) time.Time {
+	switch {
+	case r.State == payment.Authorizing: // the answer may still come, here or to another node
+		return r.Updated.Add(f.AnswerTimeout + settleMargin)
+	case r.State == payment.Reversing || r.State.Final():
+		return time.Time{}
+	}
+	return r.Expires
 }
 
 // Late takes an approval that nobody waited for any more. Money that no payment stands for is given back.
@@ -53,7 +61,9 @@ func (f *Flow) Late(ctx context.Context, traceKey string, answer payment.Answer)
 	}
 	switch c.Request.State {
 	case payment.Authorizing: // waited for on another node, or by one that died
-		_, err = f.conclude(ctx, c, answer)
+		if _, err = f.conclude(ctx, c, answer); notNow(err) {
+			return f.Late(ctx, traceKey, answer) // somebody concluded it meanwhile, perhaps otherwise
+		}
 		return err
 	case payment.Failed, payment.Canceled:
 	default:

@@ -232,7 +232,7 @@ func (s *scene) bring(session payment.SessionID, state payment.State) ticket {
 			s.memory.fail = entering(notWritten, payment.Challenging)
 			err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y"))
 			s.memory.fail = nil
-			return unless(err, errDown)
+			return expect(err, errDown)
 		}},
 		{payment.Challenging, func() error { return second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")) }},
 		{payment.Authenticated, func() error { return s.Result(ctx, s.bank.result(*s.at(k).Authentication, "Y")) }},
@@ -243,7 +243,7 @@ func (s *scene) bring(session payment.SessionID, state payment.State) ticket {
 			s.memory.fail = entering(notWritten, payment.Succeeded) // the node dies before it writes the answer
 			err := second(s.Pay(ctx, k.page, k.share))
 			s.memory.fail = nil
-			return unless(err, errDown)
+			return expect(err, errDown)
 		}},
 		{state, func() error {
 			s.host.answer = says(map[payment.State]payment.Answer{
@@ -269,11 +269,20 @@ func (s *scene) bring(session payment.SessionID, state payment.State) ticket {
 
 func second[T any](_ T, err error) error { return err }
 
-func unless(err, expected error) error {
-	if errors.Is(err, expected) {
+// expect turns the error that had to come into none.
+func expect(err, want error) error {
+	if errors.Is(err, want) {
 		return nil
 	}
-	return fmt.Errorf("%w instead of %w", err, expected)
+	return fmt.Errorf("%v instead of %w", err, want)
+}
+
+// except is err, but for one that may be.
+func except(err, allowed error) error {
+	if errors.Is(err, allowed) {
+		return nil
+	}
+	return err
 }
 
 // entering fails the commit that brings an attempt into a state.

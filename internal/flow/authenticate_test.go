@@ -1,0 +1,313 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"reprise/internal/flow"
+	"reprise/internal/payment"
+)
+
+func TestOpen(t *testing.T) {
+	s := newScene(t)
+	k := s.submit(s.session())
+	if c, err := s.Attempt(ctx, k.page); err != nil || c.Request.State != payment.Submitted {
+		t.Errorf("looking at a page opens it: %v", err)
+	}
+	s.memory.between = meet(2)
+	open := func() error { return second(s.Open(ctx, k.page)) }
+	for _, err := range together(open, open) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	a := s.at(k).Authentication
+	if s.at(k).State != payment.Opened || a.MethodURL != method || a.Version != "2.2.0" || len(s.memory.authentications) != 1 {
+		t.Errorf("%s: %+v", s.at(k).State, a)
+	}
+	if len(s.bank.asked) != 0 {
+		t.Error("an AReq was sent before the Method could run")
+	}
+	if _, err := s.Open(ctx, "nowhere"); !errors.Is(err, payment.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestCardThatIsNotEnrolled(t *testing.T) {
+	s := newScene(t)
+	s.bank.unknown = payment.ErrNotFound
+	k := s.submit(s.session())
+	c, err := s.Open(ctx, k.page)
+	if err != nil || c.Request.State != payment.Failed || c.Request.Failure != payment.AuthenticationFailed {
+		t.Errorf("%+v, %v", c.Request, err)
+	}
+	if len(s.memory.escrow) != 0 || len(s.bank.asked) != 0 || len(s.host.purchases) != 0 {
+		t.Error("the CVN stays, or somebody was asked")
+	}
+
+	// Not being able to look is another thing: the payer may try again.
+	s = newScene(t)
+	s.bank.unknown = errDown
+	k = s.submit(s.session())
+	if _, err := s.Open(ctx, k.page); !errors.Is(err, errDown) || s.at(k).State != payment.Submitted {
+		t.Errorf("%s, %v", s.at(k).State, err)
+	}
+}
+
+// TestOneAReqForTwoTabs has a second tab come while the first one's AReq is on its way.
+func TestOneAReqForTwoTabs(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+		c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y")
+		if err != nil || c.Request.State != payment.Authenticating {
+			t.Errorf("the second tab: %s, %v", c.Request.State, err)
+		}
+		return a, nil
+	}
+	if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.State != payment.Challenging {
+		t.Errorf("%v", err)
+	}
+	if len(s.bank.asked) != 1 {
+		t.Errorf("%d AReqs", len(s.bank.asked))
+	}
+
+	// And both at the same moment.
+	s = newScene(t)
+	k = s.bring(s.session(), payment.Opened)
+	s.memory.between = meet(2)
+	ask := func() error { return second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")) }
+	if errs := together(ask, ask); errs[0] != nil || errs[1] != nil || len(s.bank.asked) != 1 {
+		t.Errorf("%v, %d AReqs", errs, len(s.bank.asked))
+	}
+}
+
+func TestWhatAnAReqSays(t *testing.T) {
+	for _, mandate := range []bool{false, true} {
+		s := newScene(t)
+		m := s.memory.merchants[shop]
+		m.MandateChallenge = mandate
+		s.memory.merchants[shop] = m
+		s.bring(s.session(), payment.Challenging)
+		q := s.bank.asked[0]
+		if want := map[bool]string{false: "03", true: "04"}[mandate]; q.Challenge != want {
+			t.Errorf("challenge indicator %s, want %s", q.Challenge, want)
+		}
+		if q.MethodCompleted != "Y" || q.NotificationURL != "https://pay.example/3ds/challenge" || q.Expiry.Year != 2030 {
+			t.Errorf("%+v", q)
+		}
+		if !q.Authentication.Covers(payment.Money{Minor: 1000000, Currency: "IDR"}, shop, visa) {
+			t.Errorf("%+v", q.Authentication)
+		}
+	}
+}
+
+// TestAReqOfADeadNode: who asked died before the answer; after a while another AReq is sent, and the old
+// answer, should it still come, is not used.
+func TestAReqOfADeadNode(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Authenticating)
+	old := s.at(k).Authentication.ServerTransID
+	s.pass(12*time.Second - time.Millisecond)
+	if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.State != payment.Authenticating || len(s.bank.asked) != 1 {
+		t.Errorf("too early: %v", err)
+	}
+	s.pass(time.Millisecond)
+	if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.State != payment.Challenging {
+		t.Errorf("%v", err)
+	}
+	if now := s.at(k).Authentication.ServerTransID; now == old || len(s.bank.asked) != 2 {
+		t.Errorf("%d AReqs, the last one under the id %s", len(s.bank.asked), now)
+	}
+	if len(s.memory.escrow[k.id]) != 1 {
+		t.Error("the CVN is gone")
+	}
+}
+
+func TestAnswerToAReplacedAReqIsNotUsed(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+		s.bank.answer = nil // the second AReq is challenged, the first one answers late and would do without
+		s.pass(12 * time.Second)
+		if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
+			t.Fatal(err)
+		}
+		return s.bank.frictionless(a)
+	}
+	c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y")
+	if err != nil || c.Request.State != payment.Challenging || c.Request.Authentication.Value != "" {
+		t.Errorf("%s, %v", c.Request.State, err)
+	}
+	if len(s.bank.asked) != 2 || c.Request.Authentication.ServerTransID != s.bank.asked[1].Authentication.ServerTransID {
+		t.Error("the answer to the first AReq was used")
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer  func(a payment.Authentication) (payment.Authentication, error)
+		state   payment.State
+		failure payment.FailureCode
+	}{
+		"frictionless": {func(a payment.Authentication) (payment.Authentication, error) {
+			a.TransStatus, a.ECI, a.Value = "Y", "05", "value"
+			return a, nil
+		}, payment.Authenticated, ""},
+		"attempted": {func(a payment.Authentication) (payment.Authentication, error) {
+			a.TransStatus, a.ECI, a.Value = "A", "06", "value"
+			return a, nil
+		}, payment.Authenticated, ""},
+		"no value": {func(a payment.Authentication) (payment.Authentication, error) {
+			a.TransStatus, a.ECI = "Y", "05"
+			return a, nil
+		}, payment.Failed, payment.AuthenticationFailed},
+		"not authenticated": {func(a payment.Authentication) (payment.Authentication, error) {
+			a.TransStatus, a.Value = "N", "value"
+			return a, nil
+		}, payment.Failed, payment.AuthenticationFailed},
+		"rejected": {func(a payment.Authentication) (payment.Authentication, error) {
+			a.TransStatus = "R"
+			return a, nil
+		}, payment.Failed, payment.AuthenticationFailed},
+		"no answer": {func(a payment.Authentication) (payment.Authentication, error) {
+			return payment.Authentication{}, errDown
+		}, payment.Failed, payment.AuthenticationFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			k := s.bring(s.session(), payment.Opened)
+			s.bank.answer = test.answer
+			c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y")
+			if err != nil || c.Request.State != test.state || c.Request.Failure != test.failure {
+				t.Errorf("%s %s, %v", c.Request.State, c.Request.Failure, err)
+			}
+			if rests := len(s.memory.escrow[k.id]) == 1; rests != (test.state == payment.Authenticated) {
+				t.Errorf("the CVN rests: %t", rests)
+			}
+		})
+	}
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	s.safe.lost = errDown // the number cannot be opened, so nobody is asked
+	if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.Failure != payment.AuthenticationFailed || len(s.bank.asked) != 0 {
+		t.Errorf("%s, %v", c.Request.Failure, err)
+	}
+}
+
+// TestPayerLeavesDuringTheAReq: an AReq that was sent is seen through.
+func TestPayerLeavesDuringTheAReq(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	here, leave := context.WithCancel(ctx)
+	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+		leave()
+		return a, nil
+	}
+	if c, err := s.Authenticate(here, k.page, flow.Browser{}, "Y"); err != nil || c.Request.State != payment.Challenging {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestResult(t *testing.T) {
+	for status, want := range map[string]payment.State{
+		"Y": payment.Authenticated, "N": payment.Failed, "U": payment.Failed, "R": payment.Failed, "C": payment.Failed,
+	} {
+		s := newScene(t)
+		k := s.bring(s.session(), payment.Challenging)
+		r := s.bank.result(*s.at(k).Authentication, status)
+		if err := s.Result(ctx, r); err != nil || s.at(k).State != want {
+			t.Errorf("%s: %s, %v", status, s.at(k).State, err)
+		}
+		version := s.at(k).Version
+		if err := s.Result(ctx, r); err != nil || s.at(k).Version != version {
+			t.Errorf("%s: told again, acted on again: %v", status, err)
+		}
+		other := s.bank.result(*s.at(k).Authentication, "Y")
+		if err := s.Result(ctx, other); err != nil || s.at(k).Version != version {
+			t.Errorf("%s: another result after the first: %v", status, err)
+		}
+		if a := s.at(k).Authentication; !a.Challenged || a.TransStatus != status {
+			t.Errorf("%s: %+v", status, a)
+		}
+	}
+}
+
+func TestResultOfSomebodyElse(t *testing.T) {
+	for name, change := range map[string]func(*payment.Result){
+		"directory":      func(r *payment.Result) { r.Directory = "ds.evil" },
+		"DS transaction": func(r *payment.Result) { r.DSTransID = "other" },
+		"ACS transaction": func(r *payment.Result) {
+			r.ACSTransID = "other"
+		},
+		"no ids":      func(r *payment.Result) { r.DSTransID, r.ACSTransID = "", "" },
+		"transaction": func(r *payment.Result) { r.ServerTransID = "unknown" },
+		"nothing":     func(r *payment.Result) { *r = payment.Result{} },
+	} {
+		s := newScene(t)
+		k := s.bring(s.session(), payment.Challenging)
+		r := s.bank.result(*s.at(k).Authentication, "Y")
+		change(&r)
+		if err := s.Result(ctx, r); !errors.Is(err, payment.ErrNotFound) || s.at(k).State != payment.Challenging {
+			t.Errorf("%s: %s, %v", name, s.at(k).State, err)
+		}
+	}
+}
+
+// TestResultComesWithTheCancel has the bank say yes while the merchant cancels.
+func TestResultComesWithTheCancel(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Challenging)
+	r := s.bank.result(*s.at(k).Authentication, "Y")
+	s.memory.between = meet(2)
+	errs := together(
+		func() error { return s.Result(ctx, r) },
+		func() error { return second(s.CancelSession(ctx, shop, k.session, nil)) },
+	)
+	if errs[0] != nil || errs[1] != nil || s.at(k).State != payment.Canceled || len(s.memory.escrow) != 0 {
+		t.Errorf("%v, %s", errs, s.at(k).State)
+	}
+}
+
+func TestResultAfterTheEnd(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Challenging)
+	r := s.bank.result(*s.at(k).Authentication, "Y")
+	s.pass(payment.AttemptLife)
+	if err := s.Result(ctx, r); err != nil || s.at(k).State != payment.Failed || s.at(k).Failure != payment.Timeout {
+		t.Errorf("%s %s, %v", s.at(k).State, s.at(k).Failure, err)
+	}
+}
+
+func TestRestart(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Challenging)
+	old := *s.at(k).Authentication
+	c, err := s.Restart(ctx, k.page)
+	if err != nil || c.Request.State != payment.Opened || len(s.memory.escrow[k.id]) != 1 {
+		t.Fatalf("%v: back to before the AReq, with the same escrow", err)
+	}
+	if a := c.Request.Authentication; a.ServerTransID == old.ServerTransID || a.MethodURL != method || a.ACSTransID != "" {
+		t.Errorf("%+v", a)
+	}
+	if c, err = s.Restart(ctx, k.page); err != nil || c.Request.State != payment.Opened {
+		t.Errorf("a second Restart: %v", err)
+	}
+	if err := s.Result(ctx, s.bank.result(old, "Y")); err != nil || s.at(k).State != payment.Opened {
+		t.Errorf("the result for the old AReq: %s, %v", s.at(k).State, err)
+	}
+	if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Result(ctx, s.bank.result(old, "Y")); err != nil || s.at(k).State != payment.Challenging {
+		t.Errorf("the result for the old AReq: %s, %v", s.at(k).State, err)
+	}
+	if err := s.Result(ctx, s.bank.result(*s.at(k).Authentication, "Y")); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = s.Pay(ctx, k.page, k.share); err != nil || c.Request.State != payment.Succeeded {
+		t.Errorf("%v", err)
+	}
+}

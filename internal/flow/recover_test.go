@@ -1,0 +1,186 @@
+package flow_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"reprise/internal/flow"
+	"reprise/internal/payment"
+)
+
+func TestAttemptLapses(t *testing.T) {
+	for state, failure := range map[payment.State]payment.FailureCode{
+		payment.Submitted: payment.PaymentRequestExpired, payment.Opened: payment.PaymentRequestExpired,
+		payment.Authenticating: payment.Timeout, payment.Challenging: payment.Timeout,
+		payment.Authenticated: payment.PaymentRequestExpired,
+	} {
+		s := newScene(t)
+		k := s.bring(s.session(), state)
+		s.pass(payment.AttemptLife - time.Second)
+		if s.at(k).State != state {
+			t.Errorf("%s: ended too soon", state)
+		}
+		s.pass(time.Second)
+		if s.at(k).State != payment.Failed || s.at(k).Failure != failure || len(s.memory.escrow) != 0 || len(s.host.purchases) != 0 {
+			t.Errorf("%s: %s %s", state, s.at(k).State, s.at(k).Failure)
+		}
+		if s.sessionOf(k).Status != payment.SessionActive || s.sessionOf(k).Failures != 0 {
+			t.Errorf("%s: %+v", state, s.sessionOf(k))
+		}
+	}
+}
+
+// TestDeadlineComesEarly: clocks of nodes differ, and work is done more than once. A deadline that has not
+// come moves to where it belongs, and one of an attempt that has ended is over.
+func TestDeadlineComesEarly(t *testing.T) {
+	for _, state := range []payment.State{
+		payment.Submitted, payment.Opened, payment.Authenticating, payment.Challenging, payment.Authenticated,
+		payment.Authorizing, payment.Reversing, payment.Succeeded, payment.Failed,
+	} {
+		s := newScene(t)
+		k := s.bring(s.session(), state)
+		work := payment.Work{Kind: payment.WorkAttempt, Ref: string(k.id)}
+		at, scheduled := s.memory.work[work]
+		s.clock.pass(time.Second)
+		if err := s.memory.try(work, s.do); err != nil || s.at(k).State != state || len(s.host.reversals) != 0 {
+			t.Errorf("%s: %s, %v", state, s.at(k).State, err)
+		}
+		now, still := s.memory.work[work]
+		if !state.Final() && state != payment.Reversing && (!scheduled || !now.Equal(at)) {
+			t.Errorf("%s: was due at %s, now at %s", state, at, now)
+		}
+		if (state.Final() || state == payment.Reversing) && still {
+			t.Errorf("%s: a deadline that nobody needs", state)
+		}
+	}
+	s := newScene(t)
+	if err := s.Deadline(ctx, "pr-none"); !errors.Is(err, payment.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// TestDeadlineDoesNotUndoAPurchase: an early deadline looks at the attempt while it is being paid. The
+// deadline of the purchase must stand.
+func TestDeadlineDoesNotUndoAPurchase(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Authenticated)
+	s.memory.between = meet(2)
+	s.memory.fail = entering(notWritten, payment.Succeeded)
+	errs := together(
+		func() error { return expect(second(s.Pay(ctx, k.page, k.share)), errDown) },
+		func() error { return s.Deadline(ctx, k.id) },
+	)
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	s.memory.fail = nil
+	s.pass(12 * time.Second)
+	if s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout {
+		t.Errorf("%s: a purchase whose answer was lost waits longer than its answer could take", s.at(k).State)
+	}
+}
+
+// TestLateApproval: what stands for a payment is taken, what stands for none is given back.
+func TestLateApproval(t *testing.T) {
+	for state, test := range map[payment.State]struct {
+		after    payment.State
+		reversed int
+	}{
+		payment.Authorizing: {payment.Succeeded, 0},
+		payment.Reversing:   {payment.Failed, 1},
+		payment.Succeeded:   {payment.Succeeded, 0},
+		payment.Failed:      {payment.Failed, 1},
+	} {
+		s := newScene(t)
+		k := s.bring(s.session(), state)
+		if err := s.Late(ctx, s.at(k).Trace.Key(), approved); err != nil {
+			t.Errorf("%s: %v", state, err)
+		}
+		s.pass(time.Minute)
+		if s.at(k).State != test.after || len(s.host.reversals) != test.reversed {
+			t.Errorf("%s: %s, %d reversals", state, s.at(k).State, len(s.host.reversals))
+		}
+		for _, r := range s.memory.reversals {
+			if r.Status != payment.ReversalDone || r.Original != *s.at(k).Trace {
+				t.Errorf("%s: %+v", state, r)
+			}
+		}
+	}
+
+	// After its reversal was closed without a trace.
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	s.host.acknowledge = func(payment.Reversal) (string, bool) { return "25", true }
+	s.pass(3 * time.Minute)
+	s.host.acknowledge = nil
+	if err := s.Late(ctx, s.at(k).Trace.Key(), approved); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(time.Minute)
+	last := s.host.reversals[len(s.host.reversals)-1]
+	if got := s.memory.reversals[last.ID]; len(s.memory.reversals) != 2 || got.Status != payment.ReversalDone || got.Code != "A1B2C3" {
+		t.Errorf("%+v", got)
+	}
+
+	// Unwanted besides.
+	s = newScene(t)
+	k = s.bring(s.session(), payment.Authorizing)
+	if err := s.Late(ctx, s.at(k).Trace.Key(), unwanted); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(time.Minute)
+	if s.at(k).Failure != payment.InvalidCVN || len(s.host.reversals) != 1 {
+		t.Errorf("%s, %d reversals", s.at(k).Failure, len(s.host.reversals))
+	}
+}
+
+func TestLateApprovalOfNothing(t *testing.T) {
+	s := newScene(t)
+	if err := s.Late(ctx, "02|nobody", approved); err != nil || len(s.memory.reversals) != 0 {
+		t.Errorf("%v: work that nobody can do is not repeated", err)
+	}
+	if s.log.Len() == 0 {
+		t.Error("nobody learns of it")
+	}
+}
+
+// TestLateApprovalWhileTheOutcomeIsWritten: the approval finds the attempt waiting, and before it is written
+// down another has ended the attempt. Money that no payment stands for is given back then, too.
+func TestLateApprovalWhileTheOutcomeIsWritten(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Authorizing)
+	first := true
+	s.memory.between = func() {
+		if !first {
+			return
+		}
+		first = false
+		s.clock.pass(12 * time.Second)
+		if err := s.work(); err != nil { // reversed, and acknowledged
+			t.Error(err)
+		}
+	}
+	if err := s.Late(ctx, s.at(k).Trace.Key(), approved); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(time.Minute)
+	if s.at(k).State != payment.Failed || len(s.memory.reversals) != 2 {
+		t.Errorf("%s, %d reversals: every late approval of a failed attempt is reversed", s.at(k).State, len(s.memory.reversals))
+	}
+}
+
+// TestPurchaseAnsweredTwice: the node that waits and a late copy of the answer meet.
+func TestPurchaseAnsweredTwice(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Authenticated)
+	s.host.answer = func(p flow.Purchase) payment.Answer {
+		if err := s.Late(ctx, p.Trace.Key(), approved); err != nil {
+			t.Error(err)
+		}
+		return unknown
+	}
+	if c, err := s.Pay(ctx, k.page, k.share); err != nil || c.Request.State != payment.Succeeded || len(s.memory.reversals) != 0 {
+		t.Errorf("%s, %v", c.Request.State, err)
+	}
+}

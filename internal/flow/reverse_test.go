@@ -1,0 +1,151 @@
+package flow_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// tries are the times, after the first, at which a reversal was sent.
+func (s *scene) tries(begin time.Time, d time.Duration) (at []time.Duration) {
+	s.t.Helper()
+	answer := s.host.acknowledge
+	s.host.acknowledge = func(r payment.Reversal) (string, bool) {
+		at = append(at, s.clock.now().Sub(begin))
+		return answer(r)
+	}
+	s.pass(d)
+	s.host.acknowledge = answer
+	return at
+}
+
+func seconds(list ...int) (d []time.Duration) {
+	for _, n := range list {
+		d = append(d, time.Duration(n)*time.Second)
+	}
+	return d
+}
+
+func silent(payment.Reversal) (string, bool) { return "", false }
+
+// TestReversalIsRepeatedUntilItIsHeard: soon at first, then each minute, always as the same message.
+func TestReversalIsRepeatedUntilItIsHeard(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	s.host.acknowledge = silent
+	got := s.tries(s.clock.now(), 4*time.Minute)
+	if want := seconds(0, 10, 20, 30, 40, 50, 60, 120, 180, 240); !slices.Equal(got, want) {
+		t.Errorf("sent at %v, want %v", got, want)
+	}
+	for i, r := range s.host.reversals {
+		if r.Tries != i || r.Trace != s.host.reversals[0].Trace || r.Original != *s.at(k).Trace {
+			t.Errorf("try %d: %+v", i, r)
+		}
+	}
+	if s.at(k).State != payment.Reversing || len(s.told()) != 0 {
+		t.Errorf("%s: an unknown outcome was guessed", s.at(k).State)
+	}
+
+	s.host.acknowledge = nil
+	s.pass(time.Minute)
+	if s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout || s.sessionOf(k).Open != "" {
+		t.Errorf("%s %s", s.at(k).State, s.at(k).Failure)
+	}
+	sent := len(s.host.reversals)
+	s.pass(10 * time.Minute)
+	if len(s.host.reversals) != sent {
+		t.Error("sent again after it was acknowledged")
+	}
+}
+
+// TestOriginalIsNotFound: three times 25, a minute apart, closes the reversal for the operator to see.
+func TestOriginalIsNotFound(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	s.host.acknowledge = func(payment.Reversal) (string, bool) { return "25", true }
+	if got, want := s.tries(s.clock.now(), 10*time.Minute), seconds(0, 60, 120); !slices.Equal(got, want) {
+		t.Errorf("sent at %v, want %v", got, want)
+	}
+	for _, r := range s.memory.reversals {
+		if r.Status != payment.ReversalNoTrace || r.NoTrace != 3 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout {
+		t.Errorf("%s %s", s.at(k).State, s.at(k).Failure)
+	}
+}
+
+// TestReversalWithOtherAnswers: only 00 ends it, whatever comes before.
+func TestReversalWithOtherAnswers(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	answers := []string{"96", "25", "", "25", "00"}
+	s.host.acknowledge = func(r payment.Reversal) (string, bool) { return answers[r.Tries], answers[r.Tries] != "" }
+	s.pass(10 * time.Minute)
+	if len(s.host.reversals) != len(answers) || s.at(k).State != payment.Failed {
+		t.Errorf("%d tries, %s", len(s.host.reversals), s.at(k).State)
+	}
+}
+
+// TestUnwantedApprovalFailsAtOnce: the payer may try again while the reversal runs on its own.
+func TestUnwantedApprovalFailsAtOnce(t *testing.T) {
+	s := newScene(t)
+	s.host.answer, s.host.acknowledge = says(unwanted), silent
+	id := s.session()
+	old := s.submit(id)
+	s.prove(old)
+	if c, err := s.Pay(ctx, old.page, old.share); err != nil || c.Request.State != payment.Failed || c.Session.Open != "" {
+		t.Fatalf("%v", err)
+	}
+	s.host.answer = nil
+	s.pass(30 * time.Second)
+	k := s.bring(id, payment.Succeeded)
+	s.host.acknowledge = nil
+	s.pass(10 * time.Minute)
+	if s.at(k).State != payment.Succeeded || s.at(old).State != payment.Failed || s.at(old).Failure != payment.InvalidCVN {
+		t.Errorf("%s, after %s %s", s.at(k).State, s.at(old).State, s.at(old).Failure)
+	}
+	for _, r := range s.memory.reversals {
+		if r.Status != payment.ReversalDone || r.Request != old.id || r.Code != "A1B2C3" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(s.memory.reversals) != 1 {
+		t.Errorf("%d reversals", len(s.memory.reversals))
+	}
+}
+
+// TestReversalSurvivesFailures: neither a trace that cannot be drawn nor a store that is down loses it.
+func TestReversalSurvivesFailures(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Authorizing)
+	s.host.busy = errDown
+	s.clock.pass(12 * time.Second)
+	if err := s.work(); err == nil || s.at(k).State != payment.Authorizing {
+		t.Errorf("%s, %v", s.at(k).State, err)
+	}
+	s.host.busy = nil
+	s.memory.fail = func(ch payment.Changes) failure {
+		if len(ch.Requests) == 0 {
+			return none
+		}
+		return notWritten
+	}
+	s.clock.pass(time.Second)
+	if err := s.work(); err == nil || len(s.host.reversals) != 0 {
+		t.Errorf("%d sent, %v", len(s.host.reversals), err)
+	}
+	s.memory.fail = entering(notWritten, payment.Failed) // acknowledged, and not written down
+	s.clock.pass(time.Second)
+	if err := s.work(); err == nil || len(s.host.reversals) != 1 || s.at(k).State != payment.Reversing {
+		t.Errorf("%s, %v", s.at(k).State, err)
+	}
+	s.memory.fail = nil
+	s.pass(time.Second)
+	if s.at(k).State != payment.Failed || len(s.memory.reversals) != 1 || len(s.host.reversals) != 2 {
+		t.Errorf("%s after %d reversals", s.at(k).State, len(s.host.reversals))
+	}
+}
