@@ -17,8 +17,10 @@ function say(headline: string, detail: string, working = true): void {
   if (element('headline').textContent !== headline) element('headline').textContent = headline;
   if (element('detail').textContent !== detail) element('detail').textContent = detail;
   element('spinner').hidden = !working;
-  document.title = headline + ' · ' + document.body.dataset.merchant;
+  title(headline);
 }
+
+function title(text: string): void { document.title = text + ' · ' + document.body.dataset.merchant; }
 
 // offer shows the one way on from here.
 function offer(text: string, address: string): void {
@@ -111,9 +113,10 @@ async function runChallenge(form: Form): Promise<Step> {
   const place = element('bank');
   const shown = frame('reprise-challenge', 'Your bank asks you to confirm this payment');
   element('status').hidden = true;
-  place.replaceChildren(shown);
+  place.append(shown);
   place.hidden = false;
   document.body.classList.add('challenged');
+  title('Confirm with your bank');
   post(form, shown.name);
   shown.focus();
 
@@ -135,7 +138,7 @@ async function runChallenge(form: Form): Promise<Step> {
     ended.abort();
     document.body.classList.remove('challenged');
     place.hidden = true;
-    place.replaceChildren();
+    shown.remove();
     element('status').hidden = false;
   }
 }

@@ -7,4 +7,6 @@ if (window.parent !== window) {
   window.parent.postMessage({ reprise: from, broken: broken === '1' }, location.origin);
 } else if (/^[A-Za-z0-9_-]+$/.test(rememberedPage())) {
   location.replace('/pay/' + rememberedPage());
+} else {
+  document.querySelector('h1')!.textContent = 'Please go back to the page where you started to pay.';
 }
