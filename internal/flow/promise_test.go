@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"reprise/internal/payment"
@@ -15,13 +16,14 @@ var escrowed = []payment.State{
 // look writes down which promises the rows break as they stand. It runs after every commit, so what is found
 // was broken by the commit just made.
 func (m *memory) look() {
-	for id, s := range m.sessions {
-		m.lookAtSession(id, s)
+	for _, id := range slices.Sorted(maps.Keys(m.sessions)) {
+		m.lookAtSession(id, m.sessions[id])
 	}
-	for _, r := range m.requests {
-		m.lookAtRequest(r)
+	for _, id := range slices.Sorted(maps.Keys(m.requests)) {
+		m.lookAtRequest(m.requests[id])
 	}
-	for _, r := range m.reversals {
+	for _, id := range slices.Sorted(maps.Keys(m.reversals)) {
+		r := m.reversals[id]
 		_, scheduled := m.work[payment.Work{Kind: payment.WorkReversal, Ref: string(r.ID)}]
 		m.must(scheduled || r.Status != payment.ReversalOpen, "reversal %s is %s and nobody sends it", r.ID, r.Status)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,9 @@ type scene struct {
 	typed []card.CVN
 }
 
+// cardData is what the cards of a scene would leave in a log.
+var cardData = regexp.MustCompile(`4000000000001091|\b(737|456|7373)\b`)
+
 // newScene sets a scene. When the test ends, whatever it did, no promise is broken and no CVN is left.
 func newScene(t *testing.T) *scene {
 	s := setScene(t)
@@ -68,7 +72,7 @@ func setScene(t reporter) *scene {
 	s.host = &host{memory: s.memory}
 	s.Flow = flow.New(flow.Options{
 		Store: s.memory, Vault: s.safe, ThreeDS: s.bank, Acquirer: s.host,
-		Now: s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, nil)),
+		Now: s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: timeless})),
 		AnswerTimeout: 8 * time.Second, PublicURL: "https://pay.example",
 	})
 	s.memory.merchants[shop] = payment.Merchant{ID: shop, Name: "Shop", ReuseCustomers: true}
@@ -96,6 +100,14 @@ func (c *chance) Read(b []byte) (int, error) {
 	return c.source.Read(b)
 }
 
+// timeless leaves the real time out of the log: its digits are anything.
+func timeless(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
 // Write takes a line of the log.
 func (s *scene) Write(line []byte) (int, error) {
 	s.mu.Lock()
@@ -116,7 +128,7 @@ func (s *scene) verify() {
 			}
 		}
 	}
-	if strings.Contains(s.log.String(), "4000000000001091") || strings.Contains(s.log.String(), "737") {
+	if cardData.Match(s.log.Bytes()) {
 		s.t.Errorf("the log holds card data")
 	}
 }
