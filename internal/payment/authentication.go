@@ -8,6 +8,7 @@ type Authentication struct {
 	Version       string // "2.2.0"
 	MethodURL     string // where the browser runs the 3DS Method; empty: the range has none
 	Asked         time.Time
+	Restarts      int // challenges before this one that the bank's page broke off
 
 	// What was authenticated. Only this may be authorised with the proof.
 	Amount   Money
