@@ -298,6 +298,9 @@ func TestProofIsUsedOnce(t *testing.T) {
 		if err != nil || c.Request.State != payment.Failed || c.Request.Failure != payment.AuthenticationFailed {
 			t.Errorf("%s, %v", c.Request.State, err)
 		}
+		if a := c.Request.Authentication; a.TransStatus != "N" || a.Value != "" {
+			t.Errorf("the merchant is shown a proof: %+v", a)
+		}
 		if len(s.host.purchases) != 1 || len(s.memory.escrow) != 0 || s.sessionOf(k).Status != payment.SessionActive {
 			t.Errorf("%d purchases", len(s.host.purchases))
 		}

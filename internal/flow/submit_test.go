@@ -297,6 +297,18 @@ func TestRepeatedSubmitKeepsItsAttempt(t *testing.T) {
 
 	s = newScene(t)
 	k = s.submit(s.session())
+	s.memory.between = func() { // the page opens just before the CVN would be kept
+		s.memory.between = nil
+		if err := second(s.Open(ctx, k.page)); err != nil {
+			t.Error(err)
+		}
+	}
+	if again, err := repeat(s, k); err != nil || again.share != nil || len(s.memory.escrow[k.id]) != 1 {
+		t.Errorf("%v: a share that opens nothing was given out", err)
+	}
+
+	s = newScene(t)
+	k = s.submit(s.session())
 	if _, err := s.Submit(ctx, flow.Submission{Business: stranger, Session: k.session, CVN: s.types("737"), Repeats: k.id}); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("%v: another's attempt", err)
 	}
