@@ -10,10 +10,11 @@ import (
 
 func paidVisits() visits {
 	all := visits{
-		"the bank's page never comes home":  theBankNeverComesHome,
-		"the 3DS Method never comes back":   theMethodNeverComesBack,
-		"nothing is left in the browser":    nothingIsLeftInTheBrowser,
-		"the code is typed on a wide phone": paidOnAPhone,
+		"the bank's page never comes home": theBankNeverComesHome,
+		"the 3DS Method never comes back":  theMethodNeverComesBack,
+		"nothing is left in the browser":   nothingIsLeftInTheBrowser,
+		"on a telephone":                   paidOnAPhone,
+		"in a slightly hostile world":      paidInAHostileWorld,
 	}
 	for name, v := range map[string]struct {
 		last4, cvn string
@@ -50,6 +51,20 @@ func paidVisits() visits {
 		}
 	}
 	return all
+}
+
+// paidInAHostileWorld is the sandbox without --calm: answers come twice, or late, and change no outcome.
+func paidInAHostileWorld(t *testing.T, browser context.Context) {
+	w := openTown(t, func(s *SandboxSettings) { s.Calm = false })
+	p := w.visit(browser)
+	p.shop("1091")
+	p.pay("999")
+	p.answer(p.bank(), rightOTP)
+	p.says("Your bank did not approve the payment")
+	p.pay("123")
+	p.answer(p.bank(), rightOTP)
+	p.receipt()
+	w.booked(1, 0)
 }
 
 func theBankNeverComesHome(t *testing.T, browser context.Context) {
