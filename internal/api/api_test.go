@@ -1,0 +1,199 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"reprise/internal/flow"
+	"reprise/internal/gate"
+	"reprise/internal/payment"
+)
+
+const (
+	secretKey = "xnd_development_test"
+	shop      = payment.BusinessID("62440e322008e87fb29c1fd0")
+	ada       = payment.CustomerID("cust-7de9a9b4-37e8-40ad-b665-d97f42e538c5")
+	visa      = payment.TokenID("pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e")
+)
+
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 123456000, time.UTC)
+
+// states are all states that an attempt can be in.
+var states = []payment.State{
+	payment.Submitted, payment.Opened, payment.Authenticating, payment.Challenging, payment.Authenticated,
+	payment.Authorizing, payment.Reversing, payment.Succeeded, payment.Failed, payment.Canceled,
+}
+
+// caseIn is a case with an attempt as it stands in a state, with all that is known by then.
+func caseIn(state payment.State) payment.Case {
+	r := payment.Request{
+		ID: "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f", Payment: "py-3f57d678-2448-4c9f-a433-8468d366fb5c",
+		Session: "ps-6746c1006b7752b4d91725af", Business: shop, Customer: ada, Token: visa, State: state,
+		ReferenceID: "order-1_b8d18f2f-3", Amount: payment.Money{Minor: 1000000, Currency: "IDR"}, Country: "ID",
+		Page: "hMqvDg02yEltt_71X-DhJXUKpgjV4g_8", Created: noon, Updated: noon.Add(time.Second), Expires: noon.Add(payment.AttemptLife),
+	}
+	s := payment.Session{
+		ID: r.Session, Business: shop, Status: payment.SessionActive, ReferenceID: "order-1", Type: "PAY", Mode: "CARDS_SESSION_JS",
+		Amount: r.Amount, Country: "ID", Locale: "en", Customer: ada, Token: visa,
+		SuccessReturnURL: "https://shop.example/yes", FailureReturnURL: "https://shop.example/no", Echo: json.RawMessage(`{}`),
+		Created: noon, Updated: noon, Expires: noon.Add(payment.SessionLife),
+	}
+	asked := payment.Authentication{ServerTransID: "0e1a4c7c-2f3e-4d6a-9b8a-111111111111", Version: "2.2.0", MethodURL: "https://acs.example"}
+	proved := asked
+	proved.Challenged, proved.TransStatus, proved.ECI = true, "Y", "05"
+	proved.Value, proved.DSTransID = "AAIBBYNoEwAAACcKhAJkdQAAAAA=", "e537f539-d59f-4ebe-8d56-7fdc31a8e9b4"
+	trace := payment.Trace{MTI: "0200", RRN: "435205253972"}
+	answered := payment.Authorization{
+		AuthorizationCode: "831000", ResponseCode: "00", ResponseDescriptor: "Approved and completed successfully",
+		RRN: "435205253972", NetworkTransactionID: "016153570198200", AcquirerMerchantID: "reprise_agg",
+		ReconciliationID: "7345007929096981703954", CVNResult: "M", AVSResult: "M",
+	}
+	switch state {
+	case payment.Opened, payment.Authenticating:
+		r.Authentication = &asked
+	case payment.Challenging:
+		asked.TransStatus = "C"
+		r.Authentication = &asked
+	case payment.Authenticated:
+		r.Authentication = &proved
+	case payment.Authorizing, payment.Reversing:
+		r.Authentication, r.Trace = &proved, &trace
+	case payment.Succeeded:
+		r.Authentication, r.Trace, r.Authorization = &proved, &trace, &answered
+		r.Capture = &payment.Capture{ID: "cptr-08f17fa3-e80c-4d8e-8c34-17aa3400bc1c", Amount: r.Amount, At: noon.Add(time.Second)}
+		s.Status, s.Request, s.Payment = payment.SessionCompleted, r.ID, r.Payment
+	case payment.Failed:
+		answered = payment.Authorization{ResponseCode: "51", ResponseDescriptor: "Insufficient funds"}
+		r.Authentication, r.Trace, r.Authorization, r.Failure = &proved, &trace, &answered, payment.InsufficientBalance
+	}
+	return payment.Case{
+		Merchant: payment.Merchant{ID: shop, Name: "Shop", ReuseCustomers: true}, Session: s, Request: &r,
+		Token: payment.Token{
+			ID: visa, Business: shop, Customer: ada, Status: payment.TokenActive, Masked: "400000XXXXXX1091",
+			Fingerprint: "0123456789abcdef01234567", Brand: "VISA", CVNDigits: 3, ExpiryMonth: 3, ExpiryYear: 2031,
+		},
+	}
+}
+
+// shelf is a store with one case on it.
+type shelf struct {
+	flow.Store // whatever is not here is not needed
+	c          payment.Case
+	customer   *payment.Customer // new with the last session
+}
+
+func (s *shelf) Case(_ context.Context, l payment.Lookup) (payment.Case, error) {
+	r := s.c.Request
+	if l.Business == shop && (l.Session == s.c.Session.ID || r != nil && (l.Request == r.ID || l.Payment == r.Payment)) {
+		return s.c, nil
+	}
+	return payment.Case{}, payment.ErrNotFound
+}
+
+func (s *shelf) Change(ctx context.Context, l payment.Lookup, _ *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	c, err := s.Case(ctx, l)
+	if err != nil {
+		return c, err
+	}
+	ch, err := fn(c)
+	if err == nil {
+		s.c = c.After(ch)
+	}
+	return s.c, err
+}
+
+func (s *shelf) CreateSession(_ context.Context, made payment.Session, customer *payment.Customer, _ *payment.Once) error {
+	s.c.Session, s.c.Request, s.customer = made, nil, customer
+	return nil
+}
+
+func (s *shelf) Merchant(context.Context, payment.BusinessID) (payment.Merchant, error) {
+	return s.c.Merchant, nil
+}
+
+func (s *shelf) Token(context.Context, payment.BusinessID, payment.TokenID) (payment.Token, error) {
+	return s.c.Token, nil
+}
+
+func (s *shelf) Customer(context.Context, payment.BusinessID, payment.CustomerID) (payment.Customer, error) {
+	return payment.Customer{ID: ada, Business: shop}, nil
+}
+
+func (s *shelf) CustomerByReference(context.Context, payment.BusinessID, string) (payment.Customer, error) {
+	return payment.Customer{}, payment.ErrNotFound
+}
+
+// door is the merchant's door over a shelf. Every answer is held against the contract.
+type door struct {
+	t     *testing.T
+	mux   *http.ServeMux
+	shelf *shelf
+}
+
+func newDoor(t *testing.T, c payment.Case) *door {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	g, err := gate.New(gate.Options{
+		Keys: func(_ context.Context, hash [32]byte) (payment.Key, error) {
+			if hash != sha256.Sum256([]byte(secretKey)) {
+				return payment.Key{}, payment.ErrNotFound
+			}
+			return payment.Key{Hash: hash, Business: shop, Permission: payment.Secret}, nil
+		},
+		Answered: func(context.Context, payment.BusinessID, string, string) ([]byte, int, []byte, error) {
+			return nil, 0, nil, payment.ErrNotFound
+		},
+		Fingerprint: func(data []byte) [32]byte { return sha256.Sum256(data) },
+		Now:         func() time.Time { return noon }, Log: log, Rand: rand.Reader,
+		Violation: func(err error) { t.Errorf("against the contract: %v", err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &door{t: t, mux: http.NewServeMux(), shelf: &shelf{c: c}}
+	a := &API{Store: d.shelf, PublicURL: "https://pay.example", Flow: flow.New(flow.Options{
+		Store: d.shelf, Now: func() time.Time { return noon }, Rand: rand.Reader, Log: log,
+	})}
+	a.Routes(d.mux, g)
+	d.mux.Handle("/", g.NotFound())
+	return d
+}
+
+func (d *door) send(method, path, body string) (int, map[string]any) {
+	d.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.SetBasicAuth(secretKey, "")
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	d.mux.ServeHTTP(w, r)
+	return w.Code, decoded(d.t, w.Body.Bytes())
+}
+
+func decoded(t *testing.T, text []byte) (object map[string]any) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&object); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return object
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
