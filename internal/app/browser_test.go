@@ -31,7 +31,8 @@ func TestInABrowser(t *testing.T) {
 	}
 	browser := newBrowser(t)
 	for theme, visits := range map[string]visits{
-		"paid": paidVisits(), "refused": refusedVisits(), "again": againVisits(), "late": lateVisits(), "access": accessVisits(),
+		"paid": paidVisits(), "refused": refusedVisits(), "again": againVisits(), "late": lateVisits(), "killed": killVisits(),
+		"access": accessVisits(),
 	} {
 		t.Run(theme, func(t *testing.T) {
 			t.Parallel()

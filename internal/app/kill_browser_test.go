@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func killVisits() visits {
+	return visits{
+		"gateway killed while the bank asks":                    func(t *testing.T, browser context.Context) { killed(t, browser, false) },
+		"gateway killed, and the bank answered before it is up": func(t *testing.T, browser context.Context) { killed(t, browser, true) },
+	}
+}
+
+// killed ends the gateway's process with SIGKILL in the middle of a challenge and starts it again. The world
+// lives on, and the payer finishes in the same tab.
+func killed(t *testing.T, browser context.Context, answerFirst bool) {
+	log := &lockedBuffer{}
+	world, err := OpenWorld(Real(), "127.0.0.1:0", t.TempDir(), true, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := world.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	port := consecutivePorts(t, portControl+1)
+	address := func(door int) string { return fmt.Sprintf("127.0.0.1:%d", port+door) }
+	w := &town{t: t, ear: listen(t), log: log, dir: t.TempDir(), Sandbox: &Sandbox{
+		House: &House{PublicURL: "http://" + address(portAPI)}, ShopURL: fmt.Sprintf("http://localhost:%d", port+portShop),
+	}}
+	w.front = newFront(t, w.PublicURL, w.ShopURL)
+	w.bank = &bank{t: t, control: world.ControlURL(), http: w.front.http}
+	gateway := &process{t: t, w: w, path: build(t), args: []string{
+		"sandbox", "--calm", "--listen", address(portAPI), "--data", w.dir, "--simulator", world.ControlURL(), "--webhook", w.ear.url,
+	}}
+	gateway.start()
+	w.openBooks()
+	accepted := w.submitted(w.newSession(visaChallenge, w.atShop), "123")
+	p := w.visit(browser)
+	p.expect("net::ERR_") // while nobody is there
+	p.open(accepted["action_url"].(string))
+	bank := p.bank()
+	if n := w.escrow(); n != 1 {
+		t.Fatalf("%d in escrow", n)
+	}
+
+	gateway.kill()
+	if answerFirst {
+		p.answer(bank, rightOTP) // the bank waits until it can tell the gateway
+		w.eventually("a page that found nobody", func() bool { return p.saw("net::ERR_CONNECTION_REFUSED") })
+	}
+	gateway.start()
+	if !answerFirst {
+		p.answer(bank, rightOTP)
+	}
+	p.home("success")
+	onePayment(w)
+	if n := w.escrow(); n != 0 {
+		t.Errorf("%d left in escrow", n)
+	}
+}
+
+// saw tells whether the console has said something by now.
+func (p *payer) saw(part string) bool {
+	p.seen.mu.Lock()
+	defer p.seen.mu.Unlock()
+	return strings.Contains(strings.Join(p.seen.troubles, "\n"), part)
+}
+
+// process is a gateway in a process of its own.
+type process struct {
+	t    *testing.T
+	w    *town
+	path string
+	args []string
+	cmd  *exec.Cmd
+}
+
+func (g *process) start() {
+	g.t.Helper()
+	g.cmd = exec.Command(g.path, g.args...)
+	g.cmd.Stderr = g.w.log
+	if err := g.cmd.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(g.kill)
+	g.w.eventually("a gateway that is ready", func() bool {
+		response, err := http.Get(g.w.PublicURL + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+	g.w.eventually("a shop", func() bool {
+		c, err := net.Dial("tcp", "127.0.0.1"+g.w.ShopURL[len("http://localhost"):])
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+}
+
+// kill is kill -9. The second time there is nobody left to kill.
+func (g *process) kill() {
+	if g.cmd.ProcessState == nil {
+		_ = g.cmd.Process.Kill()
+		_ = g.cmd.Wait()
+	}
+}
+
+// build compiles the command.
+func build(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "reprise")
+	if output, err := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), "build", "-o", path, "../../cmd/reprise").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
+	}
+	return path
+}
+
+// consecutivePorts finds so many free ports in a row, and returns the first.
+func consecutivePorts(t *testing.T, n int) int {
+	t.Helper()
+	for range 50 {
+		first, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port, held := first.Addr().(*net.TCPAddr).Port, []net.Listener{first}
+		for i := 1; i < n; i++ {
+			if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i)); err == nil {
+				held = append(held, l)
+			}
+		}
+		for _, l := range held {
+			_ = l.Close()
+		}
+		if len(held) == n {
+			return port
+		}
+	}
+	t.Fatal("no free ports in a row")
+	return 0
+}
