@@ -1,0 +1,160 @@
+package checkout
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"reprise/internal/payment"
+)
+
+var nonces = regexp.MustCompile(`nonce="([^"]+)"`)
+
+// policy takes the Content-Security-Policy of a page apart.
+func policy(t *testing.T, w *httptest.ResponseRecorder) map[string]string {
+	t.Helper()
+	directives := map[string]string{}
+	for directive := range strings.SplitSeq(w.Header().Get("Content-Security-Policy"), "; ") {
+		name, sources, _ := strings.Cut(directive, " ")
+		directives[name] = sources
+	}
+	return directives
+}
+
+func TestPages(t *testing.T) {
+	d := newDoor(t, caseIn(payment.Challenging))
+	seen := map[string]bool{}
+	for _, test := range []struct {
+		method, path string
+		status       int
+		ancestors    string
+	}{
+		{"GET", "/pay/" + page, 200, "'none'"},
+		{"GET", "/pay/" + page + "/cvn", 200, "'none'"},
+		{"GET", "/pay/nowhere", 404, "'none'"},
+		{"GET", "/pay/nowhere/cvn", 404, "'none'"},
+		{"POST", "/3ds/method", 200, "'self'"},
+		{"POST", "/3ds/challenge", 200, "'self'"},
+	} {
+		w := d.send(test.method, test.path, "", "")
+		h := w.Header()
+		if w.Code != test.status || h.Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("%s: %d %s", test.path, w.Code, h.Get("Content-Type"))
+		}
+		if h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", test.path, h)
+		}
+		p := policy(t, w)
+		const bank = "'self' https: http://acs.localhost:4243"
+		if p["frame-ancestors"] != test.ancestors || p["default-src"] != "'none'" || p["base-uri"] != "'none'" ||
+			p["frame-src"] != bank || p["form-action"] != bank || p["connect-src"] != "'self'" {
+			t.Errorf("%s: %v", test.path, p)
+		}
+		nonce := strings.TrimSuffix(strings.TrimPrefix(p["script-src"], "'nonce-"), "'")
+		if len(nonce) < 24 || seen[nonce] {
+			t.Errorf("%s: script-src %s", test.path, p["script-src"])
+		}
+		seen[nonce] = true
+		scripts := strings.Count(w.Body.String(), "<script")
+		allowed := nonces.FindAllStringSubmatch(w.Body.String(), -1)
+		if len(allowed) != scripts {
+			t.Errorf("%s: %d scripts, %d with a nonce", test.path, scripts, len(allowed))
+		}
+		for _, found := range allowed {
+			if got := strings.ReplaceAll(found[1], "&#43;", "+"); got != nonce {
+				t.Errorf("%s: nonce %s in the page, %s in the policy", test.path, got, nonce)
+			}
+		}
+		if strings.Contains(w.Body.String(), " onclick=") || strings.Contains(w.Body.String(), "style=") {
+			t.Errorf("%s: holds what its policy forbids", test.path)
+		}
+	}
+	if d.c.Request.State != payment.Challenging {
+		t.Error("a look has changed something")
+	}
+}
+
+func TestPageSaysWhatIsPaid(t *testing.T) {
+	d := newDoor(t, caseIn(payment.Submitted))
+	for _, path := range []string{"/pay/" + page, "/pay/" + page + "/cvn"} {
+		body := d.send("GET", path, "", "").Body.String()
+		for _, want := range []string{"Shoes &amp; &lt;Co&gt;", "10000", "IDR", "1091", "Visa", page} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s does not say %s", path, want)
+			}
+		}
+		if strings.Contains(body, "<Co>") || strings.Contains(body, "400000") {
+			t.Errorf("%s shows too much", path)
+		}
+	}
+}
+
+func TestPageWhenTheStoreIsDown(t *testing.T) {
+	d := newDoor(t, caseIn(payment.Submitted))
+	d.down = errors.New("no database")
+	w := d.send("GET", "/pay/"+page, "", "")
+	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "does not exist") || strings.Contains(w.Body.String(), "database") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestChallengeComesHome(t *testing.T) {
+	d := newDoor(t, caseIn(payment.Challenging))
+	for body, broken := range map[string]bool{"cres=e30": false, "erro=e30": true, "": true, "%zz": true, "cres=" + strings.Repeat("x", 100<<10): true} {
+		r := httptest.NewRequest("POST", "/3ds/challenge", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		d.mux.ServeHTTP(w, r)
+		if w.Code != 200 || strings.Contains(w.Body.String(), `data-broken="1"`) != broken || !strings.Contains(w.Body.String(), `data-from="challenge"`) {
+			t.Errorf("%.10s: %d", body, w.Code)
+		}
+	}
+	if d.c.Request.State != payment.Challenging {
+		t.Error("what a browser brings home proves nothing")
+	}
+	if w := d.send("GET", "/3ds/challenge", "", ""); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("%d", w.Code)
+	}
+}
+
+func TestAssets(t *testing.T) {
+	d := newDoor(t, caseIn(payment.Submitted))
+	for path, kind := range map[string]string{
+		"/assets/page.css":          "text/css; charset=utf-8",
+		"/assets/icon.svg":          "image/svg+xml",
+		"/assets/pay.js":            "text/javascript; charset=utf-8",
+		"/assets/cvn.js":            "text/javascript; charset=utf-8",
+		"/assets/return.js":         "text/javascript; charset=utf-8",
+		"/cards-session.min.js":     "text/javascript; charset=utf-8",
+		"/assets/pay.html":          "",
+		"/assets/..%2fcheckout.go":  "",
+		"/assets/nothing":           "",
+		"/assets/src%2fpage.ts":     "",
+		"/assets/cards-session.map": "",
+	} {
+		w := d.send("GET", path, "", "")
+		if kind == "" {
+			if w.Code != 404 || w.Header().Get("Content-Type") != "application/json" {
+				t.Errorf("%s: %d", path, w.Code)
+			}
+			continue
+		}
+		if w.Code != 200 || w.Header().Get("Content-Type") != kind || w.Body.Len() == 0 || w.Header().Get("Cache-Control") != "no-cache" {
+			t.Errorf("%s: %d %v", path, w.Code, w.Header())
+		}
+		if shared := w.Header().Get("Access-Control-Allow-Origin") == "*"; shared != (path == "/cards-session.min.js") {
+			t.Errorf("%s: shared %t", path, shared)
+		}
+	}
+	for _, path := range []string{"/pay/" + page, "/pay/" + page + "/cvn", "/pay/nowhere"} {
+		body := d.send("GET", path, "", "").Body.String()
+		for _, found := range regexp.MustCompile(`(?:src|href)="(/[^"]+)"`).FindAllStringSubmatch(body, -1) {
+			if w := d.send("GET", found[1], "", ""); w.Code != 200 {
+				t.Errorf("%s refers to %s: %d", path, found[1], w.Code)
+			}
+		}
+	}
+}
