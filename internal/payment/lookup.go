@@ -13,6 +13,14 @@ var ErrRepeated = errors.New("payment: idempotency key used before")
 // the CVN that was to be taken, or the authentication value was used before.
 var ErrTaken = errors.New("payment: already taken")
 
+// ErrUnavailable reports that the memory could not be reached, or could not do its work just now. Nothing
+// has changed; try again.
+var ErrUnavailable = errors.New("payment: memory unavailable")
+
+// ErrUnsure reports that the answer to a commit was lost and could not be found out: it may have been made,
+// or may still be. What depends on it must neither be taken as done nor as not done.
+var ErrUnsure = errors.New("payment: a commit may have been made")
+
 // Lookup names a case by one of the ways in. Exactly one of the fields below Business is set. Where
 // Business is set too, a case of another business is not found.
 type Lookup struct {
