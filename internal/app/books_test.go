@@ -3,47 +3,55 @@ package app
 import (
 	"database/sql"
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
 	"reprise/internal/payment"
 )
 
-// openBooks reads the house's database beside the house, as an auditor would.
-func (w *town) openBooks() {
-	w.t.Helper()
-	driver, source := "sqlite", "file:"+filepath.Join(w.dir, "reprise.db")+"?mode=ro"
-	if w.database != "" {
-		driver, source = "pgx", w.database
+// auditor holds the house's database, read beside the house, against the bank's ledger.
+type auditor struct {
+	t     *testing.T
+	books *sql.DB
+	bank  *bank
+}
+
+// audit opens the books in an SQLite file, or in PostgreSQL where there is a URL.
+func audit(t *testing.T, file, database string, bank *bank) auditor {
+	t.Helper()
+	driver, source := "sqlite", "file:"+file+"?mode=ro"
+	if database != "" {
+		driver, source = "pgx", database
 	}
-	var err error
-	if w.books, err = sql.Open(driver, source); err != nil {
-		w.t.Fatal(err)
+	books, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.t.Cleanup(func() { _ = w.books.Close() })
+	t.Cleanup(func() { _ = books.Close() })
+	return auditor{t, books, bank}
 }
 
 // count is the number that a query answers with.
-func (w *town) count(query string, args ...any) (n int) {
-	w.t.Helper()
-	if err := w.books.QueryRow(query, args...).Scan(&n); err != nil {
-		w.t.Fatalf("%s: %v", query, err)
+func (a *auditor) count(query string, args ...any) (n int) {
+	a.t.Helper()
+	if err := a.books.QueryRow(query, args...).Scan(&n); err != nil {
+		a.t.Fatalf("%s: %v", query, err)
 	}
 	return n
 }
 
 // escrow is how many sealed CVNs are kept.
-func (w *town) escrow() int { return w.count(`SELECT COUNT(*) FROM cvn_escrow`) }
+func (a *auditor) escrow() int { return a.count(`SELECT COUNT(*) FROM cvn_escrow`) }
 
 // all reads the data of a table, in the order in which it was made.
-func all[row any](w *town, table string) []row {
-	w.t.Helper()
-	rows, err := w.books.Query(`SELECT data FROM ` + table + ` ORDER BY id`)
+func all[row any](a *auditor, table string) []row {
+	a.t.Helper()
+	rows, err := a.books.Query(`SELECT data FROM ` + table + ` ORDER BY id`)
 	if err != nil {
-		w.t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	defer rows.Close()
 	var found []row
@@ -51,49 +59,52 @@ func all[row any](w *town, table string) []row {
 		var data []byte
 		var r row
 		if err := rows.Scan(&data); err != nil {
-			w.t.Fatal(err)
+			a.t.Fatal(err)
 		}
 		if err := json.Unmarshal(data, &r); err != nil {
-			w.t.Fatal(err)
+			a.t.Fatal(err)
 		}
 		found = append(found, r)
 	}
 	if err := rows.Err(); err != nil {
-		w.t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	return found
 }
 
-func (w *town) requests() []payment.Request { w.t.Helper(); return all[payment.Request](w, "request") }
+func (a *auditor) requests() []payment.Request {
+	a.t.Helper()
+	return all[payment.Request](a, "request")
+}
 
-func (w *town) reversals() []payment.Reversal {
-	w.t.Helper()
-	return all[payment.Reversal](w, "reversal")
+func (a *auditor) reversals() []payment.Reversal {
+	a.t.Helper()
+	return all[payment.Reversal](a, "reversal")
 }
 
 // balanced holds the bank's ledger against the books: the money that was kept is that of the payments that
 // succeeded, one for one, and nothing else.
-func (w *town) balanced() {
-	w.t.Helper()
+func (a *auditor) balanced() {
+	a.t.Helper()
 	var kept, succeeded []string
-	for _, e := range w.bank.purchases("kept") {
+	for _, e := range a.bank.purchases("kept") {
 		kept = append(kept, e.RRN)
 	}
-	for _, r := range w.requests() {
+	for _, r := range a.requests() {
 		if r.State == payment.Succeeded {
 			succeeded = append(succeeded, r.Authorization.RRN)
 			if r.Trace.RRN != r.Authorization.RRN || r.Capture == nil || r.Capture.Amount != r.Amount {
-				w.t.Errorf("%s succeeded with %+v %+v", r.ID, r.Trace, r.Capture)
+				a.t.Errorf("%s succeeded with %+v %+v", r.ID, r.Trace, r.Capture)
 			}
 		}
 	}
 	slices.Sort(kept)
 	slices.Sort(succeeded)
 	if !slices.Equal(kept, succeeded) {
-		w.t.Errorf("the bank kept %d purchases (%s), the books know %d (%s)",
+		a.t.Errorf("the bank kept %d purchases (%s), the books know %d (%s)",
 			len(kept), strings.Join(kept, " "), len(succeeded), strings.Join(succeeded, " "))
 	}
-	for _, c := range w.bank.complaints() {
-		w.t.Errorf("the world complains about %s: %s", c.Line, c.What)
+	for _, c := range a.bank.complaints() {
+		a.t.Errorf("the world complains about %s: %s", c.Line, c.What)
 	}
 }

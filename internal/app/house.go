@@ -72,6 +72,11 @@ func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (h *Hous
 	if err != nil {
 		return nil, errors.Join(err, door.Close(), results.Close())
 	}
+	if s.Furnished != nil {
+		if err := s.Furnished(ctx, h); err != nil {
+			return nil, errors.Join(err, door.Close(), results.Close())
+		}
+	}
 	h.serve(o, door, handler)
 	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCert, s.ResultsRoots)), resultsHandler)
 	h.line.Start()

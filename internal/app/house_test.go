@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,14 +18,13 @@ type town struct {
 	*Sandbox
 	*front
 	*ear
+	auditor
 	t        *testing.T
 	log      *lockedBuffer
 	dir      string
 	database string // URL of a PostgreSQL database; empty: SQLite in dir
 	clock    *clock
 	outside  Outside
-	bank     *bank
-	books    *sql.DB
 	severed  *atomic.Value // the address that nobody reaches any more
 }
 
@@ -40,7 +39,6 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	for _, c := range change {
 		c(&s)
 	}
-	w.database = s.Database
 	w.outside = Real()
 	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
 	w.severed = &atomic.Value{}
@@ -67,16 +65,22 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 		}
 	})
 	w.front = newFront(t, w.PublicURL, w.ShopURL)
-	w.openBooks()
 	w.bank = &bank{t: t, control: w.ControlURL, http: w.front.http}
+	w.database = s.Database
+	w.openBooks()
 	return w
+}
+
+// openBooks lets the auditor in.
+func (w *town) openBooks() {
+	w.auditor = audit(w.t, filepath.Join(w.dir, "reprise.db"), w.database, w.bank)
 }
 
 // in is the same town for a subtest, which fails by itself.
 func (w *town) in(t *testing.T) *town {
-	copied, outside, bank := *w, *w.front, *w.bank
-	outside.t, bank.t, copied.t = t, t, t
-	copied.front, copied.bank = &outside, &bank
+	copied, front, bank := *w, *w.front, *w.bank
+	copied.t, front.t, copied.auditor.t, bank.t = t, t, t, t
+	copied.front, copied.bank = &front, &bank
 	return &copied
 }
 

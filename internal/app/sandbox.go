@@ -127,16 +127,17 @@ func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	if b.House, err = Open(ctx, o, settings, log); err != nil {
-		return nil, err
-	}
 	shopDoor, err := o.Listen("tcp", portAfter(s.Listen, portShop))
 	if err != nil {
 		return nil, fmt.Errorf("shop: %w", err)
 	}
 	_, port, _ := net.SplitHostPort(shopDoor.Addr().String())
 	b.ShopURL = "http://localhost:" + port
-	if err := b.seed(ctx, o, append([]string{"http://" + shopDoor.Addr().String() + "/webhooks"}, s.Webhooks...)); err != nil {
+	settings.Furnished = func(ctx context.Context, h *House) error {
+		b.House = h
+		return b.seed(ctx, o, append([]string{"http://" + shopDoor.Addr().String() + "/webhooks"}, s.Webhooks...))
+	}
+	if b.House, err = Open(ctx, o, settings, log); err != nil {
 		return nil, errors.Join(err, shopDoor.Close())
 	}
 	if err := b.openShop(o, shopDoor, log); err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -40,6 +41,10 @@ type Settings struct {
 	// Sandbox allows loopback http where the internet has https, and pages of the bank from these origins.
 	Sandbox      bool
 	FrameSources []string
+
+	// Furnished is called when the rooms stand and before a door opens: nobody meets a house that lacks
+	// what is put into it here. It may be nil.
+	Furnished func(context.Context, *House) error
 
 	// Violation is told of every answer that is not what the contract says. Tests set it.
 	Violation func(error)
