@@ -38,7 +38,7 @@ func CheckWebhook(event payment.NoticeKind, body []byte) error {
 }
 
 // compiled is the contract for webhooks, which AllowHTTP makes no difference to.
-var compiled = sync.OnceValues(func() (*contract, error) { return compile(false) })
+var compiled = sync.OnceValues(func() (*contract, error) { return compile(specification, false) })
 
 // checkResponse checks an answer. op is nil outside the operations, where only refusals are known.
 func (c *contract) checkResponse(op *operation, status int, header http.Header, body []byte) error {

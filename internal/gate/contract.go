@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -39,18 +38,14 @@ type operation struct {
 	parameters []parameter
 	body       *jsonschema.Schema // nil: takes none
 	bodyAt     string             // the pointer of its schema
+	named      *shape             // what the schema names in it
 	repeatable bool               // knows idempotency-key
 	answers    map[int]*jsonschema.Schema
 }
 
-type parameter struct {
-	name, in string
-	required bool
-	schema   *jsonschema.Schema
-}
-
-// compile reads and compiles the contract. What fails here is a mistake in openapi.yaml.
-func compile(allowHTTP bool) (*contract, error) {
+// compile reads and compiles a contract. What fails here is a mistake in it, or something that this package
+// could not hold callers to.
+func compile(specification string, allowHTTP bool) (*contract, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal([]byte(specification), &root); err != nil {
 		return nil, fmt.Errorf("gate: contract: %w", err)
@@ -63,6 +58,8 @@ func compile(allowHTTP bool) (*contract, error) {
 	k := jsonschema.NewCompiler()
 	k.DefaultDraft(jsonschema.Draft2020)
 	k.AssertFormat()
+	k.AssertVocabs()
+	k.RegisterVocabulary(integers())
 	k.RegisterFormat(httpsURL(allowHTTP))
 	k.RegisterFormat(dateTime())
 	if err := k.AddResource(base, c.document); err != nil {
@@ -140,14 +137,10 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 	parameters, _ := node["parameters"].([]any)
 	for i := range parameters {
 		at := c.follow(fmt.Sprintf("%s/parameters/%d", pointer, i))
-		schema, err := c.compileAt(k, at+"/schema")
+		p, err := c.parameter(k, at)
 		if err != nil {
 			return err
 		}
-		p := parameter{schema: schema}
-		p.name, _ = c.at(at + "/name").(string)
-		p.in, _ = c.at(at + "/in").(string)
-		p.required, _ = c.at(at + "/required").(bool)
 		op.parameters = append(op.parameters, p)
 		op.repeatable = op.repeatable || p.name == idempotencyKey
 	}
@@ -159,6 +152,9 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 			return err
 		}
 		op.body = schema
+		if op.named, err = c.shape([]string{op.bodyAt}, nil); err != nil {
+			return err
+		}
 	}
 	op.answers = map[int]*jsonschema.Schema{}
 	for code := range object(node["responses"]) {
@@ -219,28 +215,6 @@ func (c *contract) follow(pointer string) string {
 		return strings.TrimPrefix(ref, "#")
 	}
 	return pointer
-}
-
-// checkParameters validates path and headers.
-func (c *contract) checkParameters(op *operation, r *http.Request) error {
-	for _, p := range op.parameters {
-		value := r.PathValue(p.name)
-		place := "/path/"
-		if p.in == "header" {
-			values := r.Header.Values(p.name)
-			if len(values) > 1 {
-				return invalid(payment.Field{Path: "/headers/" + p.name, Message: "must NOT be sent more than once"})
-			}
-			if len(values) == 0 && !p.required {
-				continue
-			}
-			value, place = r.Header.Get(p.name), "/headers/"
-		}
-		if err := c.check(p.schema, place+p.name, value); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func object(v any) map[string]any {

@@ -76,7 +76,7 @@ func New(o Options) (*Gate, error) {
 	if o.BodyLimit == 0 {
 		o.BodyLimit = 256 << 10
 	}
-	c, err := compile(o.AllowHTTP)
+	c, err := compile(specification, o.AllowHTTP)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (g *Gate) body(w http.ResponseWriter, r *http.Request, op *operation, cut C
 	if err := g.contract.check(op.body, "/body", value); err != nil {
 		return nil, nil, taken, err
 	}
-	if g.contract.prune(op.bodyAt, value) {
+	if op.named.prune(value) {
 		body, err = marshal(value)
 	}
 	return body, value, taken, err

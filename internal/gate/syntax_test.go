@@ -75,7 +75,7 @@ func FuzzSyntax(f *testing.F) {
 // FuzzBody throws bodies at the whole validation: it neither fails in another way than by a refusal, nor
 // says anything of the body but member names of the contract.
 func FuzzBody(f *testing.F) {
-	c, err := compile(false)
+	c, err := compile(specification, false)
 	if err != nil {
 		f.Fatal(err)
 	}

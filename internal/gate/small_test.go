@@ -1,0 +1,45 @@
+package gate
+
+import (
+	"strings"
+	"testing"
+)
+
+// small is a contract of one operation, POST /thing, with parameters and the schema of a body, both YAML.
+// The schema may refer to #/components/schemas/Part.
+func small(parameters, body, part string) (*contract, error) {
+	indent := func(text string, by int) string {
+		return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+strings.Repeat(" ", by))
+	}
+	text := `
+openapi: 3.1.0
+paths:
+  /thing:
+    post:
+      security: []
+      parameters:
+        ` + indent(parameters, 8) + `
+      requestBody:
+        content:
+          application/json:
+            schema:
+              ` + indent(body, 14) + `
+      responses: {}
+components:
+  schemas:
+    Error: {type: object}
+    Part:
+      ` + indent(part, 6) + `
+`
+	return compile(text, false)
+}
+
+// smallForTest is small for a contract that must compile.
+func smallForTest(t *testing.T, parameters, body, part string) (*contract, *operation) {
+	t.Helper()
+	c, err := small(parameters, body, part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, c.operations["POST /thing"]
+}
