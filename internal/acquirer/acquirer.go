@@ -35,18 +35,16 @@ type Options struct {
 	EchoAfter      time.Duration // of silence from the host: 30 s
 	MaxInFlight    int           // messages without an answer: 1024; what comes on top is not sent
 
-	// AcceptCVNMismatch lets an approval stand although the issuer says that the CVN does not match.
-	// Otherwise it is Unwanted.
-	AcceptCVNMismatch bool
 	// Location is where the merchants' clocks are, for DE12 and DE13: UTC.
 	Location *time.Location
 
 	// Lease hands out size numbers of a lane, from a counter that never goes back and that all nodes
 	// share; it returns the first. Lanes are named "stan/<DE32>/<DE41>" and "rrn/<DE32>".
 	Lease func(ctx context.Context, lane string, size int64) (from int64, err error)
-	// Late is told of an approval for which nobody waits any more, by the Trace.Key of its purchase. It
-	// may be the second copy of an answer that was taken in time: the keeper of the payments knows.
-	Late func(ctx context.Context, key string, a payment.Answer)
+	// Late is told of an approval for which nobody waits any more, by the Trace.Key of its purchase; judge
+	// says what it means for the message that was committed under that key. It may be the second copy of an
+	// answer that was taken in time: the keeper of the payments knows. After an error it is told again.
+	Late func(ctx context.Context, key string, judge func(sent payment.Trace) payment.Answer) error
 
 	// Now also sets write deadlines: on real sockets it must not be behind the machine's clock.
 	Now   func() time.Time
@@ -171,7 +169,7 @@ func (l *Line) Purchase(ctx context.Context, p Purchase) payment.Answer {
 	r := l.exchange(ctx, m, p.NotAfter, l.o.AnswerTimeout)
 	switch {
 	case r.err == nil:
-		return judge(m, r.got, p.PAN.Brand(), l.o.AcceptCVNMismatch)
+		return judge(m, r.got, p.PAN.Brand())
 	case r.sent:
 		l.o.Log.Warn("purchase not answered", "rrn", p.Trace.RRN, "stan", p.Trace.STAN, "error", r.err)
 		return payment.Answer{Outcome: payment.Unknown}
@@ -183,12 +181,9 @@ func (l *Line) Purchase(ctx context.Context, p Purchase) payment.Answer {
 
 // Reverse sends the 0420 of a reversal, or its 0421 when it was tried before, and returns DE39 of the 0430;
 // ok is false when none came, and the reversal is to be repeated.
-func (l *Line) Reverse(ctx context.Context, r payment.Reversal, m payment.Merchant, pan card.PAN) (code string, ok bool) {
-	advice, err := buildReversal(r, m, pan)
-	if err == nil {
-		err = check(advice)
-	}
-	if err != nil {
+func (l *Line) Reverse(ctx context.Context, r payment.Reversal, pan card.PAN) (code string, ok bool) {
+	advice := buildReversal(r, pan)
+	if err := check(advice); err != nil {
 		l.o.Log.Error("reversal does not fit the acquirer profile", "rrn", r.Trace.RRN, "error", err)
 		return "", false
 	}
@@ -223,32 +218,49 @@ func (l *Line) exchange(ctx context.Context, m message, notAfter time.Time, with
 	return c.do(ctx, m, notAfter, within)
 }
 
+// lateAtOnce bounds the running calls of Late: a host that floods us with approvals must not fill the memory.
+const lateAtOnce = 64
+
 // unwanted takes an answer that nobody waits for. It never blocks the connection's reader.
 func (l *Line) unwanted(got message) {
-	a, approved := payment.Answer{}, false
-	if got.mti == "0210" {
-		a, approved = judgeLate(got)
-	}
-	if !approved {
+	if got.mti != "0210" || !approves(got).money() {
 		l.unmatched.Add(1)
 		return
 	}
 	l.late.Add(1)
-	key := payment.Trace{
-		MTI: "0200", Acquirer: got.fields[32], Terminal: got.fields[41], Transmitted: got.fields[7],
-		STAN: got.fields[11], RRN: got.fields[37],
-	}.Key()
-	// A host that floods us with approvals must not fill the memory. What is left out here was not
-	// answered in time, and so is being reversed anyhow.
-	if l.telling.Add(1) > 64 {
+	if l.telling.Add(1) > lateAtOnce {
 		l.telling.Add(-1)
-		l.o.Log.Error("too many late approvals at once", "rrn", got.fields[37])
+		l.o.Log.Error("late approval dropped, too many at once: reconcile it by hand", "rrn", got.fields[37])
 		return
 	}
 	l.spawn(func() {
 		defer l.telling.Add(-1)
-		l.o.Late(l.ctx, key, a)
+		l.tell(got)
 	})
+}
+
+// tell hands a late approval over until it is taken: it is money that somebody must decide about.
+func (l *Line) tell(got message) {
+	key := payment.Trace{
+		MTI: "0200", Acquirer: got.fields[32], Terminal: got.fields[41], Transmitted: got.fields[7],
+		STAN: got.fields[11], RRN: got.fields[37],
+	}.Key()
+	judged := func(sent payment.Trace) payment.Answer { return judgeLate(sent, got) }
+	for failures := 1; ; failures++ {
+		err := l.o.Late(context.WithoutCancel(l.ctx), key, judged)
+		if err == nil {
+			return
+		}
+		l.o.Log.Error("late approval not taken", "rrn", got.fields[37], "error", err)
+		again, stop := l.o.Timer(l.backoff(failures))
+		select {
+		case <-again:
+		case <-l.ctx.Done():
+			stop()
+			l.o.Log.Error("late approval lost at stop: reconcile it by hand", "rrn", got.fields[37])
+			return
+		}
+	}
 }
 
 // refuse takes a message that breaks the profile.

@@ -10,7 +10,7 @@ import (
 // judge makes of an 0210 what became of the purchase that was sent. Approved needs more than a code that
 // says so: the answer must be about what was asked. What the issuer approved but we refuse is Unwanted and
 // will be reversed.
-func judge(sent, got message, brand card.Brand, acceptCVNMismatch bool) payment.Answer {
+func judge(sent, got message, brand card.Brand) payment.Answer {
 	a := payment.Answer{Outcome: payment.Declined, Authorization: authorization(got, brand)}
 	a.Failure = meaning(brand, a.Authorization.ResponseCode).failure
 	mismatch := a.Authorization.CVNResult == "N"
@@ -20,7 +20,7 @@ func judge(sent, got message, brand card.Brand, acceptCVNMismatch bool) payment.
 		a.Outcome, a.Failure = payment.Unwanted, payment.ProcessorError
 	case approval == tooLate:
 		a.Outcome = payment.Unwanted // the issuer may have approved it after the host stopped waiting
-	case approval == inFull && mismatch && !acceptCVNMismatch:
+	case approval == inFull && mismatch:
 		a.Outcome, a.Failure = payment.Unwanted, payment.InvalidCVN
 	case approval == inFull:
 		a.Outcome = payment.Approved
@@ -32,18 +32,13 @@ func judge(sent, got message, brand card.Brand, acceptCVNMismatch bool) payment.
 	return a
 }
 
-// judgeLate makes of an 0210 that nobody waits for any more an answer, if it is an approval: somebody's
-// money is held, and whoever keeps the payments must see whether it should be.
-func judgeLate(got message) (payment.Answer, bool) {
-	a := payment.Answer{Outcome: payment.Approved, Authorization: authorization(got, "")}
-	switch approves(got) {
-	case inFull:
-		return a, true
-	case inPart:
-		a.Outcome, a.Failure = payment.Unwanted, payment.ProcessorError
-		return a, true
-	}
-	return payment.Answer{}, false
+// judgeLate is judge for an answer that nobody waits for any more, against what was committed of its
+// purchase. The PAN is not in a trace, so one that is echoed is not compared.
+func judgeLate(sent payment.Trace, got message) payment.Answer {
+	return judge(message{sent.MTI, map[int]string{
+		3: sent.ProcessingCode, 4: sent.Amount, 7: sent.Transmitted, 11: sent.STAN, 32: sent.Acquirer,
+		37: sent.RRN, 41: sent.Terminal, 49: sent.Currency,
+	}}, got, "")
 }
 
 // approval says what DE39 says about money.
@@ -55,6 +50,9 @@ const (
 	inPart           // less than asked (10)
 	tooLate          // the host gave up waiting for the issuer (68)
 )
+
+// money says whether anything may be held at the issuer.
+func (a approval) money() bool { return a == inFull || a == inPart }
 
 func approves(got message) approval {
 	switch got.fields[39] {
@@ -76,8 +74,9 @@ func echoes(sent, got message) bool {
 			return false
 		}
 	}
-	pan, given := got.fields[2]
-	return !given || pan == sent.fields[2]
+	echoed, given := got.fields[2]
+	pan, known := sent.fields[2]
+	return !given || !known || echoed == pan
 }
 
 // authorization reads what the API shows as authorization_data.

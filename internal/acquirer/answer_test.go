@@ -20,12 +20,12 @@ func TestApproved(t *testing.T) {
 		RRN: "6044080000ZK", NetworkTransactionID: "016153570198200", AcquirerMerchantID: "MELATI01",
 		ReconciliationID: "7345007929096981703954", CVNResult: "M", AVSResult: "M", AdviceCode: "03",
 	}}
-	if diff := cmp.Diff(want, judge(sent, got, card.Visa, false)); diff != "" {
+	if diff := cmp.Diff(want, judge(sent, got, card.Visa)); diff != "" {
 		t.Error(diff)
 	}
 
 	// What the host does not send is absent, not guessed.
-	bare := judge(sent, answerTo(sent, nil), card.Visa, false)
+	bare := judge(sent, answerTo(sent, nil), card.Visa)
 	want.Authorization = payment.Authorization{
 		AuthorizationCode: "831000", ResponseCode: "00", ResponseDescriptor: "Approved and completed successfully",
 		RRN: "6044080000ZK", AcquirerMerchantID: "MELATI01",
@@ -35,58 +35,69 @@ func TestApproved(t *testing.T) {
 	}
 }
 
+// cvnMismatch is a DE44 with N in the CVN's place.
+const cvnMismatch = "         N"
+
 func TestJudge(t *testing.T) {
-	cvnMismatch := "         N"
 	for name, c := range map[string]struct {
 		answer map[int]string
 		brand  card.Brand
-		accept bool
 		want   payment.Outcome
 		code   payment.FailureCode
 	}{
-		"00":                          {nil, card.Visa, false, payment.Approved, ""},
-		"08":                          {map[int]string{39: "08"}, card.Visa, false, payment.Approved, ""},
-		"11":                          {map[int]string{39: "11"}, card.Visa, false, payment.Approved, ""},
-		"85 only verifies":            {map[int]string{39: "85"}, card.Visa, false, payment.Declined, payment.ProcessorError},
-		"part of the amount":          {map[int]string{39: "10"}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"host gave up":                {map[int]string{39: "68", 38: ""}, card.Visa, false, payment.Unwanted, payment.PartnerTimeout},
-		"other amount":                {map[int]string{4: "000010000001"}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"other currency":              {map[int]string{49: "840"}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"other card":                  {map[int]string{2: "4000000000001000"}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"same card":                   {map[int]string{2: "4000000000001091"}, card.Visa, false, payment.Approved, ""},
-		"other terminal":              {map[int]string{41: "WEB00002"}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"other acquirer":              {map[int]string{32: "400553"}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"other RRN":                   {map[int]string{37: "6044080000ZL"}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"decline of another amount":   {map[int]string{4: "000010000001", 39: "05", 38: ""}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"approved without a code":     {map[int]string{38: ""}, card.Visa, false, payment.Unwanted, payment.ProcessorError},
-		"approved, CVN wrong":         {map[int]string{44: cvnMismatch}, card.Visa, false, payment.Unwanted, payment.InvalidCVN},
-		"approved, CVN wrong, taken":  {map[int]string{44: cvnMismatch}, card.Visa, true, payment.Approved, ""},
-		"approved, CVN not processed": {map[int]string{44: "         P"}, card.Visa, false, payment.Approved, ""},
-		"declined, CVN wrong":         {map[int]string{39: "05", 38: "", 44: cvnMismatch}, card.Mastercard, true, payment.Declined, payment.InvalidCVN},
-		"N7":                          {map[int]string{39: "N7", 38: ""}, card.Visa, false, payment.Declined, payment.InvalidCVN},
-		"82":                          {map[int]string{39: "82", 38: ""}, card.Visa, false, payment.Declined, payment.InvalidCVN},
-		"51":                          {map[int]string{39: "51", 38: ""}, card.Visa, false, payment.Declined, payment.InsufficientBalance},
-		"65 Visa":                     {map[int]string{39: "65", 38: ""}, card.Visa, false, payment.Declined, payment.DeclinedByIssuer},
-		"65 Mastercard":               {map[int]string{39: "65", 38: ""}, card.Mastercard, false, payment.Declined, payment.AuthenticationFailed},
-		"nobody knows":                {map[int]string{39: "ZZ", 38: ""}, card.Visa, false, payment.Declined, payment.CardDeclined},
+		"00":                          {nil, card.Visa, payment.Approved, ""},
+		"08":                          {map[int]string{39: "08"}, card.Visa, payment.Approved, ""},
+		"11":                          {map[int]string{39: "11"}, card.Visa, payment.Approved, ""},
+		"85 only verifies":            {map[int]string{39: "85"}, card.Visa, payment.Declined, payment.ProcessorError},
+		"part of the amount":          {map[int]string{39: "10"}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"host gave up":                {map[int]string{39: "68", 38: ""}, card.Visa, payment.Unwanted, payment.PartnerTimeout},
+		"other amount":                {map[int]string{4: "000010000001"}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"other currency":              {map[int]string{49: "840"}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"other card":                  {map[int]string{2: "4000000000001000"}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"same card":                   {map[int]string{2: "4000000000001091"}, card.Visa, payment.Approved, ""},
+		"other terminal":              {map[int]string{41: "WEB00002"}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"other acquirer":              {map[int]string{32: "400553"}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"other RRN":                   {map[int]string{37: "6044080000ZL"}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"decline of another amount":   {map[int]string{4: "000010000001", 39: "05", 38: ""}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"approved without a code":     {map[int]string{38: ""}, card.Visa, payment.Unwanted, payment.ProcessorError},
+		"approved, CVN wrong":         {map[int]string{44: cvnMismatch}, card.Visa, payment.Unwanted, payment.InvalidCVN},
+		"approved, CVN not processed": {map[int]string{44: "         P"}, card.Visa, payment.Approved, ""},
+		"declined, CVN wrong":         {map[int]string{39: "05", 38: "", 44: cvnMismatch}, card.Mastercard, payment.Declined, payment.InvalidCVN},
+		"N7":                          {map[int]string{39: "N7", 38: ""}, card.Visa, payment.Declined, payment.InvalidCVN},
+		"82":                          {map[int]string{39: "82", 38: ""}, card.Visa, payment.Declined, payment.InvalidCVN},
+		"51":                          {map[int]string{39: "51", 38: ""}, card.Visa, payment.Declined, payment.InsufficientBalance},
+		"65 Visa":                     {map[int]string{39: "65", 38: ""}, card.Visa, payment.Declined, payment.DeclinedByIssuer},
+		"65 Mastercard":               {map[int]string{39: "65", 38: ""}, card.Mastercard, payment.Declined, payment.AuthenticationFailed},
+		"nobody knows":                {map[int]string{39: "ZZ", 38: ""}, card.Visa, payment.Declined, payment.CardDeclined},
 	} {
 		sent := sampleMessages(t)["0200"]
-		a := judge(sent, answerTo(sent, c.answer), c.brand, c.accept)
+		a := judge(sent, answerTo(sent, c.answer), c.brand)
 		if a.Outcome != c.want || a.Failure != c.code {
 			t.Errorf("%s: %s %s, want %s %s", name, a.Outcome, a.Failure, c.want, c.code)
 		}
 	}
 }
 
+// What comes late is judged as what comes in time, against what was committed of the purchase.
 func TestJudgeLate(t *testing.T) {
+	p := samplePurchase(t)
 	sent := sampleMessages(t)["0200"]
-	for code, want := range map[string]payment.Outcome{
-		"00": payment.Approved, "08": payment.Approved, "11": payment.Approved, "10": payment.Unwanted,
-		"05": "", "85": "", "68": "",
+	for name, c := range map[string]struct {
+		answer map[int]string
+		want   payment.Outcome
+		code   payment.FailureCode
+	}{
+		"approved":                {nil, payment.Approved, ""},
+		"in part":                 {map[int]string{39: "10"}, payment.Unwanted, payment.ProcessorError},
+		"other amount":            {map[int]string{4: "000010000001"}, payment.Unwanted, payment.ProcessorError},
+		"other currency":          {map[int]string{49: "840"}, payment.Unwanted, payment.ProcessorError},
+		"approved without a code": {map[int]string{38: ""}, payment.Unwanted, payment.ProcessorError},
+		"CVN wrong":               {map[int]string{44: cvnMismatch}, payment.Unwanted, payment.InvalidCVN},
+		"card echoed":             {map[int]string{2: "4000000000001091"}, payment.Approved, ""},
 	} {
-		a, approved := judgeLate(answerTo(sent, map[int]string{39: code}))
-		if a.Outcome != want || approved != (want != "") {
-			t.Errorf("%s: %q, %v", code, a.Outcome, approved)
+		a := judgeLate(p.Trace, answerTo(sent, c.answer))
+		if a.Outcome != c.want || a.Failure != c.code {
+			t.Errorf("%s: %s %s, want %s %s", name, a.Outcome, a.Failure, c.want, c.code)
 		}
 	}
 }

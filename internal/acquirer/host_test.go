@@ -37,8 +37,11 @@ func newLine(t *testing.T, address string, change func(*Options)) *Line {
 	o := Options{
 		Address: address, Forwarder: "200100", AnswerTimeout: 5 * time.Second,
 		Lease: (&counters{}).lease,
-		Late:  func(_ context.Context, key string, _ payment.Answer) { t.Errorf("nobody waited for %s", key) },
-		Now:   time.Now, Rand: rand.Reader,
+		Late: func(_ context.Context, key string, _ func(payment.Trace) payment.Answer) error {
+			t.Errorf("nobody waited for %s", key)
+			return nil
+		},
+		Now: time.Now, Rand: rand.Reader,
 		Timer: func(d time.Duration) (<-chan time.Time, func() bool) {
 			timer := time.NewTimer(d)
 			return timer.C, timer.Stop
@@ -243,5 +246,5 @@ func reverse(t *testing.T, l *Line, tries int) (string, bool) {
 	}
 	r := sampleReversal()
 	r.Tries = tries
-	return l.Reverse(t.Context(), r, sampleMerchant, pan)
+	return l.Reverse(t.Context(), r, pan)
 }

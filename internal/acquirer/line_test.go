@@ -179,8 +179,10 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 		later <- func(more map[int]string) { p.send(answerTo(m, more)) }
 		return true
 	}), func(o *Options) {
-		o.Late = func(_ context.Context, key string, a payment.Answer) {
+		o.Late = func(_ context.Context, key string, judge func(payment.Trace) payment.Answer) error {
+			a := judge(nthPurchase(t, 1).Trace)
 			late <- key + " " + string(a.Outcome) + " " + a.Authorization.AuthorizationCode
+			return nil
 		}
 	}, func(t *testing.T, l *Line) {
 		p := nthPurchase(t, 1)
@@ -212,7 +214,10 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 func TestSecondCopyOfAnAnswerIsLate(t *testing.T) {
 	late := make(chan string, 1)
 	inTime(t, managed(func(p *peer, m message) bool { return approving(p, m) && approving(p, m) }), func(o *Options) {
-		o.Late = func(_ context.Context, key string, _ payment.Answer) { late <- key }
+		o.Late = func(_ context.Context, key string, _ func(payment.Trace) payment.Answer) error {
+			late <- key
+			return nil
+		}
 	}, func(t *testing.T, l *Line) {
 		p := nthPurchase(t, 1)
 		if a := l.Purchase(t.Context(), p); a.Outcome != payment.Approved {
@@ -227,13 +232,18 @@ func TestSecondCopyOfAnAnswerIsLate(t *testing.T) {
 // A Late that takes its time holds up nobody, and a host that floods us fills no memory.
 func TestLateNeverBlocks(t *testing.T) {
 	var told atomic.Int32
+	release := make(chan struct{})
 	inTime(t, managed(func(p *peer, m message) bool {
 		for i := range 500 {
 			p.send(answerTo(m, map[int]string{11: nthPurchase(t, 1000+i).Trace.STAN}))
 		}
 		return approving(p, m)
 	}), func(o *Options) {
-		o.Late = func(ctx context.Context, _ string, _ payment.Answer) { told.Add(1); <-ctx.Done() }
+		o.Late = func(context.Context, string, func(payment.Trace) payment.Answer) error {
+			told.Add(1)
+			<-release
+			return nil
+		}
 	}, func(t *testing.T, l *Line) {
 		if a := l.Purchase(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Approved {
 			t.Errorf("%s", a.Outcome)
@@ -241,6 +251,7 @@ func TestLateNeverBlocks(t *testing.T) {
 		if l.Counts().Late != 500 || told.Load() != 64 {
 			t.Errorf("%d late, %d told at once", l.Counts().Late, told.Load())
 		}
+		close(release)
 	})
 }
 
@@ -317,7 +328,9 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 			p.send(answerTo(m, map[int]string{11: third.Trace.STAN, 37: third.Trace.RRN, 38: "FORGED"}))
 		}
 		return approving(p, m)
-	}), func(o *Options) { o.Late = func(context.Context, string, payment.Answer) {} }, func(t *testing.T, l *Line) {
+	}), func(o *Options) {
+		o.Late = func(context.Context, string, func(payment.Trace) payment.Answer) error { return nil }
+	}, func(t *testing.T, l *Line) {
 		answers := make(chan payment.Answer, 3)
 		// The host holds the first, the second waits in its write, the third in the queue.
 		for _, p := range []Purchase{nthPurchase(t, 1), nthPurchase(t, 2), third} {

@@ -30,10 +30,7 @@ const (
 // buildPurchase makes an 0200. The authentication is in it only as a whole and only where there was one;
 // an ECI without its value would claim what nobody can check.
 func buildPurchase(p Purchase) (message, error) {
-	m, err := fromTrace(p.Trace, p.Merchant, p.PAN)
-	if err != nil {
-		return message{}, err
-	}
+	m := fromTrace(p.Trace, p.PAN)
 	tags := []tag{{tagStoredCredential, cardholderInitiated}}
 	if p.Proof != nil {
 		if p.Proof.ECI != "" { // optional in an ARes (EMV 3DS 2.2 table A.1)
@@ -57,11 +54,8 @@ func buildPurchase(p Purchase) (message, error) {
 }
 
 // buildReversal makes the 0420 of a reversal, or the 0421 that repeats it: equal in every field but the MTI.
-func buildReversal(r payment.Reversal, m payment.Merchant, pan card.PAN) (message, error) {
-	reversal, err := fromTrace(r.Trace, m, pan)
-	if err != nil {
-		return message{}, err
-	}
+func buildReversal(r payment.Reversal, pan card.PAN) message {
+	reversal := fromTrace(r.Trace, pan)
 	if r.Tries > 0 {
 		reversal.mti = "0421"
 	}
@@ -70,20 +64,16 @@ func buildReversal(r payment.Reversal, m payment.Merchant, pan card.PAN) (messag
 	}
 	o := r.Original
 	reversal.fields[90] = o.MTI + o.STAN + o.Transmitted + zeros(o.Acquirer, 11) + zeros(o.Forwarder, 11)
-	return reversal, nil
+	return reversal
 }
 
-// fromTrace makes what purchases and reversals have in common.
-func fromTrace(t payment.Trace, m payment.Merchant, pan card.PAN) (message, error) {
-	country, ok := countries[m.Country]
-	if !ok {
-		return message{}, fmt.Errorf("merchant %s: country %q is not known to the acquirer line", m.ID, m.Country)
-	}
+// fromTrace makes what purchases and reversals have in common, exactly as it was committed.
+func fromTrace(t payment.Trace, pan card.PAN) message {
 	return message{t.MTI, map[int]string{
 		2: pan.Reveal(), 3: t.ProcessingCode, 4: t.Amount, 7: t.Transmitted, 11: t.STAN, 12: t.LocalTime,
-		13: t.LocalDate, 18: m.MCC, 19: country, 25: electronicCommerce, 32: t.Acquirer, 33: t.Forwarder,
+		13: t.LocalDate, 18: t.Category, 19: t.Country, 25: electronicCommerce, 32: t.Acquirer, 33: t.Forwarder,
 		37: t.RRN, 41: t.Terminal, 42: t.CardAcceptor, 49: t.Currency,
-	}}, nil
+	}}
 }
 
 // buildNetwork makes an 0800.

@@ -120,7 +120,9 @@ func TestHostHangsUpWhileAnswersArrive(t *testing.T) {
 			defer mu.Unlock()
 			seen[m.fields[37]] = true
 			return approving(p, m) && len(seen) < 40
-		})), func(o *Options) { o.Late = func(context.Context, string, payment.Answer) {} })
+		})), func(o *Options) {
+			o.Late = func(context.Context, string, func(payment.Trace) payment.Answer) error { return nil }
+		})
 		var purchases []Purchase
 		for i := range 64 {
 			purchases = append(purchases, nthPurchase(t, i+1))

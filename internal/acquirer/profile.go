@@ -211,11 +211,16 @@ func encode(m message) ([]byte, error) {
 
 // decode unpacks a message without its length. It accepts only what the profile could have packed: the
 // codec alone would overlook bytes behind the last field, a length written as "+5", and any content.
-func decode(body []byte) (message, error) {
+func decode(body []byte) (got message, err error) {
 	m := message{mti: string(body[:min(4, len(body))]), fields: map[int]string{}}
 	if _, ok := columns[m.mti]; !ok {
 		return message{}, errForeign
 	}
+	defer func() {
+		if recover() != nil { // what a host sends must not end the process, whatever the codec thinks of it
+			got, err = message{}, fault{m.mti, 0, "made the codec panic"}
+		}
+	}()
 	unpacker := iso8583.NewMessage(spec)
 	if err := unpacker.Unpack(body); err != nil {
 		rule := "cannot be unpacked"

@@ -61,6 +61,8 @@ func (l *Line) Reserve(ctx context.Context, m payment.Merchant, amount payment.M
 		STAN:           stan,
 		LocalTime:      now.In(l.o.Location).Format("150405"),
 		LocalDate:      now.In(l.o.Location).Format("0102"),
+		Category:       m.MCC,
+		Country:        countries[m.Country],
 		Acquirer:       m.AcquirerBIN,
 		Forwarder:      l.o.Forwarder,
 		RRN:            rrn(now, serial),

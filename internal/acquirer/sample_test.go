@@ -19,7 +19,7 @@ var sampleMerchant = payment.Merchant{
 
 var sampleTrace = payment.Trace{
 	MTI: "0200", ProcessingCode: "000000", Amount: "000010000000", Transmitted: "0213082931", STAN: "000417",
-	LocalTime: "152931", LocalDate: "0213", Acquirer: "400552", Forwarder: "200100", RRN: "6044080000ZK",
+	LocalTime: "152931", LocalDate: "0213", Category: "5942", Country: "360", Acquirer: "400552", Forwarder: "200100", RRN: "6044080000ZK",
 	Terminal: "WEB00001", CardAcceptor: "MELATI01       ", Currency: "360",
 }
 
@@ -61,15 +61,9 @@ func sampleMessages(t testing.TB) map[string]message {
 		t.Fatal(err)
 	}
 	r := sampleReversal()
-	reversal, err := buildReversal(r, sampleMerchant, sampleCard(t, "4000000000001091"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	reversal := buildReversal(r, sampleCard(t, "4000000000001091"))
 	r.Tries = 1
-	repeat, err := buildReversal(r, sampleMerchant, sampleCard(t, "4000000000001091"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	repeat := buildReversal(r, sampleCard(t, "4000000000001091"))
 	return map[string]message{
 		"0200": purchase, "0420": reversal, "0421": repeat, "0800": buildNetwork(signOn, sampleTime, "000001"),
 	}

@@ -125,14 +125,7 @@ func (a *API) createSession(ctx context.Context, r *gate.Request) (gate.Answer, 
 		return gate.Answer{}, err
 	}
 	if r.Once != nil {
-		r.Once.Answer = func(c payment.Case) (int, []byte, error) {
-			v, err := viewSession(c.Session)
-			if err != nil {
-				return 0, nil, err
-			}
-			body, err := json.Marshal(v)
-			return http.StatusCreated, body, err
-		}
+		r.Once.Answer = sessionAnswer(http.StatusCreated)
 	}
 	s, err := a.Flow.CreateSession(ctx, n)
 	if err != nil {
@@ -143,6 +136,18 @@ func (a *API) createSession(ctx context.Context, r *gate.Request) (gate.Answer, 
 		return gate.Answer{}, err
 	}
 	return answer(http.StatusCreated, v)
+}
+
+// sessionAnswer keeps the answer of a command about a session, to be given again.
+func sessionAnswer(status int) func(payment.Case) (int, []byte, error) {
+	return func(c payment.Case) (int, []byte, error) {
+		v, err := viewSession(c.Session)
+		if err != nil {
+			return 0, nil, err
+		}
+		body, err := json.Marshal(v)
+		return status, body, err
+	}
 }
 
 func skipsThreeDS(channelProperties json.RawMessage) (bool, error) {
@@ -167,6 +172,9 @@ func (a *API) getSession(ctx context.Context, r *gate.Request) (gate.Answer, err
 }
 
 func (a *API) cancelSession(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	if r.Once != nil {
+		r.Once.Answer = sessionAnswer(http.StatusOK)
+	}
 	s, err := a.Flow.CancelSession(ctx, r.Business, payment.SessionID(r.Path("session_id")), r.Once)
 	if err != nil {
 		return gate.Answer{}, err

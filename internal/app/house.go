@@ -101,10 +101,8 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	h.line, err = acquirer.New(acquirer.Options{
 		Address: s.AcquirerAddress, TLS: s.AcquirerTLS, Forwarder: s.Forwarder, AnswerTimeout: s.AnswerTimeout,
 		Lease: h.store.Lease,
-		Late: func(ctx context.Context, key string, a payment.Answer) {
-			if err := h.flow.Late(ctx, key, a); err != nil {
-				h.log.Error("late approval", "error", err)
-			}
+		Late: func(ctx context.Context, key string, judge func(payment.Trace) payment.Answer) error {
+			return h.flow.Late(ctx, key, judge)
 		},
 		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
@@ -124,7 +122,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	}
 	h.flow = flow.New(flow.Options{
 		Store: h.store, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
-		Now: o.Now, Rand: o.Rand, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
+		Now: o.Now, Timer: o.Timer, Rand: o.Rand, Go: o.Go, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
 	})
 	sender := webhook.New(webhook.Options{
 		Delivery: h.store.Delivery,
@@ -150,7 +148,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		return nil, nil, err
 	}
 	pages, err := checkout.New(checkout.Options{
-		Flow: h.flow, Rand: o.Rand, FrameSources: s.FrameSources, ClientIP: remoteIP, ChallengeBroken: challengeBroken,
+		Flow: h.flow, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, ClientIP: remoteIP, ChallengeBroken: challengeBroken,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -23,7 +23,7 @@ func TestABankWhosePageAlwaysBreaks(t *testing.T) {
 		}
 		s = v.must(v.act("authenticate", looking("Y")))
 	}
-	if challenges != 5 || s["do"] != "done" || s["outcome"] != "failed" {
+	if challenges != payment.MaxRestarts || s["do"] != "done" || s["outcome"] != "failed" {
 		t.Errorf("after %d restarts: %v", challenges, s)
 	}
 	c := w.on(v.page)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"html/template"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -24,6 +25,7 @@ var web embed.FS
 type Options struct {
 	Flow *flow.Flow
 	Rand io.Reader // nonces of pages
+	Log  *slog.Logger
 	// FrameSources are origins beside https: that may stand in frames and be posted to: the bank's pages
 	// of the sandbox, which are loopback http.
 	FrameSources []string

@@ -65,6 +65,7 @@ type world struct {
 	down   error
 	sealed string // the CVN that went into the escrow
 	sent   string // the CVN that went to the acquirer
+	kept   []byte // the answer that would be given again
 }
 
 func (w *world) Case(_ context.Context, l payment.Lookup) (payment.Case, error) {
@@ -78,20 +79,32 @@ func (w *world) Case(_ context.Context, l payment.Lookup) (payment.Case, error) 
 	return payment.Case{}, payment.ErrNotFound
 }
 
-func (w *world) Change(ctx context.Context, l payment.Lookup, _ *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+func (w *world) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
 	c, err := w.Case(ctx, l)
 	if err != nil {
 		return c, err
 	}
 	ch, err := fn(c)
-	if err == nil {
-		w.c = c.After(ch)
+	if err != nil {
+		return c, err
+	}
+	w.c = c.After(ch)
+	if once != nil {
+		_, w.kept, err = once.Answer(w.c)
 	}
 	return w.c, err
 }
 
-func (w *world) Escrow(context.Context, payment.RequestID, []byte) (payment.SealedCVN, error) {
-	return payment.SealedCVN{}, payment.ErrNotFound
+// Escrow has the row of the share that is all zeros.
+func (w *world) Escrow(_ context.Context, r payment.RequestID, verifier []byte) (payment.SealedCVN, error) {
+	if !bytes.Equal(verifier, make([]byte, 32)) {
+		return payment.SealedCVN{}, payment.ErrNotFound
+	}
+	return payment.SealedCVN{Request: r}, nil
+}
+
+func (w *world) OpenCVN(payment.SealedCVN, []byte, payment.Binding) (card.CVN, error) {
+	return card.ParseCVN([]byte("737"), 3)
 }
 
 func (w *world) SealCVN(cvn card.CVN, _ payment.Binding) (payment.SealedCVN, []byte, error) {
@@ -99,7 +112,12 @@ func (w *world) SealCVN(cvn card.CVN, _ payment.Binding) (payment.SealedCVN, []b
 	return payment.SealedCVN{}, make([]byte, 32), nil
 }
 
-func (w *world) Verifier([]byte) ([]byte, error) { return make([]byte, 32), nil }
+func (w *world) Verifier(share []byte) ([]byte, error) {
+	if len(share) != 32 {
+		return nil, errors.New("no share")
+	}
+	return share, nil
+}
 
 func (w *world) OpenPAN([]byte, payment.BusinessID, payment.TokenID) (card.PAN, error) {
 	return card.ParsePAN("4000000000001091")
@@ -177,9 +195,12 @@ func newDoor(t *testing.T, c payment.Case) *door {
 	checkout, err := New(Options{
 		Flow: flow.New(flow.Options{
 			Store: d.world, Vault: d.world, ThreeDS: d.world, Acquirer: d.world,
-			Now: func() time.Time { return noon }, Rand: rand.Reader, Log: log, AnswerTimeout: time.Second, PublicURL: "https://pay.example",
+			Now:   func() time.Time { return noon },
+			Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
+			Go:    func(task func()) { go task() },
+			Rand:  rand.Reader, Log: log, AnswerTimeout: time.Second, PublicURL: "https://pay.example",
 		}),
-		Rand: rand.Reader, FrameSources: []string{"http://acs.localhost:4243"},
+		Rand: rand.Reader, Log: log, FrameSources: []string{"http://acs.localhost:4243"},
 		ClientIP:        func(*http.Request) string { return "192.0.2.1" },
 		ChallengeBroken: func(form url.Values) bool { return form.Get("cres") == "" },
 	})

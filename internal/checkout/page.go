@@ -28,7 +28,7 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 	if errors.Is(err, payment.ErrNotFound) {
 		return c.show(w, http.StatusNotFound, "lost.html", "'none'", nil)
 	} else if err != nil {
-		c.Flow.Log.Error("payment page", "error", err)
+		c.Log.Error("payment page", "error", err)
 		return c.show(w, http.StatusServiceUnavailable, "lost.html", "'none'", map[string]any{"Busy": true})
 	}
 	return c.show(w, http.StatusOK, name, "'none'", map[string]any{

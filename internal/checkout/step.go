@@ -42,16 +42,8 @@ var doing = map[payment.State]string{
 // stepOf shows a case to its page. window is the challengeWindowSize that fits the browser.
 func (c *Checkout) stepOf(k payment.Case, window string) step {
 	r := k.Request
-	s := step{Do: doing[r.State]}
+	s := step{Do: doing[r.State], Method: c.Flow.MethodForm(k), Challenge: c.Flow.ChallengeForm(k, window)}
 	switch r.State {
-	case payment.Opened:
-		if r.Authentication.MethodURL != "" {
-			form := c.Flow.ThreeDS.MethodForm(*r.Authentication, c.Flow.PublicURL+"/3ds/method")
-			s.Method = &form
-		}
-	case payment.Challenging:
-		form := c.Flow.ThreeDS.ChallengeForm(*r.Authentication, window)
-		s.Challenge = &form
 	case payment.Succeeded:
 		s.Outcome, s.ReturnURL = "succeeded", k.Session.SuccessReturnURL
 	case payment.Failed:

@@ -88,7 +88,8 @@ func TestPagesOfNobody(t *testing.T) {
 }
 
 func TestLostShareIsTypedAgain(t *testing.T) {
-	for _, share := range []string{"", "!!!", "AAAA", strings.Repeat("A", 43)} {
+	zeros := strings.Repeat("A", 43)
+	for _, share := range []string{"", "!!!", "AAAA", zeros + "!", strings.Repeat("B", 42) + "A"} {
 		d := newDoor(t, caseIn(payment.Authenticated))
 		w := d.send("POST", "/pay/"+page+"/pay", "", `{"share":"`+share+`"}`)
 		if got := decoded(t, w); w.Code != 200 || got["do"] != "retype" || d.c.Request.State != payment.Authenticated {
@@ -107,9 +108,11 @@ func TestLostShareIsTypedAgain(t *testing.T) {
 			t.Errorf("%s was sent", typed)
 		}
 	}
-	d := newDoor(t, caseIn(payment.Authenticated))
-	got := decoded(t, d.send("POST", "/pay/"+page+"/cvn", "", `{"cvn":"737"}`))
-	if got["outcome"] != "succeeded" || d.sent != "737" || d.sealed != "" {
-		t.Errorf("%v", got)
+	for path, body := range map[string]string{"/pay": `{"share":"` + zeros + `"}`, "/cvn": `{"cvn":"737"}`} {
+		d := newDoor(t, caseIn(payment.Authenticated))
+		got := decoded(t, d.send("POST", "/pay/"+page+path, "", body))
+		if got["outcome"] != "succeeded" || d.sent != "737" || d.sealed != "" {
+			t.Errorf("%s: %v", path, got)
+		}
 	}
 }

@@ -14,22 +14,22 @@ const askAgain = 12 * time.Second
 
 // Attempt reads the attempt whose page a browser shows.
 func (f *Flow) Attempt(ctx context.Context, page string) (payment.Case, error) {
-	return f.Store.Case(ctx, payment.Lookup{Page: page})
+	return f.o.Store.Case(ctx, payment.Lookup{Page: page})
 }
 
 // Open begins the authentication of an attempt, once the page's script has shown that a browser is there.
 // It finds out where the 3DS Method runs; an attempt that is open already is returned as it is.
 func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 	l := payment.Lookup{Page: page}
-	c, err := f.Store.Case(ctx, l)
+	c, err := f.o.Store.Case(ctx, l)
 	if err != nil || c.Request.State != payment.Submitted {
 		return c, err
 	}
-	pan, err := f.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
 	if err != nil {
 		return c, err
 	}
-	version, methodURL, err := f.ThreeDS.Range(ctx, pan)
+	version, methodURL, err := f.o.ThreeDS.Range(ctx, pan)
 	enrolled := !errors.Is(err, payment.ErrNotFound)
 	if err != nil && enrolled {
 		return c, err
@@ -39,7 +39,7 @@ func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 			ServerTransID: f.newServerTransID(), Version: version, MethodURL: methodURL,
 			Amount: c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
 		}
-		now := f.Now()
+		now := f.o.Now()
 		events := []payment.Event{{Kind: payment.Open, At: now, Authentication: &a}}
 		if !enrolled {
 			a.TransStatus = "U"
@@ -52,11 +52,12 @@ func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 // Authenticate asks the bank, once: an attempt that is past this, or is being asked for by someone else, is
 // returned as it is. methodCompleted is threeDSCompInd.
 func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodCompleted string) (payment.Case, error) {
-	ctx = context.WithoutCancel(ctx) // an AReq that was sent is seen through, whoever still listens
+	ctx, done := f.through(ctx) // an AReq that was sent is seen through, whoever still listens
+	defer done()
 	l := payment.Lookup{Page: page}
 	var asked payment.Authentication
-	c, err := f.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
-		now := f.Now()
+	c, err := f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+		now := f.o.Now()
 		again := c.Request.State == payment.Authenticating && now.Sub(c.Request.Authentication.Asked) >= askAgain
 		if c.Request.State != payment.Opened && !again {
 			return payment.Changes{}, &payment.ErrNotNow{State: c.Request.State, Event: payment.Ask}
@@ -69,14 +70,14 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		return payment.Apply(c, payment.Event{Kind: payment.Ask, At: now, Authentication: &asked})
 	})
 	if notNow(err) {
-		return f.Store.Case(ctx, l)
+		return f.o.Store.Case(ctx, l)
 	} else if err != nil {
 		return c, err
 	}
 
 	answered, err := f.ask(ctx, c, asked, b, methodCompleted)
 	if err != nil {
-		f.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
+		f.o.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
 		answered = asked
 		answered.TransStatus = "U"
 	}
@@ -84,12 +85,12 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		if c.Request.Authentication.ServerTransID != asked.ServerTransID {
 			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used
 		}
-		return payment.Apply(c, payment.Event{Kind: verdict(answered), At: f.Now(), Authentication: &answered})
+		return payment.Apply(c, payment.Event{Kind: verdict(answered), At: f.o.Now(), Authentication: &answered})
 	})
 }
 
 func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication, b Browser, methodCompleted string) (payment.Authentication, error) {
-	pan, err := f.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
 	if err != nil {
 		return a, err
 	}
@@ -100,10 +101,10 @@ func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication
 	if a.MethodURL == "" {
 		methodCompleted = "U"
 	}
-	return f.ThreeDS.Authenticate(ctx, AuthenticationRequest{
+	return f.o.ThreeDS.Authenticate(ctx, AuthenticationRequest{
 		Authentication: a, Merchant: c.Merchant, PAN: pan, Expiry: expiryOf(c.Token), Cardholder: c.Token.Cardholder,
-		Browser: b, MethodCompleted: methodCompleted, NotificationURL: f.PublicURL + "/3ds/challenge",
-		Challenge: challenge, At: f.Now(),
+		Browser: b, MethodCompleted: methodCompleted, NotificationURL: f.o.PublicURL + "/3ds/challenge",
+		Challenge: challenge, At: f.o.Now(),
 	})
 }
 
@@ -118,13 +119,18 @@ func verdict(a payment.Authentication) payment.EventKind {
 	return payment.Disprove
 }
 
+// errEarly reports a result whose ARes has not been read yet: who sent the one cannot be compared with who
+// sent the other. The directory server may say it again.
+var errEarly = errors.New("flow: the result came before the answer to the AReq")
+
 // Result takes the directory server's word on a challenge. It is answered as often as it comes, and acted
 // on once: a result for an AReq that was replaced, or for an attempt that has ended, changes nothing.
 // payment.ErrNotFound means that no such transaction is known, or not to this directory server.
 func (f *Flow) Result(ctx context.Context, r payment.Result) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx, done := f.through(ctx)
+	defer done()
 	l := payment.Lookup{ServerTransID: r.ServerTransID}
-	c, err := f.Store.Case(ctx, l)
+	c, err := f.o.Store.Case(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -132,41 +138,68 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	if a.ServerTransID != r.ServerTransID {
 		return nil
 	}
+	if c.Request.State == payment.Authenticating {
+		return errEarly
+	}
 	if !a.Issued(r) {
 		return payment.ErrNotFound
 	}
-	_, err = f.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+	_, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
 		if c.Request.State != payment.Challenging || c.Request.Authentication.ServerTransID != r.ServerTransID {
 			return payment.Changes{}, nil
 		}
 		concluded := c.Request.Authentication.Conclude(r)
-		return payment.Apply(c, payment.Event{Kind: verdict(concluded), At: f.Now(), Authentication: &concluded})
+		return payment.Apply(c, payment.Event{Kind: verdict(concluded), At: f.o.Now(), Authentication: &concluded})
 	})
 	return err
 }
 
 // Restart gives up a challenge that the bank's page broke off with an error, and goes back to before the
-// AReq. The CVN stays in the escrow.
+// AReq. The CVN stays in the escrow. A bank whose page always breaks is not asked for ever.
 func (f *Flow) Restart(ctx context.Context, page string) (payment.Case, error) {
 	return f.change(ctx, payment.Lookup{Page: page}, func(c payment.Case) (payment.Changes, error) {
 		if c.Request.State != payment.Challenging {
 			return payment.Changes{}, nil
 		}
-		was := c.Request.Authentication
+		was := *c.Request.Authentication
+		if was.Restarts >= payment.MaxRestarts {
+			was.TransStatus = "U"
+			return payment.Apply(c, payment.Event{Kind: payment.Disprove, At: f.o.Now(), Authentication: &was})
+		}
 		a := payment.Authentication{
-			ServerTransID: f.newServerTransID(), Version: was.Version, MethodURL: was.MethodURL,
+			ServerTransID: f.newServerTransID(), Version: was.Version, MethodURL: was.MethodURL, Restarts: was.Restarts + 1,
 			Amount: was.Amount, Merchant: was.Merchant, Token: was.Token,
 		}
-		return payment.Apply(c, payment.Event{Kind: payment.Restart, At: f.Now(), Authentication: &a})
+		return payment.Apply(c, payment.Event{Kind: payment.Restart, At: f.o.Now(), Authentication: &a})
 	})
+}
+
+// MethodForm is what the payer's browser posts to let the bank look at it, before the AReq; nil where the
+// attempt is not at that point or the bank does not want to.
+func (f *Flow) MethodForm(c payment.Case) *Form {
+	if c.Request.State != payment.Opened || c.Request.Authentication.MethodURL == "" {
+		return nil
+	}
+	form := f.o.ThreeDS.MethodForm(*c.Request.Authentication, f.o.PublicURL+"/3ds/method")
+	return &form
+}
+
+// ChallengeForm is what the payer's browser posts to talk with the bank, in a frame of the size that window
+// says; nil where there is no challenge.
+func (f *Flow) ChallengeForm(c payment.Case, window string) *Form {
+	if c.Request.State != payment.Challenging {
+		return nil
+	}
+	form := f.o.ThreeDS.ChallengeForm(*c.Request.Authentication, window)
+	return &form
 }
 
 // change is Store.Change for a page that shows whatever is the case: an event that cannot happen any more
 // is no error there.
 func (f *Flow) change(ctx context.Context, l payment.Lookup, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
-	c, err := f.Store.Change(ctx, l, nil, fn)
+	c, err := f.o.Store.Change(ctx, l, nil, fn)
 	if notNow(err) {
-		return f.Store.Case(ctx, l)
+		return f.o.Store.Case(ctx, l)
 	}
 	return c, err
 }

@@ -107,7 +107,7 @@ type Acquirer interface {
 	Purchase(ctx context.Context, p Purchase) payment.Answer
 	// Reverse sends the 0420 of a reversal, or its 0421 when it was tried before, and returns DE39 of the
 	// 0430; ok is false when none came.
-	Reverse(ctx context.Context, r payment.Reversal, m payment.Merchant, pan card.PAN) (code string, ok bool)
+	Reverse(ctx context.Context, r payment.Reversal, pan card.PAN) (code string, ok bool)
 }
 
 // Purchase is what an 0200 is made from.
@@ -129,9 +129,11 @@ type Options struct {
 	ThreeDS  ThreeDS
 	Acquirer Acquirer
 
-	Now  func() time.Time
-	Rand io.Reader // ids and page addresses
-	Log  *slog.Logger
+	Now   func() time.Time
+	Timer func(d time.Duration) (<-chan time.Time, func() bool)
+	Rand  io.Reader // ids and page addresses
+	Go    func(func())
+	Log   *slog.Logger
 
 	// AnswerTimeout is how long the acquirer has for an answer; after it, and a margin, an attempt whose
 	// answer nobody saw is taken for unknown.
@@ -141,7 +143,25 @@ type Options struct {
 }
 
 // Flow carries out the commands of the doors.
-type Flow struct{ Options }
+type Flow struct{ o Options }
 
 // New makes a Flow.
 func New(o Options) *Flow { return &Flow{o} }
+
+// through is a context for what must be seen through although the caller may leave. It ends when no answer
+// of the acquirer is waited for any more.
+func (f *Flow) through(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	over, stop := f.o.Timer(f.o.AnswerTimeout + settleMargin)
+	f.o.Go(func() {
+		select {
+		case <-over:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}

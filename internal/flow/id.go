@@ -9,7 +9,7 @@ import (
 
 // random fills b. A gateway that has no randomness left must not go on: ids and shares would repeat.
 func (f *Flow) random(b []byte) {
-	if _, err := io.ReadFull(f.Rand, b); err != nil {
+	if _, err := io.ReadFull(f.o.Rand, b); err != nil {
 		panic("flow: no randomness: " + err.Error())
 	}
 }
@@ -17,13 +17,13 @@ func (f *Flow) random(b []byte) {
 func (f *Flow) newUUID() string {
 	var b [10]byte
 	f.random(b[:])
-	return payment.UUID7(f.Now(), b)
+	return payment.UUID7(f.o.Now(), b)
 }
 
 func (f *Flow) newSessionID() payment.SessionID {
 	var b [8]byte
 	f.random(b[:])
-	return payment.SessionID("ps-" + payment.ObjectID(f.Now(), b))
+	return payment.SessionID("ps-" + payment.ObjectID(f.o.Now(), b))
 }
 
 func (f *Flow) newServerTransID() payment.ServerTransID {

@@ -234,7 +234,7 @@ func (h *host) Purchase(ctx context.Context, p flow.Purchase) payment.Answer {
 	return h.answer(p)
 }
 
-func (h *host) Reverse(_ context.Context, r payment.Reversal, _ payment.Merchant, _ card.PAN) (string, bool) {
+func (h *host) Reverse(_ context.Context, r payment.Reversal, _ card.PAN) (string, bool) {
 	h.mu.Lock()
 	stored, err := h.memory.Reversal(context.Background(), r.ID)
 	h.must(err == nil && stored.Trace == r.Trace, "a reversal was sent before its trace was committed")

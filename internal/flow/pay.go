@@ -28,19 +28,19 @@ func (f *Flow) Pay(ctx context.Context, page string, share []byte) (payment.Case
 	if err != nil || c.Request.State != payment.Authenticated {
 		return c, err
 	}
-	verifier, err := f.Vault.Verifier(share)
+	verifier, err := f.o.Vault.Verifier(share)
 	if err != nil {
 		return c, ErrShare
 	}
-	sealed, err := f.Store.Escrow(ctx, c.Request.ID, verifier)
+	sealed, err := f.o.Store.Escrow(ctx, c.Request.ID, verifier)
 	if errors.Is(err, payment.ErrNotFound) {
 		return c, ErrShare
 	} else if err != nil {
 		return c, err
 	}
-	cvn, err := f.Vault.OpenCVN(sealed, share, binding(c))
+	cvn, err := f.o.Vault.OpenCVN(sealed, share, binding(c))
 	if err != nil {
-		f.Log.Warn("escrow row does not open", "payment_request", c.Request.ID, "error", err)
+		f.o.Log.Warn("escrow row does not open", "payment_request", c.Request.ID, "error", err)
 		return c, ErrShare
 	}
 	defer cvn.Wipe()
@@ -54,7 +54,7 @@ func (f *Flow) Retype(ctx context.Context, page string, judge func(digits int) (
 	if err != nil || c.Request.State != payment.Authenticated {
 		return c, err
 	}
-	if err := c.AcceptsCVN(); err != nil {
+	if err := c.Payable(f.o.Now()); err != nil {
 		return c, err
 	}
 	cvn, err := judge(c.Token.CVNDigits)
@@ -74,7 +74,7 @@ func (f *Flow) payProved(ctx context.Context, c payment.Case, cvn card.CVN, veri
 	done, err := f.authorize(ctx, c, authorization{lookup: l, cvn: cvn, verifier: verifier})
 	switch {
 	case notNow(err):
-		return f.Store.Case(ctx, l) // another tab was first
+		return f.o.Store.Case(ctx, l) // another tab was first
 	case errors.Is(err, payment.ErrTaken):
 		return f.whyTaken(ctx, l, verifier)
 	}
@@ -85,9 +85,9 @@ func (f *Flow) payProved(ctx context.Context, c payment.Case, cvn card.CVN, veri
 // value that was used before.
 func (f *Flow) whyTaken(ctx context.Context, l payment.Lookup, verifier []byte) (payment.Case, error) {
 	if verifier != nil {
-		_, err := f.Store.Escrow(ctx, l.Request, verifier)
+		_, err := f.o.Store.Escrow(ctx, l.Request, verifier)
 		if errors.Is(err, payment.ErrNotFound) {
-			c, err := f.Store.Case(ctx, l)
+			c, err := f.o.Store.Case(ctx, l)
 			if err == nil && c.Request.State == payment.Authenticated {
 				err = ErrShare
 			}
@@ -103,7 +103,7 @@ func (f *Flow) disprove(ctx context.Context, l payment.Lookup) (payment.Case, er
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		a := *c.Request.Authentication
 		a.TransStatus, a.Value = "N", ""
-		return payment.Apply(c, payment.Event{Kind: payment.Disprove, At: f.Now(), Authentication: &a})
+		return payment.Apply(c, payment.Event{Kind: payment.Disprove, At: f.o.Now(), Authentication: &a})
 	})
 }
 
@@ -114,52 +114,73 @@ type authorization struct {
 	cvn      card.CVN
 	verifier []byte // of the escrow row to take; nil where the CVN never rested
 	// begin puts a new attempt in place first; nil where there is one.
-	begin func(payment.Case) (payment.Changes, payment.Case, error)
+	begin func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error)
 }
 
 // authorize commits the trace, sends the purchase and applies the answer, in that order: whatever dies in
-// between leaves a trace that is reversed.
+// between leaves a trace that is reversed. Once the trace is committed there is no error any more: what
+// became of the purchase is the attempt's to tell.
 func (f *Flow) authorize(ctx context.Context, c payment.Case, a authorization) (payment.Case, error) {
-	ctx = context.WithoutCancel(ctx) // a payer who leaves does not stop a purchase on its way
-	pan, err := f.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	ctx, done := f.through(ctx) // a payer who leaves does not stop a purchase on its way
+	defer done()
+	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
 	if err != nil {
 		return c, err
 	}
-	trace, err := f.Acquirer.Reserve(ctx, c.Merchant, c.Session.Amount)
+	trace, err := f.o.Acquirer.Reserve(ctx, c.Merchant, c.Session.Amount)
 	if err != nil {
 		return c, err
 	}
-	start := f.Now()
-	c, err = f.Store.Change(ctx, a.lookup, a.once, func(c payment.Case) (payment.Changes, error) {
+	start := f.o.Now()
+	c, err = f.o.Store.Change(ctx, a.lookup, a.once, func(c payment.Case) (payment.Changes, error) {
 		var before payment.Changes
 		if a.begin != nil {
 			var err error
-			if before, c, err = a.begin(c); err != nil {
+			if before, c, err = a.begin(c, start); err != nil {
 				return before, err
 			}
 		}
-		ch, err := payment.Apply(c, payment.Event{
+		ch, err := decidePurchase(c, payment.Event{
 			Kind: payment.Authorize, At: start, Verifier: a.verifier, Trace: &trace,
-			Deadline: start.Add(f.AnswerTimeout + settleMargin),
+			Deadline: start.Add(f.o.AnswerTimeout + settleMargin),
 		})
 		return before.Then(ch), err
 	})
-	if err != nil {
+	if err != nil || c.Request.State != payment.Authorizing {
 		return c, err
 	}
-	answer := f.Acquirer.Purchase(ctx, Purchase{
+	answer := f.o.Acquirer.Purchase(ctx, Purchase{
 		Trace: trace, Merchant: c.Merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
 		Proof: c.Request.Authentication, NotAfter: start.Add(sendLimit),
 	})
-	done, err := f.conclude(ctx, c, answer)
-	if notNow(err) {
-		return f.Store.Case(ctx, payment.Lookup{Request: c.Request.ID}) // a late copy of the answer was first
+	concluded, err := f.conclude(ctx, c, answer)
+	if notNow(err) { // a copy of the answer was first
+		concluded, err = f.o.Store.Case(ctx, payment.Lookup{Request: c.Request.ID})
 	}
-	return done, err
+	if err != nil {
+		f.o.Log.Error("outcome not written: the attempt's deadline will have it reversed", "payment_request", c.Request.ID, "error", err)
+		return c, nil
+	}
+	return concluded, nil
 }
 
-// conclude applies the acquirer's answer. If the commit fails, the attempt's deadline finds it and has it
-// reversed. payment.ErrNotNow means that another has concluded the attempt.
+// decidePurchase looks once more, in the decision that sends the purchase, at what may have changed since
+// the payer submitted: the attempt's time, the card, and the guesses of its CVN.
+func decidePurchase(c payment.Case, authorize payment.Event) (payment.Changes, error) {
+	if !authorize.At.Before(c.Request.Expires) {
+		return payment.Apply(c, payment.Event{Kind: payment.Lapse, At: authorize.At})
+	}
+	if err := c.Payable(authorize.At); err != nil {
+		return payment.Changes{}, err
+	}
+	return payment.Apply(c, authorize)
+}
+
+// concludeTries is how often an outcome is written: a connection to the database may be lost just then.
+const concludeTries = 3
+
+// conclude applies the acquirer's answer. If that cannot be written, the attempt's deadline finds it and has
+// it reversed. payment.ErrNotNow means that another has concluded the attempt.
 func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answer) (payment.Case, error) {
 	e := payment.Event{Answer: &answer}
 	switch answer.Outcome {
@@ -181,10 +202,18 @@ func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answ
 		}
 		e.Reversal = &reversal
 	}
-	e.At = f.Now()
-	return f.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
-		return payment.Apply(c, e)
-	})
+	e.At = f.o.Now()
+	var err error
+	for range concludeTries {
+		var concluded payment.Case
+		concluded, err = f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
+			return payment.Apply(c, e)
+		})
+		if err == nil || notNow(err) {
+			return concluded, err
+		}
+	}
+	return c, err
 }
 
 func expiryOf(t payment.Token) card.Expiry {

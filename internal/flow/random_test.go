@@ -71,7 +71,7 @@ func (l *ledger) arrive() {
 	}
 	l.coming = nil
 	for _, key := range slices.Sorted(maps.Keys(l.lost)) {
-		if err := l.scene.Late(ctx, key, approved); err != nil {
+		if err := l.scene.Late(ctx, key, judged(approved)); err != nil {
 			l.t.Fatalf("a late approval: %v", err)
 		}
 		delete(l.lost, key)

@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"errors"
-	"time"
 
 	"reprise/internal/payment"
 )
@@ -12,12 +11,12 @@ import (
 // nobody saw, because it never came or because the node that waited for it is gone.
 func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 	l := payment.Lookup{Request: id}
-	c, err := f.Store.Case(ctx, l)
+	c, err := f.o.Store.Case(ctx, l)
 	if err != nil {
 		return err
 	}
-	now := f.Now()
-	if c.Request.State == payment.Authorizing && !now.Before(f.deadline(*c.Request)) {
+	now := f.o.Now()
+	if c.Request.State == payment.Authorizing && !now.Before(c.Request.Deadline) {
 		_, err := f.conclude(ctx, c, payment.Answer{Outcome: payment.Unknown})
 		if notNow(err) {
 			err = nil // the answer came at the last moment
@@ -25,7 +24,7 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 		return err
 	}
 	_, err = f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
-		if due := f.deadline(*c.Request); now.Before(due) {
+		if due := c.Request.Deadline; now.Before(due) {
 			// The attempt is written as it is: this must not put off the deadline of a purchase that
 			// begins at the same moment.
 			work := payment.Work{Kind: payment.WorkAttempt, Ref: string(id)}
@@ -38,45 +37,56 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 	return err
 }
 
-// deadline is when an attempt's time is over as it stands; zero where it is over, or waits for its reversal.
-func (f *Flow) deadline(r payment.Request) time.Time {
-	switch {
-	case r.State == payment.Authorizing: // the answer may still come, here or to another node
-		return r.Updated.Add(f.AnswerTimeout + settleMargin)
-	case r.State == payment.Reversing || r.State.Final():
-		return time.Time{}
-	}
-	return r.Expires
-}
-
-// Late takes an approval that nobody waited for any more. Money that no payment stands for is given back.
-func (f *Flow) Late(ctx context.Context, traceKey string, answer payment.Answer) error {
+// Late takes an answer that nobody waited for any more; judge says what it means for the message that was
+// committed. Money that no payment stands for is given back.
+func (f *Flow) Late(ctx context.Context, traceKey string, judge func(sent payment.Trace) payment.Answer) error {
+	ctx, done := f.through(ctx)
+	defer done()
 	l := payment.Lookup{Trace: traceKey}
-	c, err := f.Store.Case(ctx, l)
+	c, err := f.o.Store.Case(ctx, l)
 	if errors.Is(err, payment.ErrNotFound) {
-		f.Log.Error("approval for a message that was never committed")
+		f.o.Log.Error("answer to a message that was never committed")
 		return nil
 	} else if err != nil {
 		return err
 	}
-	switch c.Request.State {
-	case payment.Authorizing: // waited for on another node, or by one that died
+	answer := judge(*c.Request.Trace)
+	if c.Request.State == payment.Authorizing { // waited for on another node, or by one that died
 		if _, err = f.conclude(ctx, c, answer); notNow(err) {
-			return f.Late(ctx, traceKey, answer) // somebody concluded it meanwhile, perhaps otherwise
+			return f.Late(ctx, traceKey, judge) // somebody concluded it meanwhile, perhaps otherwise
 		}
 		return err
-	case payment.Failed, payment.Canceled:
-	default:
+	}
+	if c.Request.State != payment.Failed || answer.Outcome != payment.Approved && answer.Outcome != payment.Unwanted {
 		return nil // a second copy of an answer we have, or a reversal is on its way already
+	}
+	return f.giveBack(ctx, c, answer)
+}
+
+// giveBack reverses an approval of an attempt that has failed, unless that is being done. A reversal that is
+// done covers further copies of an answer that we had, but not the first answer of all: it may have been
+// acknowledged before the purchase arrived.
+func (f *Flow) giveBack(ctx context.Context, c payment.Case, answer payment.Answer) error {
+	known, seen := c.Request.Reversal, c.Request.Authorization != nil
+	if known != "" {
+		before, err := f.o.Store.Reversal(ctx, known)
+		if err != nil || before.Status == payment.ReversalOpen || seen && before.Status == payment.ReversalDone {
+			return err
+		}
 	}
 	reversal, err := f.newReversal(ctx, *c.Request, answer.Authorization.AuthorizationCode)
 	if err != nil {
 		return err
 	}
-	_, err = f.Store.Change(ctx, l, nil, func(payment.Case) (payment.Changes, error) {
-		return payment.Changes{Effects: []payment.Effect{
+	_, err = f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
+		if c.Request.Reversal != known {
+			return payment.Changes{}, nil // another copy was first
+		}
+		r := *c.Request
+		r.Reversal, r.Authorization = reversal.ID, &answer.Authorization
+		return payment.Changes{Requests: []payment.Request{r}, Effects: []payment.Effect{
 			payment.SaveReversal{Reversal: reversal},
-			payment.Wake{Work: payment.Work{Kind: payment.WorkReversal, Ref: string(reversal.ID)}, At: f.Now()},
+			payment.Wake{Work: payment.Work{Kind: payment.WorkReversal, Ref: string(reversal.ID)}, At: f.o.Now()},
 		}}, nil
 	})
 	return err

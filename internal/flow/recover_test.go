@@ -68,7 +68,7 @@ func TestDeadlineDoesNotUndoAPurchase(t *testing.T) {
 	s.memory.between = meet(2)
 	s.memory.fail = entering(notWritten, payment.Succeeded)
 	errs := together(
-		func() error { return expect(second(s.Pay(ctx, k.page, k.share)), errDown) },
+		func() error { return second(s.Pay(ctx, k.page, k.share)) },
 		func() error { return s.Deadline(ctx, k.id) },
 	)
 	if err := errors.Join(errs...); err != nil {
@@ -94,7 +94,7 @@ func TestLateApproval(t *testing.T) {
 	} {
 		s := newScene(t)
 		k := s.bring(s.session(), state)
-		if err := s.Late(ctx, s.at(k).Trace.Key(), approved); err != nil {
+		if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil {
 			t.Errorf("%s: %v", state, err)
 		}
 		s.pass(time.Minute)
@@ -114,7 +114,7 @@ func TestLateApproval(t *testing.T) {
 	s.host.acknowledge = func(payment.Reversal) (string, bool) { return "25", true }
 	s.pass(3 * time.Minute)
 	s.host.acknowledge = nil
-	if err := s.Late(ctx, s.at(k).Trace.Key(), approved); err != nil {
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil {
 		t.Fatal(err)
 	}
 	s.pass(time.Minute)
@@ -126,7 +126,7 @@ func TestLateApproval(t *testing.T) {
 	// Unwanted besides.
 	s = newScene(t)
 	k = s.bring(s.session(), payment.Authorizing)
-	if err := s.Late(ctx, s.at(k).Trace.Key(), unwanted); err != nil {
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(unwanted)); err != nil {
 		t.Fatal(err)
 	}
 	s.pass(time.Minute)
@@ -137,7 +137,7 @@ func TestLateApproval(t *testing.T) {
 
 func TestLateApprovalOfNothing(t *testing.T) {
 	s := newScene(t)
-	if err := s.Late(ctx, "02|nobody", approved); err != nil || len(s.memory.reversals) != 0 {
+	if err := s.Late(ctx, "02|nobody", judged(approved)); err != nil || len(s.memory.reversals) != 0 {
 		t.Errorf("%v: work that nobody can do is not repeated", err)
 	}
 	if s.log.Len() == 0 {
@@ -161,7 +161,7 @@ func TestLateApprovalWhileTheOutcomeIsWritten(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := s.Late(ctx, s.at(k).Trace.Key(), approved); err != nil {
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil {
 		t.Fatal(err)
 	}
 	s.pass(time.Minute)
@@ -175,7 +175,7 @@ func TestPurchaseAnsweredTwice(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Authenticated)
 	s.host.answer = func(p flow.Purchase) payment.Answer {
-		if err := s.Late(ctx, p.Trace.Key(), approved); err != nil {
+		if err := s.Late(ctx, p.Trace.Key(), judged(approved)); err != nil {
 			t.Error(err)
 		}
 		return unknown

@@ -15,39 +15,41 @@ const (
 	codeDone      = "00"
 	codeNoTrace   = "25"
 	soonTriesSpan = time.Minute
+	reverseLimit  = 24 * time.Hour // what the host has not acknowledged by then is the operator's to settle
 )
 
 // newReversal draws the trace of a reversal; it is committed before anything is sent.
 func (f *Flow) newReversal(ctx context.Context, r payment.Request, code string) (payment.Reversal, error) {
-	trace, err := f.Acquirer.ReserveReversal(ctx, *r.Trace)
+	trace, err := f.o.Acquirer.ReserveReversal(ctx, *r.Trace)
 	if err != nil {
 		return payment.Reversal{}, err
 	}
 	return payment.Reversal{
 		ID: payment.ReversalID(f.newUUID()), Request: r.ID, Original: *r.Trace, Code: code, Trace: trace,
-		Opened: f.Now(), Status: payment.ReversalOpen,
+		Opened: f.o.Now(), Status: payment.ReversalOpen,
 	}, nil
 }
 
 // Reverse is the work of one try: the 0420, or its 0421, until the host acknowledges it.
 func (f *Flow) Reverse(ctx context.Context, id payment.ReversalID) error {
-	ctx = context.WithoutCancel(ctx)
-	r, err := f.Store.Reversal(ctx, id)
+	ctx, done := f.through(ctx)
+	defer done()
+	r, err := f.o.Store.Reversal(ctx, id)
 	if err != nil || r.Status != payment.ReversalOpen {
 		return err
 	}
 	l := payment.Lookup{Request: r.Request}
-	c, err := f.Store.Case(ctx, l)
+	c, err := f.o.Store.Case(ctx, l)
 	if err != nil {
 		return err
 	}
-	pan, err := f.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
 	if err != nil {
 		return err
 	}
-	code, ok := f.Acquirer.Reverse(ctx, r, c.Merchant, pan)
+	code, ok := f.o.Acquirer.Reverse(ctx, r, pan)
 
-	now := f.Now()
+	now := f.o.Now()
 	r.Tries++
 	work := payment.Work{Kind: payment.WorkReversal, Ref: string(r.ID)}
 	next := now.Add(reverseLater)
@@ -58,10 +60,15 @@ func (f *Flow) Reverse(ctx context.Context, id payment.ReversalID) error {
 		if r.NoTrace++; r.NoTrace >= noTraceLimit {
 			r.Status = payment.ReversalNoTrace
 		}
+	case now.Sub(r.Opened) >= reverseLimit:
+		r.Status = payment.ReversalGivenUp
 	case now.Sub(r.Opened) < soonTriesSpan:
 		next = now.Add(reverseSoon)
 	}
-	_, err = f.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+	if r.Status != payment.ReversalOpen && r.Status != payment.ReversalDone {
+		f.o.Log.Error("reversal not confirmed", "reversal", r.ID, "payment_request", r.Request, "status", r.Status)
+	}
+	_, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
 		if r.Status == payment.ReversalOpen {
 			return payment.Changes{Effects: []payment.Effect{payment.SaveReversal{Reversal: r}, payment.Wake{Work: work, At: next}}}, nil
 		}

@@ -35,7 +35,7 @@ type NewCustomer struct {
 
 // CreateSession opens a session. The stored card is looked at here, and again when the payer submits.
 func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session, error) {
-	now := f.Now()
+	now := f.o.Now()
 	if n.Amount.Minor == 0 {
 		return payment.Session{}, payment.Refuse("INVALID_AMOUNT", "Amount must be greater than zero")
 	}
@@ -43,13 +43,13 @@ func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session
 	if err != nil {
 		return payment.Session{}, err
 	}
-	merchant, err := f.Store.Merchant(ctx, n.Business)
+	merchant, err := f.o.Store.Merchant(ctx, n.Business)
 	if err != nil {
 		return payment.Session{}, err
 	}
-	token, err := f.Store.Token(ctx, n.Business, n.Token)
+	token, err := f.o.Store.Token(ctx, n.Business, n.Token)
 	if errors.Is(err, payment.ErrNotFound) {
-		return payment.Session{}, unusableToken()
+		return payment.Session{}, payment.UnusableToken()
 	} else if err != nil {
 		return payment.Session{}, err
 	}
@@ -71,9 +71,9 @@ func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session
 		}
 		s.Customer = customer.ID
 		if !isNew {
-			return s, f.Store.CreateSession(ctx, s, nil, n.Once)
+			return s, f.o.Store.CreateSession(ctx, s, nil, n.Once)
 		}
-		err = f.Store.CreateSession(ctx, s, &customer, n.Once)
+		err = f.o.Store.CreateSession(ctx, s, &customer, n.Once)
 		if !errors.Is(err, payment.ErrTaken) {
 			return s, err
 		}
@@ -98,16 +98,16 @@ func expiry(asked, now time.Time) (time.Time, error) {
 // customer who does not own it.
 func (f *Flow) customer(ctx context.Context, m payment.Merchant, t payment.Token, n NewSession, now time.Time) (c payment.Customer, isNew bool, err error) {
 	if n.CustomerID != "" {
-		c, err = f.Store.Customer(ctx, n.Business, n.CustomerID)
+		c, err = f.o.Store.Customer(ctx, n.Business, n.CustomerID)
 		if errors.Is(err, payment.ErrNotFound) {
 			return c, false, payment.Refuse("DATA_NOT_FOUND", "The customer ID provided in the request does not exist")
 		}
 		if err == nil && c.ID != t.Customer {
-			return c, false, unusableToken()
+			return c, false, payment.UnusableToken()
 		}
 		return c, false, err
 	}
-	c, err = f.Store.CustomerByReference(ctx, n.Business, n.Customer.ReferenceID)
+	c, err = f.o.Store.CustomerByReference(ctx, n.Business, n.Customer.ReferenceID)
 	switch {
 	case errors.Is(err, payment.ErrNotFound):
 		return payment.Customer{
@@ -120,28 +120,24 @@ func (f *Flow) customer(ctx context.Context, m payment.Merchant, t payment.Token
 	return c, false, err
 }
 
-func unusableToken() error {
-	return payment.Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying.")
-}
-
 // Session reads a session of a business.
 func (f *Flow) Session(ctx context.Context, b payment.BusinessID, id payment.SessionID) (payment.Session, error) {
-	c, err := f.Store.Case(ctx, payment.Lookup{Business: b, Session: id})
+	c, err := f.o.Store.Case(ctx, payment.Lookup{Business: b, Session: id})
 	return c.Session, sessionError(err)
 }
 
 // CancelSession ends a session, and an attempt that has not reached the acquirer with it.
 func (f *Flow) CancelSession(ctx context.Context, b payment.BusinessID, id payment.SessionID, once *payment.Once) (payment.Session, error) {
-	c, err := f.Store.Change(ctx, payment.Lookup{Business: b, Session: id}, once, func(c payment.Case) (payment.Changes, error) {
-		return payment.CancelSession(c, f.Now())
+	c, err := f.o.Store.Change(ctx, payment.Lookup{Business: b, Session: id}, once, func(c payment.Case) (payment.Changes, error) {
+		return payment.CancelSession(c, f.o.Now())
 	})
 	return c.Session, sessionError(err)
 }
 
 // ExpireSession is the work at a session's expiry.
 func (f *Flow) ExpireSession(ctx context.Context, id payment.SessionID) error {
-	_, err := f.Store.Change(ctx, payment.Lookup{Session: id}, nil, func(c payment.Case) (payment.Changes, error) {
-		return payment.ExpireSession(c, f.Now())
+	_, err := f.o.Store.Change(ctx, payment.Lookup{Session: id}, nil, func(c payment.Case) (payment.Changes, error) {
+		return payment.ExpireSession(c, f.o.Now())
 	})
 	return err
 }

@@ -36,11 +36,11 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 		return f.resubmit(ctx, s)
 	}
 	session := payment.Lookup{Business: s.Business, Session: s.Session}
-	c, err := f.Store.Case(ctx, session)
+	c, err := f.o.Store.Case(ctx, session)
 	if err != nil {
 		return Submitted{}, sessionError(err)
 	}
-	if err := f.acceptsSubmit(c); err != nil {
+	if err := acceptsSubmit(c, f.o.Now()); err != nil {
 		return Submitted{}, err
 	}
 	cvn, err := s.CVN(c.Token.CVNDigits)
@@ -58,12 +58,13 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	}
 
 	var share []byte
-	c, err = f.Store.Change(ctx, session, s.Once, func(c payment.Case) (payment.Changes, error) {
-		before, c, err := f.joinAttempt(c)
+	c, err = f.o.Store.Change(ctx, session, s.Once, func(c payment.Case) (payment.Changes, error) {
+		now := f.o.Now()
+		before, c, err := f.joinAttempt(c, now)
 		if err != nil {
 			return payment.Changes{}, err
 		}
-		ch, sealed, err := f.seal(c, cvn)
+		ch, sealed, err := f.seal(c, cvn, now)
 		share = sealed
 		return before.Then(ch), err
 	})
@@ -77,7 +78,7 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 // CVN sent now is sealed under a share of its own. Later the page has a share already, or asks for the CVN.
 func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 	l := payment.Lookup{Business: s.Business, Request: s.Repeats}
-	c, err := f.Store.Case(ctx, l)
+	c, err := f.o.Store.Case(ctx, l)
 	if err != nil {
 		return Submitted{}, err
 	}
@@ -91,7 +92,11 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 		if share = nil; c.Request.State != payment.Submitted {
 			return payment.Changes{}, nil
 		}
-		ch, sealed, err := f.seal(c, cvn)
+		now := f.o.Now()
+		if err := acceptsSubmit(c, now); err != nil {
+			return payment.Changes{}, err
+		}
+		ch, sealed, err := f.seal(c, cvn, now)
 		share = sealed
 		return ch, err
 	})
@@ -102,18 +107,18 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 }
 
 // seal lets a CVN go into the escrow of the case's attempt, under a share of its own.
-func (f *Flow) seal(c payment.Case, cvn card.CVN) (ch payment.Changes, share []byte, err error) {
-	sealed, share, err := f.Vault.SealCVN(cvn, binding(c))
+func (f *Flow) seal(c payment.Case, cvn card.CVN, now time.Time) (ch payment.Changes, share []byte, err error) {
+	sealed, share, err := f.o.Vault.SealCVN(cvn, binding(c))
 	if err != nil {
 		return ch, nil, err
 	}
-	ch, err = payment.Apply(c, payment.Event{Kind: payment.Submit, At: f.Now(), Sealed: &sealed})
+	ch, err = payment.Apply(c, payment.Event{Kind: payment.Submit, At: now, Sealed: &sealed})
 	return ch, share, err
 }
 
 // actionURL is the attempt's page, with the browser's share where there is a new one.
 func (f *Flow) actionURL(c payment.Case, share []byte) string {
-	url := f.PublicURL + "/pay/" + c.Request.Page
+	url := f.o.PublicURL + "/pay/" + c.Request.Page
 	if share != nil {
 		url += "#k=" + base64.RawURLEncoding.EncodeToString(share)
 	}
@@ -122,15 +127,11 @@ func (f *Flow) actionURL(c payment.Case, share []byte) string {
 
 // acceptsSubmit says whether a CVN may be handed in now. While an earlier attempt is with the acquirer
 // nobody knows yet whether the session is paid.
-func (f *Flow) acceptsSubmit(c payment.Case) error {
-	now := f.Now()
+func acceptsSubmit(c payment.Case, now time.Time) error {
 	if err := c.Session.AcceptsSubmit(now); err != nil {
 		return err
 	}
-	if err := c.AcceptsCVN(); err != nil {
-		return err
-	}
-	if err := c.Token.Usable(now); err != nil {
+	if err := c.Payable(now); err != nil {
 		return err
 	}
 	if c.Request != nil && c.Request.State.AtAcquirer() {
@@ -145,19 +146,18 @@ func (f *Flow) acceptsSubmit(c payment.Case) error {
 
 // joinAttempt finds the attempt that a submission belongs to: the open one, while its page has not been
 // opened, or a new one.
-func (f *Flow) joinAttempt(c payment.Case) (payment.Changes, payment.Case, error) {
+func (f *Flow) joinAttempt(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
 	if c.Request != nil && c.Request.State == payment.Submitted {
-		return payment.Changes{}, c, f.acceptsSubmit(c)
+		return payment.Changes{}, c, acceptsSubmit(c, now)
 	}
-	return f.newAttempt(c)
+	return f.newAttempt(c, now)
 }
 
 // newAttempt supersedes the open attempt, if there is one, and puts a new one in its place.
-func (f *Flow) newAttempt(c payment.Case) (payment.Changes, payment.Case, error) {
-	if err := f.acceptsSubmit(c); err != nil {
+func (f *Flow) newAttempt(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
+	if err := acceptsSubmit(c, now); err != nil {
 		return payment.Changes{}, c, err
 	}
-	now := f.Now()
 	var dropped payment.Changes
 	if c.Request != nil && !c.Request.State.Final() {
 		var err error

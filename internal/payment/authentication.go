@@ -31,6 +31,9 @@ type Authentication struct {
 	Cardholder  string // cardholderInfo, shown to the payer when the bank says no
 }
 
+// MaxRestarts is how many broken challenges an attempt survives.
+const MaxRestarts = 3
+
 // Flow names how the payer was authenticated, as the v3 API writes it.
 func (a Authentication) Flow() string {
 	if a.Challenged {

@@ -101,3 +101,12 @@ func (c Case) AcceptsCVN() error {
 	}
 	return nil
 }
+
+// Payable says whether the session may be paid with the card now, or why not. It is asked when the payer
+// submits, and again in the decision that sends the purchase.
+func (c Case) Payable(now time.Time) error {
+	if err := c.AcceptsCVN(); err != nil {
+		return err
+	}
+	return c.Token.Usable(now)
+}

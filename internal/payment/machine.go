@@ -66,7 +66,8 @@ const (
 	keepCVN      act = "keep CVN"
 	forgetCVN    act = "forget CVN" // with a verifier: take it, once
 	hold         act = "hold session"
-	free         act = "free session"
+	free         act = "free session" // and expire it if its time is over
+	release      act = "release session"
 	complete     act = "complete session"
 	count        act = "count failure"
 	note         act = "note authentication"
@@ -84,12 +85,11 @@ type move struct {
 }
 
 var (
-	lapse  = move{Failed, []act{forgetCVN, rest, tellFailed, free}}
-	drop   = move{Canceled, []act{forgetCVN, rest, free}}
-	fail   = move{Failed, []act{forgetCVN, rest, tellFailed, free}}
-	lost   = move{Failed, []act{rest, tellFailed, free}}
-	prove  = move{Authenticated, nil}
-	openIt = move{Opened, []act{note}}
+	proved  = move{Authenticated, nil}
+	opened  = move{Opened, []act{note}}
+	dropped = move{Canceled, []act{forgetCVN, rest, release}} // whoever drops says what becomes of the session
+	failed  = move{Failed, []act{forgetCVN, rest, tellFailed, free}}
+	unpaid  = move{Failed, []act{rest, tellFailed, free}} // the CVN is out of the escrow already
 )
 
 // table is the one state machine. A pair that is not here cannot happen.
@@ -100,50 +100,51 @@ var table = map[State]map[EventKind]move{
 	},
 	Submitted: {
 		Submit: {Submitted, []act{keepCVN}}, // two clicks, one payment, a share each
-		Open:   openIt,
-		Lapse:  lapse,
-		Drop:   drop,
+		Open:   opened,
+		Lapse:  failed,
+		Drop:   dropped,
 	},
 	Opened: {
 		Ask:   {Authenticating, nil},
-		Lapse: lapse,
-		Drop:  drop,
+		Lapse: failed,
+		Drop:  dropped,
 	},
 	Authenticating: {
 		Ask:       {Authenticating, []act{note}}, // the one who asked died before the answer
 		Challenge: {Challenging, nil},
-		Prove:     prove,
-		Disprove:  fail,
-		Lapse:     lapse,
-		Drop:      drop,
+		Prove:     proved,
+		Disprove:  failed,
+		Lapse:     failed,
+		Drop:      dropped,
 	},
 	Challenging: {
-		Prove:    prove,
-		Disprove: fail,
-		Restart:  openIt,
-		Lapse:    lapse,
-		Drop:     drop,
+		Prove:    proved,
+		Disprove: failed,
+		Restart:  opened,
+		Lapse:    failed,
+		Drop:     dropped,
 	},
 	Authenticated: {
 		Authorize: {Authorizing, []act{forgetCVN, noteTrace, wake}},
-		Disprove:  fail, // the proof was used before, or does not cover this payment
-		Lapse:     lapse,
-		Drop:      drop,
+		Disprove:  failed, // the proof was used before, or does not cover this payment
+		Lapse:     failed,
+		Drop:      dropped,
 	},
 	Authorizing: {
 		Approve: {Succeeded, []act{rest, tellCaptured, complete}},
 		Decline: {Failed, []act{rest, count, tellFailed, free}},
 		Unwant:  {Failed, []act{rest, count, reverse, tellFailed, free}},
-		Unsend:  lost,
+		Unsend:  unpaid,
 		Lose:    {Reversing, []act{rest, reverse}}, // the reversal's own work is its deadline
 	},
 	Reversing: {
-		Settle: lost,
+		Settle: unpaid,
 	},
 }
 
-// Final says whether nothing more can happen to an attempt in this state.
-func (s State) Final() bool { return len(table[s]) == 0 }
+// Final says whether nothing more can happen to an attempt in this state. The states are named, so that a
+// program that is older than a row does not take a state it never heard of for an end.
+func (s State) Final() bool { return s == Succeeded || s == Failed || s == Canceled }
 
 // AtAcquirer says whether money may be on its way.
 func (s State) AtAcquirer() bool { return s == Authorizing || s == Reversing }
@@ -172,15 +173,16 @@ func Apply(c Case, e Event) (Changes, error) {
 	r.State, r.Updated = m.to, e.At
 	remember(&r, from, e)
 
-	ch := Changes{Requests: []Request{r}}
+	ch := Changes{}
 	for _, a := range m.acts {
-		touched, effects := carry(a, c, r, &s, e)
+		touched, effects := carry(a, &r, &s, e)
 		if touched {
 			s.Updated = e.At
 			ch.Session = &s
 		}
 		ch.Effects = append(ch.Effects, effects...)
 	}
+	ch.Requests = []Request{r}
 	return ch, nil
 }
 
@@ -191,6 +193,9 @@ func remember(r *Request, from State, e Event) {
 	}
 	if e.Trace != nil {
 		r.Trace = e.Trace
+	}
+	if e.Reversal != nil {
+		r.Reversal = e.Reversal.ID
 	}
 	if e.Answer != nil {
 		answered := e.Answer.Authorization
@@ -213,8 +218,9 @@ func remember(r *Request, from State, e Event) {
 	}
 }
 
-// carry turns an act into effects, and into a change of the session where it is about that.
-func carry(a act, c Case, r Request, s *Session, e Event) (touched bool, effects []Effect) {
+// carry turns an act into effects, and into a change of the attempt or the session where it is about that;
+// touched says that the session changed.
+func carry(a act, r *Request, s *Session, e Event) (touched bool, effects []Effect) {
 	switch a {
 	case keepCVN:
 		return false, []Effect{KeepCVN{*e.Sealed}}
@@ -232,13 +238,14 @@ func carry(a act, c Case, r Request, s *Session, e Event) (touched bool, effects
 		}
 		return false, []Effect{NoteTrace{r.ID, *e.Trace, value}}
 	case wake:
-		at := r.Expires
+		r.Deadline = r.Expires
 		if e.Kind == Authorize {
-			at = e.Deadline
+			r.Deadline = e.Deadline
 		}
-		return false, []Effect{Wake{attemptWork(r), at}}
+		return false, []Effect{Wake{attemptWork(*r), r.Deadline}}
 	case rest:
-		return false, []Effect{Rest{attemptWork(r)}}
+		r.Deadline = time.Time{}
+		return false, []Effect{Rest{attemptWork(*r)}}
 	case reverse:
 		return false, []Effect{SaveReversal{*e.Reversal}, Wake{Work{WorkReversal, string(e.Reversal.ID)}, e.At}}
 	case tellCaptured:
@@ -253,10 +260,13 @@ func carry(a act, c Case, r Request, s *Session, e Event) (touched bool, effects
 		return true, []Effect{Rest{sessionWork(*s)}, Tell{NoticeSessionCompleted}}
 	case count:
 		s.Failures++
-		if e.Answer.Failure == InvalidCVN {
+		if e.Answer.Failure == InvalidCVN || e.Answer.Authorization.CVNResult == "N" {
 			effects = []Effect{CountMismatch{r.Token, e.At.UTC().Format(time.DateOnly)}}
 		}
 		return true, effects
+	case release:
+		s.Open = ""
+		return true, nil
 	case free:
 		s.Open = ""
 		if s.Status == SessionActive && !e.At.Before(s.Expires) {

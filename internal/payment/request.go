@@ -25,10 +25,15 @@ type Request struct {
 	Authorization  *Authorization
 	Failure        FailureCode
 	Capture        *Capture
+	Reversal       ReversalID // the last one opened for the trace
 
 	Created time.Time
 	Updated time.Time
 	Expires time.Time // the attempt ends here unless it is with the acquirer
+
+	// Deadline is when something happens to the attempt by itself: Expires, or with the acquirer when no
+	// answer means that the outcome is unknown. Zero where the attempt is final or waits for its reversal.
+	Deadline time.Time
 }
 
 // Capture is money taken.

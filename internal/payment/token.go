@@ -39,7 +39,13 @@ func (t Token) Expired(now time.Time) bool {
 // Usable says whether a payment may be made with the card, or why not.
 func (t Token) Usable(now time.Time) error {
 	if t.Status != TokenActive || t.Expired(now) {
-		return Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying.")
+		return UnusableToken()
 	}
 	return nil
+}
+
+// UnusableToken is the refusal of a card that is not there, not the merchant's or the customer's, expired or
+// cancelled: which of these is not said.
+func UnusableToken() error {
+	return Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying.")
 }

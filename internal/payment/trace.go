@@ -12,6 +12,8 @@ type Trace struct {
 	STAN           string // DE11, 6 digits
 	LocalTime      string // DE12, hhmmss
 	LocalDate      string // DE13, MMDD
+	Category       string // DE18, merchant category code
+	Country        string // DE19, 3 digits
 	Acquirer       string // DE32
 	Forwarder      string // DE33
 	RRN            string // DE37, 12 characters
@@ -46,4 +48,5 @@ const (
 	ReversalOpen    ReversalStatus = "OPEN"
 	ReversalDone    ReversalStatus = "DONE"
 	ReversalNoTrace ReversalStatus = "NO_TRACE" // the host never saw the original; listed for the operator
+	ReversalGivenUp ReversalStatus = "GIVEN_UP" // not acknowledged within a day; listed for the operator
 )
