@@ -34,7 +34,7 @@ func (f *Flow) Pay(ctx context.Context, page string, share []byte) (payment.Case
 	}
 	sealed, err := f.o.Store.Escrow(ctx, c.Request.ID, verifier)
 	if errors.Is(err, payment.ErrNotFound) {
-		return c, ErrShare
+		return f.withoutRow(ctx, payment.Lookup{Request: c.Request.ID})
 	} else if err != nil {
 		return c, err
 	}
@@ -87,16 +87,22 @@ func (f *Flow) whyTaken(ctx context.Context, l payment.Lookup, verifier []byte) 
 	if verifier != nil {
 		_, err := f.o.Store.Escrow(ctx, l.Request, verifier)
 		if errors.Is(err, payment.ErrNotFound) {
-			c, err := f.o.Store.Case(ctx, l)
-			if err == nil && c.Request.State == payment.Authenticated {
-				err = ErrShare
-			}
-			return c, err
+			return f.withoutRow(ctx, l)
 		} else if err != nil {
 			return payment.Case{}, err
 		}
 	}
 	return f.disprove(ctx, l)
+}
+
+// withoutRow says what it means that the escrow has no row for a share: another tab was first, and then the
+// attempt is past this; or the share is lost.
+func (f *Flow) withoutRow(ctx context.Context, l payment.Lookup) (payment.Case, error) {
+	c, err := f.o.Store.Case(ctx, l)
+	if err == nil && c.Request.State == payment.Authenticated {
+		err = ErrShare
+	}
+	return c, err
 }
 
 func (f *Flow) disprove(ctx context.Context, l payment.Lookup) (payment.Case, error) {
