@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"time"
 
 	"reprise/internal/payment"
 )
@@ -20,8 +18,8 @@ const races = 24
 //
 // payment.ErrRepeated: the key of once was used before. payment.ErrTaken: the escrow no longer holds the
 // CVN, or the authentication value was used. Nothing has changed in either case. Errors of fn are returned
-// as they are. After any other error the change may have been made, if the database was lost at that
-// moment; that is looked up first.
+// as they are. payment.ErrUnsure: the database was lost at that moment, and a look at the rows did not tell
+// whether the change was made. After any other error, payment.ErrUnavailable among them, it was not.
 func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
 	var before *payment.Case // as it was when the last race was lost
 	for lost := range races {
@@ -51,7 +49,7 @@ func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once
 		case err == nil:
 			return d.after, nil
 		case errors.Is(err, errLost) && (ch.Session != nil || len(ch.Requests) > 0):
-			return s.readBack(ctx, l, d.after, err)
+			return s.readBack(ctx, d.after, err)
 		case !errors.Is(err, errConflict):
 			return payment.Case{}, err
 		}
@@ -60,23 +58,12 @@ func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once
 	return payment.Case{}, fmt.Errorf("store: %d races lost for one session", races)
 }
 
-// stepBack waits a little after several lost races, each loser as long as chance says.
+// stepBack waits a little after several lost races.
 func (s *Store) stepBack(ctx context.Context, lost int) error {
 	if lost < 3 {
 		return ctx.Err()
 	}
-	var chance [1]byte
-	if _, err := io.ReadFull(s.Rand, chance[:]); err != nil {
-		return err
-	}
-	over, stop := s.Timer(time.Duration(lost) * time.Duration(chance[0]) * 20 * time.Microsecond)
-	defer stop()
-	select {
-	case <-over:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.pause(ctx, lost)
 }
 
 // unchanged says whether nobody won the race: then a guard other than the version refused.
@@ -103,20 +90,37 @@ func (s *Store) unlessRepeated(ctx context.Context, once *payment.Once, err erro
 	return err
 }
 
-// readBack finds out whether a commit whose answer was lost was made: then its rows stand as it wrote them.
-// Otherwise the error stays. The decision is not made anew, because the lost commit may still arrive.
-func (s *Store) readBack(ctx context.Context, l payment.Lookup, after payment.Case, lost error) (payment.Case, error) {
+// readBack finds out whether a commit whose answer was lost was made: then its rows stand as it wrote them,
+// to the last field, since another's commit may have the same version and the same time. Otherwise the error
+// stays. The decision is not made anew, because the lost commit may still arrive.
+func (s *Store) readBack(ctx context.Context, after payment.Case, lost error) (payment.Case, error) {
+	l := payment.Lookup{Session: after.Session.ID}
+	if after.Request != nil { // which need not be the session's any more
+		l = payment.Lookup{Request: after.Request.ID}
+	}
 	now, err := s.Case(context.WithoutCancel(ctx), l)
-	if err != nil {
+	if err != nil { // it says nothing about the commit, so nobody is to ask which one it is
+		return payment.Case{}, fmt.Errorf("%w; and then: %v", lost, err)
+	}
+	same, err := sameRows(now, after)
+	if err != nil || !same {
 		return payment.Case{}, errors.Join(lost, err)
 	}
-	same := now.Session.Version == after.Session.Version && now.Session.Updated.Equal(after.Session.Updated)
-	if after.Request != nil && now.Request != nil {
-		same = same && now.Request.ID == after.Request.ID && now.Request.Version == after.Request.Version &&
-			now.Request.Updated.Equal(after.Request.Updated)
-	}
-	if !same {
-		return payment.Case{}, lost
-	}
 	return after, nil
+}
+
+// sameRows says whether two readings of a case have the same session and attempt, versions included.
+func sameRows(a, b payment.Case) (bool, error) {
+	var rows [2]string
+	for i, c := range []payment.Case{a, b} {
+		row, err := encode(struct {
+			Session payment.Session
+			Request *payment.Request
+		}{c.Session, c.Request})
+		if err != nil {
+			return false, err
+		}
+		rows[i] = row
+	}
+	return rows[0] == rows[1], nil
 }

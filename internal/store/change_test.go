@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -351,21 +354,52 @@ func testReadBack(t *testing.T, db *database) {
 	if err != nil || c.Request == nil || c.Request.ID != "pr-1" {
 		t.Errorf("a commit that was made: %v", err)
 	}
-	second := openSession()
-	second.ID = "ps-2"
-	if err := s.CreateSession(ctx, second, nil, nil); err != nil {
+	another := openSession()
+	another.ID = "ps-2"
+	if err := s.CreateSession(ctx, another, nil, nil); err != nil {
 		t.Errorf("a session that was made: %v", err)
 	}
 
 	s.engine = &losing{engine: real}
 	open := events(payment.Event{Kind: payment.Open, Authentication: proof("t", "")})
-	if _, err := s.Change(ctx, bySession, nil, open); !errors.Is(err, errLost) {
-		t.Errorf("a commit that was not made: %v, want it lost", err)
+	supersede := func(c payment.Case) (payment.Changes, error) {
+		r := attempt(c, 2)
+		return payment.Changes{Requests: []payment.Request{r}}, nil
 	}
-	if _, err := s.Change(ctx, bySession, nil, func(payment.Case) (payment.Changes, error) {
+	rest := func(payment.Case) (payment.Changes, error) { // leaves no mark
 		return payment.Changes{Effects: []payment.Effect{payment.Rest{Work: payment.Work{Kind: payment.WorkAttempt, Ref: "pr-1"}}}}, nil
-	}); !errors.Is(err, errLost) {
-		t.Errorf("a commit that leaves no mark: %v, want it lost", err)
+	}
+	another.ID = "ps-3"
+	change := func(fn func(payment.Case) (payment.Changes, error)) error {
+		_, err := s.Change(ctx, bySession, nil, fn)
+		return err
+	}
+	for name, err := range map[string]error{
+		"change": change(open), "change without a mark": change(rest), "new attempt": change(supersede),
+		"new session": s.CreateSession(ctx, another, nil, nil),
+	} {
+		if !errors.Is(err, payment.ErrUnsure) || errors.Is(err, payment.ErrUnavailable) || errors.Is(err, payment.ErrNotFound) {
+			t.Errorf("%s that was not made: %v, want unsure and nothing else", name, err)
+		}
+	}
+}
+
+// Two who send at the same moment write the same version at the same time. The one whose commit was lost
+// must not take the other's for its own, and send a message that is written nowhere.
+func testReadBackRival(t *testing.T, db *database) {
+	s, rival := db.open(t), db.open(t)
+	seed(t, s)
+	ctx := t.Context()
+	_, err := s.Change(ctx, bySession, nil, submit(1, "v"))
+	must(t, err)
+	authenticated(t, s, bySession, "t1", "CAVV")
+	s.engine = &losing{engine: s.engine, first: func() {
+		_, err := rival.Change(ctx, bySession, nil, authorize(1, "v"))
+		must(t, err)
+	}}
+	c, err := s.Change(ctx, bySession, nil, authorize(2, "v"))
+	if !errors.Is(err, payment.ErrUnsure) {
+		t.Errorf("a rival's commit was read as one's own: %v, trace %+v", err, c.Request)
 	}
 }
 
@@ -373,13 +407,71 @@ func testReadBack(t *testing.T, db *database) {
 type losing struct {
 	engine
 	after bool
+	first func() // happens before
 }
 
 func (l *losing) commit(ctx context.Context, list []stmt) error {
+	if l.first != nil {
+		l.first()
+	}
 	if l.after {
 		if err := l.engine.commit(ctx, list); err != nil {
 			return err
 		}
 	}
 	return errLost
+}
+
+// A commit that the database took back is tried again after a pause, and not without end.
+func testTakenBack(t *testing.T, db *database) {
+	var mu sync.Mutex
+	var pauses []time.Duration
+	s := db.open(t, func(o *Options) {
+		timer := o.Timer
+		o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			pauses = append(pauses, d)
+			return timer(d)
+		}
+	})
+	real := s.engine
+	insert := func(name string) error {
+		mu.Lock()
+		pauses = nil
+		mu.Unlock()
+		return s.commit(t.Context(), stmt{sql: `INSERT INTO lane (name, next) VALUES ($1, 0)`, args: []any{name}})
+	}
+	s.engine = &undoing{engine: real, times: patience - 1}
+	s.Rand = bytes.NewReader([]byte{1, 0x80, 3, 0xff})
+	must(t, insert("in the end"))
+	if n := rows(t, s, "lane", `name = 'in the end'`); n != 1 {
+		t.Error("not there")
+	}
+	mu.Lock()
+	for i, least := range []time.Duration{20, 2 * 128 * 20, 3 * 3 * 20, 4 * 255 * 20} {
+		if i >= len(pauses) || pauses[i] != least*time.Microsecond {
+			t.Errorf("pauses %v, want number %d to be %v", pauses, i, least*time.Microsecond)
+		}
+	}
+	mu.Unlock()
+
+	s.engine = &undoing{engine: real, times: patience}
+	s.Rand = rand.Reader
+	if err := insert("never"); !errors.Is(err, payment.ErrUnavailable) {
+		t.Errorf("taken back every time: %v, want unavailable", err)
+	}
+}
+
+// undoing takes back so many commits.
+type undoing struct {
+	engine
+	times int
+}
+
+func (u *undoing) commit(ctx context.Context, list []stmt) error {
+	if u.times--; u.times >= 0 {
+		return errUndone
+	}
+	return u.engine.commit(ctx, list)
 }

@@ -3,6 +3,11 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"reprise/internal/payment"
 )
 
 // stmt is one statement of a commit. A commit is a list of them in one fixed order of rows, so that no two
@@ -20,9 +25,10 @@ type row interface{ Scan(into ...any) error }
 // engine hands lists of statements to a database.
 type engine interface {
 	// commit writes all of a list or nothing. It fails with errConflict, errUndone, errLost, the used of the
-	// statement that a unique key refused, or an error that is the database's own.
+	// statement that a unique key refused, payment.ErrUnavailable, or an error that is the database's own.
 	commit(ctx context.Context, list []stmt) error
-	// query reads. It sees everything that was committed before it was called.
+	// query reads. It sees everything that was committed before it was called. It fails with
+	// payment.ErrUnavailable or an error that is the database's own.
 	query(ctx context.Context, q stmt) error
 	close()
 }
@@ -32,9 +38,9 @@ var (
 	errConflict = errors.New("store: the row has changed")
 	// errUndone: the database took the commit back for reasons of its own, a deadlock or a serialisation
 	// failure. Nothing was written, and the same commit may be tried again.
-	errUndone = errors.New("store: the database took the commit back")
+	errUndone = fmt.Errorf("store: the database took the commit back: %w", payment.ErrUnavailable)
 	// errLost: no answer came. The commit may have been made.
-	errLost = errors.New("store: the answer to a commit was lost")
+	errLost = fmt.Errorf("store: the answer to a commit was lost: %w", payment.ErrUnsure)
 )
 
 // patience is how often a commit is tried that the database took back.
@@ -46,5 +52,25 @@ func (s *Store) commit(ctx context.Context, list ...stmt) error {
 		if !errors.Is(err, errUndone) || try == patience {
 			return err
 		}
+		if err := s.pause(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits a little, the longer the more often it was in vain, and each as long as chance says: so those
+// who were in each other's way do not meet again.
+func (s *Store) pause(ctx context.Context, vain int) error {
+	var chance [1]byte
+	if _, err := io.ReadFull(s.Rand, chance[:]); err != nil {
+		return fmt.Errorf("store: no randomness: %w", err)
+	}
+	over, stop := s.Timer(time.Duration(vain) * time.Duration(chance[0]) * 20 * time.Microsecond)
+	defer stop()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -3,12 +3,16 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -102,11 +106,7 @@ func testKeys(t *testing.T, db *database) {
 	if got, err := s.Key(ctx, k.Hash); err != nil || got != k {
 		t.Errorf("key of %s may do %s, %v", got.Business, got.Permission, err)
 	}
-	must(t, s.RevokeKey(ctx, "other", k.Hash))
-	if _, err := s.Key(ctx, k.Hash); err != nil {
-		t.Errorf("revoked by another business: %v", err)
-	}
-	must(t, s.RevokeKey(ctx, business, k.Hash))
+	must(t, s.commit(ctx, stmt{sql: `UPDATE api_key SET revoked = 1 WHERE hash = $1`, args: []any{k.Hash[:]}}))
 	must(t, s.SaveKey(ctx, k))
 	if _, err := s.Key(ctx, k.Hash); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("revoked key: %v", err)
@@ -273,7 +273,7 @@ func TestClosed(t *testing.T) {
 	db := newDatabase(t, "SQLite")
 	s := db.open(t)
 	must(t, s.Close(t.Context()))
-	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, errClosed) {
+	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, errClosed) || !errors.Is(err, payment.ErrUnavailable) {
 		t.Errorf("a commit after Close: %v", err)
 	}
 }
@@ -314,7 +314,7 @@ func TestCommitLimit(t *testing.T) {
 		o.Timer = func(time.Duration) (<-chan time.Time, func() bool) { return over, func() bool { return true } }
 	})
 	err := s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(30)`}})
-	if !errors.Is(err, errLost) {
+	if !errors.Is(err, payment.ErrUnsure) {
 		t.Errorf("%v, want it lost", err)
 	}
 }
@@ -337,5 +337,74 @@ func TestCallerLeavesInFlight(t *testing.T) {
 	must(t, <-answer)
 	if n := rows(t, s, "lane", `name = 'n'`); n != 1 {
 		t.Error("answered, and not there")
+	}
+}
+
+// A database that cannot be reached is told from one that refuses: nothing has changed, and it comes back.
+func TestUnreachable(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	var down atomic.Bool
+	s := newDatabase(t, "PostgreSQL").open(t, func(o *Options) {
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if down.Load() {
+				return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+			}
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+	})
+	down.Store(true)
+	s.engine.(*postgres).pool.Reset()
+	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, payment.ErrUnavailable) {
+		t.Errorf("a commit: %v", err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, payment.ErrUnavailable) {
+		t.Errorf("a read: %v", err)
+	}
+	down.Store(false)
+	if from, err := s.Lease(t.Context(), "n", 1); err != nil || from != 0 {
+		t.Errorf("when it is back: from %d, %v", from, err)
+	}
+}
+
+// Connections that the server ends: a read has changed nothing, a commit may have been made.
+func TestCutOff(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	s := newDatabase(t, "PostgreSQL").open(t)
+	end := `SELECT 1 FROM pg_terminate_backend(pg_backend_pid())`
+	if err := s.engine.commit(t.Context(), []stmt{{sql: end}}); !errors.Is(err, payment.ErrUnsure) {
+		t.Errorf("a commit: %v", err)
+	}
+	if err := s.one(t.Context(), end, nil, new(int)); !errors.Is(err, payment.ErrUnavailable) || errors.Is(err, payment.ErrUnsure) {
+		t.Errorf("a read: %v", err)
+	}
+	if err := s.engine.commit(t.Context(), []stmt{{sql: `SET LOCAL statement_timeout = 1`}, {sql: `SELECT pg_sleep(10)`}}); !errors.Is(err, payment.ErrUnavailable) {
+		t.Errorf("a commit that took too long: %v", err)
+	}
+}
+
+// Another process that holds the file for long is waited for, and then told of. Nothing has changed.
+func TestBusyFile(t *testing.T) {
+	db := newDatabase(t, "SQLite")
+	s := db.open(t)
+	var patient int
+	must(t, s.commit(t.Context(), stmt{sql: `PRAGMA busy_timeout = 1`, each: func(r row) error { return r.Scan(&patient) }}))
+	other, err := sql.Open("sqlite", location(db.url, nil))
+	must(t, err)
+	defer other.Close()
+	lock, err := other.Conn(t.Context())
+	must(t, err)
+	_, err = lock.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
+	must(t, err)
+	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, payment.ErrUnavailable) {
+		t.Errorf("while another writes: %v", err)
+	}
+	_, err = lock.ExecContext(t.Context(), `ROLLBACK`)
+	must(t, err)
+	if from, err := s.Lease(t.Context(), "n", 1); err != nil || from != 0 {
+		t.Errorf("after that: from %d, %v", from, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,15 +53,19 @@ func TestConformance(t *testing.T) {
 		{"commits of others", testCommitsOfOthers},
 		{"caller leaves", testCallerLeaves},
 		{"read back", testReadBack},
+		{"read back a rival's", testReadBackRival},
+		{"commit taken back", testTakenBack},
 		{"reopen", testReopen},
 		{"work handed over", testHandOver},
 		{"work retried", testRetry},
+		{"work panics", testPanic},
 		{"work moved by itself", testMovedByItself},
 		{"work of a dead node", testDeadNode},
 		{"work of others", testForeignKinds},
 		{"slow peer", testSlowPeer},
 		{"slow peers", testSlowPeers},
 		{"stop", testStop},
+		{"stop unheeded", testStopUnheeded},
 		{"sweep", testSweep},
 	}
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
@@ -146,6 +151,26 @@ func (d *database) open(t testing.TB, set ...func(*Options)) *Store {
 		}
 	})
 	return s
+}
+
+// logged is what a node logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) to(o *Options) { o.Log = slog.New(slog.NewTextHandler(l, nil)) }
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // at opens a node that goes by a clock of the test's.

@@ -26,11 +26,3 @@ ON CONFLICT (hash) DO UPDATE SET business = excluded.business, permission = excl
 		args: []any{k.Hash[:], string(k.Business), string(k.Permission)},
 	})
 }
-
-// RevokeKey ends a key of a business for good.
-func (s *Store) RevokeKey(ctx context.Context, b payment.BusinessID, hash [32]byte) error {
-	return s.commit(ctx, stmt{
-		sql:  `UPDATE api_key SET revoked = $3 WHERE hash = $1 AND business = $2 AND revoked = 0`,
-		args: []any{hash[:], string(b), micros(s.Now())},
-	})
-}

@@ -72,23 +72,3 @@ ON CONFLICT (notice, endpoint, at) DO NOTHING`,
 		args: []any{string(a.Event), string(a.Endpoint), micros(a.At), int64(a.Status), a.Problem, a.Took.Microseconds()},
 	})
 }
-
-// Deliveries lists the tries of a notice, the oldest first.
-func (s *Store) Deliveries(ctx context.Context, event payment.EventID) ([]DeliveryAttempt, error) {
-	var all []DeliveryAttempt
-	err := s.engine.query(ctx, stmt{
-		sql:  `SELECT endpoint, at, status, problem, took FROM delivery WHERE notice = $1 ORDER BY at, endpoint`,
-		args: []any{string(event)},
-		each: func(r row) error {
-			a := DeliveryAttempt{Event: event}
-			var at, took int64
-			if err := r.Scan(&a.Endpoint, &at, &a.Status, &a.Problem, &took); err != nil {
-				return err
-			}
-			a.At, a.Took = fromMicros(at), time.Duration(took)*time.Microsecond
-			all = append(all, a)
-			return nil
-		},
-	})
-	return all, err
-}

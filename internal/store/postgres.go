@@ -13,10 +13,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"reprise/internal/payment"
 )
 
 const (
-	// commitLimit ends a commit on a database that has stopped answering.
+	// commitLimit ends a commit on a database that has stopped answering, and the making of a connection to
+	// it where the URL does not say (connect_timeout).
 	commitLimit = 5 * time.Second
 	// connections of one node, where the URL does not say (pool_max_conns).
 	connections = 24
@@ -35,6 +38,9 @@ func openPostgres(ctx context.Context, o Options, within func(context.Context, t
 	}
 	if !strings.Contains(o.URL, "pool_max_conns=") {
 		config.MaxConns = connections
+	}
+	if !strings.Contains(o.URL, "connect_timeout=") {
+		config.ConnConfig.ConnectTimeout = commitLimit
 	}
 	if o.Dial != nil {
 		config.ConnConfig.DialFunc = o.Dial
@@ -60,9 +66,9 @@ func openPostgres(ctx context.Context, o Options, within func(context.Context, t
 // commit waits for a connection as long as the caller does, but once the list is on its way it is seen
 // through: a caller who leaves must not make the outcome uncertain.
 func (p *postgres) commit(ctx context.Context, list []stmt) error {
-	conn, err := p.pool.Acquire(ctx)
+	conn, err := p.acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("store: no connection: %w", err)
+		return err
 	}
 	defer conn.Release()
 	ctx, cancel := p.within(context.WithoutCancel(ctx), commitLimit)
@@ -80,6 +86,15 @@ func (p *postgres) commit(ctx context.Context, list []stmt) error {
 		}
 	}
 	return fault(results.Close(), stmt{}) // the commit itself
+}
+
+// acquire takes a connection from the pool, or makes one.
+func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store: no connection: %w: %w", payment.ErrUnavailable, err)
+	}
+	return conn, nil
 }
 
 func drain(results pgx.BatchResults, st stmt) error {
@@ -105,15 +120,24 @@ func each(rows pgx.Rows, st stmt) error {
 }
 
 func (p *postgres) query(ctx context.Context, q stmt) error {
-	rows, err := p.pool.Query(ctx, q.sql, q.args...)
+	conn, err := p.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	rows, err := conn.Query(ctx, q.sql, q.args...)
 	if err == nil {
 		err = each(rows, q)
 	}
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case conn.Conn().IsClosed(): // by whatever became of it or of the server; a read changes nothing
+		return fmt.Errorf("store: a read was cut off: %w: %w", payment.ErrUnavailable, quiet(err))
+	case errors.As(err, &refused):
 		return fault(err, q)
 	}
 	return err
@@ -142,6 +166,9 @@ func fault(err error, st stmt) error {
 		return errConflict
 	case refused.Code == "40001", refused.Code == "40P01": // serialisation failure, deadlock
 		return errUndone
+	case strings.HasPrefix(refused.Code, "53"), refused.Code == "57014", refused.Code == "25006":
+		// no room, no memory; out of time; a standby, now that the primary has moved
+		return fmt.Errorf("store: %w: SQLSTATE %s", payment.ErrUnavailable, refused.Code)
 	}
 	return fmt.Errorf("store: PostgreSQL refused a statement: SQLSTATE %s %s", refused.Code, refused.ConstraintName)
 }

@@ -18,17 +18,18 @@ type slots struct {
 	mu      sync.Mutex
 	kinds   []string // kinds that are done here, sorted; none before StartWork and after StopWork
 	busy    int
-	waiting int             // of busy, those that wait for some peer
-	byPeer  map[string]int  // of waiting, by peer
-	behind  map[string]bool // peers with more work due than they have slots: it is claimed in its order
-	short   bool            // work was left for want of any slot
-	idle    chan struct{}   // closed when nothing is busy any more; nil: nobody asks
+	byKind  map[payment.WorkKind]int // of busy, by kind
+	waiting int                      // of busy, those that wait for some peer
+	byPeer  map[string]int           // of waiting, by peer
+	behind  map[string]bool          // peers with more work due than they have slots: it is claimed in its order
+	short   bool                     // work was left for want of any slot
+	idle    chan struct{}            // closed when nothing is busy any more; nil: nobody asks
 }
 
 func newSlots(all int) *slots {
 	return &slots{
 		all: all, peered: max(1, all*3/4), perPeer: max(1, all/8),
-		byPeer: map[string]int{}, behind: map[string]bool{},
+		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]bool{},
 	}
 }
 
@@ -57,6 +58,7 @@ func (s *slots) take(w payment.Work, claimed bool) bool {
 		return false
 	}
 	s.busy++
+	s.byKind[w.Kind]++
 	if peer != "" {
 		s.waiting++
 		s.byPeer[peer]++
@@ -79,6 +81,9 @@ func (s *slots) give(w payment.Work) (wanted bool) {
 	defer s.mu.Unlock()
 	peer := peerOf(w)
 	s.busy--
+	if s.byKind[w.Kind]--; s.byKind[w.Kind] == 0 {
+		delete(s.byKind, w.Kind)
+	}
 	if peer != "" {
 		s.waiting--
 		if s.byPeer[peer]--; s.byPeer[peer] == 0 {
@@ -91,6 +96,13 @@ func (s *slots) give(w payment.Work) (wanted bool) {
 	}
 	wanted, s.short = s.short || s.behind[peer], false
 	return wanted
+}
+
+// busyKinds names the kinds of work that are being done, sorted.
+func (s *slots) busyKinds() []payment.WorkKind {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.byKind))
 }
 
 // room is what a claim may take.

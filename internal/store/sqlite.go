@@ -13,6 +13,8 @@ import (
 
 	sqlite3 "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
+
+	"reprise/internal/payment"
 )
 
 const (
@@ -154,19 +156,36 @@ func (q *sqlite) writeGroup(group []*waiting) error {
 	if q.conn == nil {
 		conn, err := q.write.Conn(context.Background())
 		if err != nil {
-			return err
+			return trouble(err)
 		}
 		q.conn = conn
 	}
 	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
-		return err
+		return trouble(err)
 	}
 	for _, w := range group {
 		if err := q.writeOne(w); err != nil {
-			return err
+			return trouble(err)
 		}
 	}
-	return q.exec(stmt{sql: `COMMIT`})
+	if err := q.exec(stmt{sql: `COMMIT`}); err != nil { // the last of it may be in the journal all the same
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	return nil
+}
+
+// trouble marks the errors that are the file's or the machine's and that pass: another process has the
+// lock, the disk is full or fails, memory is short.
+func trouble(err error) error {
+	var e *sqlite3.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case codes.SQLITE_BUSY, codes.SQLITE_FULL, codes.SQLITE_IOERR, codes.SQLITE_CANTOPEN, codes.SQLITE_NOMEM:
+		return fmt.Errorf("store: %w: %w", payment.ErrUnavailable, err)
+	}
+	return err
 }
 
 func (q *sqlite) writeOne(w *waiting) error {
@@ -259,13 +278,13 @@ func (q *sqlite) hangUp() {
 func (q *sqlite) query(ctx context.Context, st stmt) error {
 	p, err := q.reader(ctx, st.sql)
 	if err != nil {
-		return err
+		return trouble(err)
 	}
 	rows, err := p.QueryContext(ctx, st.args...)
 	if err != nil {
-		return err
+		return trouble(err)
 	}
-	return scan(rows, st)
+	return trouble(scan(rows, st))
 }
 
 func (q *sqlite) reader(ctx context.Context, text string) (*sql.Stmt, error) {

@@ -8,7 +8,7 @@ package store
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -29,7 +29,7 @@ type Options struct {
 	Render func(kind payment.NoticeKind, c payment.Case, at time.Time) ([]byte, error)
 
 	Now   func() time.Time
-	Rand  io.Reader // ids of notices, and how long to step back after a lost race
+	Rand  io.Reader // ids of notices, and how long to wait before a commit is tried again
 	Timer func(d time.Duration) (<-chan time.Time, func() bool)
 	Go    func(func())
 	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // to PostgreSQL; nil: its own
@@ -141,4 +141,4 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
 
-var errClosed = errors.New("store: closed")
+var errClosed = fmt.Errorf("store: closed: %w", payment.ErrUnavailable)

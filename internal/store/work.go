@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -14,8 +13,9 @@ import (
 // before this one. It returns when to try again; zero means that there is nothing left to do.
 //
 // A handler may reschedule or rest its own work in a Change: that stands, whatever it returns. An error is
-// logged, and the work is tried again after a while; payment.ErrNotFound ends it, because what it was about
-// is gone. A try must be safe to repeat: a node that dies in the middle leaves it to another.
+// logged, and the work is tried again after a while, however often; so is a panic. Only the handler itself
+// can say that what the work was about is gone: it returns zero and nil. A try must be safe to repeat: a node
+// that dies in the middle leaves it to another.
 //
 // ctx ends shortly before the lease does, and when the store stops hard.
 type Handler func(ctx context.Context, ref string, tries int) (next time.Time, err error)
@@ -43,8 +43,11 @@ func (s *Store) StartWork() {
 	})
 }
 
+// grace is how long what is cut short is waited for.
+const grace = 2 * time.Second
+
 // StopWork takes no more work and waits for what is being done. When ctx ends before that, what is being
-// done is cut short, and left to others.
+// done is cut short, and left to others; what does not heed that within 2 s is left to itself.
 func (s *Store) StopWork(ctx context.Context) {
 	s.halt.Do(func() { close(s.halted) })
 	idle := s.slots.open(nil)
@@ -53,8 +56,19 @@ func (s *Store) StopWork(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	s.cut()
-	<-idle
-	s.polled.Wait()
+	still := make(chan struct{})
+	s.Go(func() {
+		<-idle
+		s.polled.Wait()
+		close(still)
+	})
+	over, stop := s.Timer(grace)
+	defer stop()
+	select {
+	case <-still:
+	case <-over:
+		s.Log.Error("work does not stop", "kinds", s.slots.busyKinds())
+	}
 }
 
 // every does something now, after each pause, and when poked, until the store halts.
@@ -112,14 +126,9 @@ func (s *Store) lookForWork() {
 const tryShare = 11.0 / 12
 
 func (s *Store) try(j job) {
-	ctx, cancel := s.within(s.working, time.Duration(float64(s.Options.Lease)*tryShare))
-	next, err := s.handlers[j.work.Kind](ctx, j.work.Ref, j.tries)
-	cancel()
+	next, err := s.handle(j)
 	tries := j.tries + 1
 	switch {
-	case errors.Is(err, payment.ErrNotFound):
-		s.Log.Warn("work dropped: what it was about is gone", "kind", j.work.Kind, "ref", j.work.Ref)
-		next = time.Time{}
 	case err != nil && s.working.Err() != nil: // cut short: it does not count, and is due at once
 		next, tries = s.Now(), j.tries
 	case err != nil:
@@ -129,6 +138,19 @@ func (s *Store) try(j job) {
 	if err := s.settle(j, next, tries); err != nil {
 		s.Log.Error("work not settled: it will be done again", "kind", j.work.Kind, "ref", j.work.Ref, "error", err)
 	}
+}
+
+// handle has a handler do its work. A panic is an error of this piece of work: it would meet whoever claims
+// it next, and must not take a process and all other work with it each time.
+func (s *Store) handle(j job) (next time.Time, err error) {
+	ctx, cancel := s.within(s.working, time.Duration(float64(s.Options.Lease)*tryShare))
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanicked(p)
+		}
+	}()
+	return s.handlers[j.work.Kind](ctx, j.work.Ref, j.tries)
 }
 
 // settle writes what came of a try, if the row is still this claim's: one that the try itself moved or

@@ -69,9 +69,8 @@ func testNotices(t *testing.T, db *database) {
 		if diff := cmp.Diff(want, n); diff != "" {
 			t.Errorf("notice (-want +got):\n%s", diff)
 		}
-		tries, err := s.Deliveries(ctx, n.ID)
-		if err != nil || len(tries) != 2 || tries[0].Status != 200 || tries[0].Took != 5*time.Millisecond || !tries[0].At.Equal(moment) {
-			t.Errorf("tries %+v, %v", tries, err)
+		if n := rows(t, s, "delivery", fmt.Sprintf(`notice = '%s' AND status = 200 AND took = 5000 AND at = %d`, n.ID, moment.UnixMicro())); n != 2 {
+			t.Errorf("%d tries of %s, want one to each endpoint", n, want.Kind)
 		}
 	}
 
@@ -155,8 +154,40 @@ func testRetry(t *testing.T, db *database) {
 		t.Errorf("tries (-want +got):\n%s", diff)
 	}
 
-	must(t, wake(s, payment.WorkSession, "gone", c.now()))
-	eventually(t, "work about nothing dropped", func() bool { return rows(t, s, "work", `1 = 1`) == 0 })
+	// What was not found may be something else than what the work is about.
+	must(t, wake(s, payment.WorkSession, "ps-1", c.now()))
+	eventually(t, "not found", func() bool {
+		return rows(t, s, "work", fmt.Sprintf(`attempt = 1 AND next_at > %d`, c.now().UnixMicro())) == 1
+	})
+}
+
+// A handler that panics has failed. The process and its other work go on, and nobody reads the value.
+func testPanic(t *testing.T, db *database) {
+	c := &clock{}
+	var log logged
+	s := db.open(t, at(c), log.to)
+	s.Work(map[payment.WorkKind]Handler{
+		payment.WorkAttempt: func(_ context.Context, ref string, tries int) (time.Time, error) {
+			if tries == 0 {
+				panic("canary of " + ref)
+			}
+			return time.Time{}, nil
+		},
+	})
+	s.StartWork()
+	must(t, wake(s, payment.WorkAttempt, "pr-1", c.now()))
+	eventually(t, "failed, and due after a moment", func() bool {
+		return rows(t, s, "work", fmt.Sprintf(`attempt = 1 AND next_at > %d`, c.now().UnixMicro())) == 1
+	})
+	text := log.String()
+	if strings.Count(text, "\n") != 1 || !strings.Contains(text, "error.panic=string") || !strings.Contains(text, "store.testPanic") {
+		t.Errorf("want one line with the type and where it was; logged:\n%s", text)
+	}
+	if strings.Contains(text, "canary") {
+		t.Error("the value is in the log")
+	}
+	c.advance(3 * time.Second)
+	eventually(t, "done", func() bool { return rows(t, s, "work", `1 = 1`) == 0 })
 }
 
 // A handler's own Change may move its work. That stands, whatever the handler returns.
@@ -379,5 +410,44 @@ func testStop(t *testing.T, db *database) {
 	}
 	if n := rows(t, s, "work", fmt.Sprintf(`attempt = 0 AND next_at <= %d`, time.Now().UnixMicro())); n != 2 {
 		t.Errorf("%d pieces of work due for others, want the stuck one and the late one", n)
+	}
+}
+
+// Work that heeds nothing is left to itself, or the process would never end.
+func testStopUnheeded(t *testing.T, db *database) {
+	var log logged
+	s := db.open(t, log.to, func(o *Options) {
+		timer := o.Timer
+		o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
+			if d == grace {
+				d = 0
+			}
+			return timer(d)
+		}
+	})
+	began, end := make(chan struct{}), make(chan struct{})
+	defer close(end)
+	s.Work(map[payment.WorkKind]Handler{payment.WorkReversal: func(context.Context, string, int) (time.Time, error) {
+		close(began)
+		<-end
+		return time.Time{}, nil
+	}})
+	s.StartWork()
+	must(t, wake(s, payment.WorkReversal, "rv-1", time.Now()))
+	<-began
+	over, leave := context.WithCancel(context.Background())
+	leave()
+	stopped := make(chan struct{})
+	go func() { s.StopWork(over); close(stopped) }()
+	eventually(t, "stopped", func() bool {
+		select {
+		case <-stopped:
+			return true
+		default:
+			return false
+		}
+	})
+	if text := log.String(); !strings.Contains(text, "kinds=["+string(payment.WorkReversal)+"]") {
+		t.Errorf("the log does not say what is still busy:\n%s", text)
 	}
 }
