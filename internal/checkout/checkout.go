@@ -89,9 +89,5 @@ func fieldError(err error) error {
 	if !errors.As(err, &field) {
 		return err
 	}
-	return &payment.Error{
-		Code:    "API_VALIDATION_ERROR",
-		Message: "request" + field.Path + " " + field.Message,
-		Fields:  []payment.Field{{Path: field.Path, Message: field.Message}},
-	}
+	return gate.Invalid(payment.Field{Path: field.Path, Message: field.Message})
 }

@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -71,18 +72,12 @@ func (c *Checkout) next(k payment.Case, window string, err error) (gate.Answer, 
 	return gate.Answer{Status: http.StatusOK, Body: c.stepOf(k, window)}, nil
 }
 
+// fullScreen is the challengeWindowSize where the page names none (EMV 3DS 2.2 table A.1).
+const fullScreen = "05"
+
 func (c *Checkout) look(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 	k, err := c.Flow.Attempt(ctx, r.Path("page"))
-	return c.next(k, windowOr(r.HTTP.URL.Query().Get("window")), err)
-}
-
-// windowOr is a challengeWindowSize, full screen if the page named none (EMV 3DS 2.2 table A.1).
-func windowOr(w string) string {
-	switch w {
-	case "01", "02", "03", "04":
-		return w
-	}
-	return "05"
+	return c.next(k, cmp.Or(r.HTTP.URL.Query().Get("window"), fullScreen), err)
 }
 
 // browserData is what the page's script found out about its browser. The contract bounds each value.
@@ -107,7 +102,7 @@ func (c *Checkout) browser(r *gate.Request) (flow.Browser, string, error) {
 	return flow.Browser{
 		AcceptHeader: b.AcceptHeader, UserAgent: r.HTTP.UserAgent(), Language: b.Language, IP: c.ClientIP(r.HTTP),
 		JavaEnabled: b.JavaEnabled, ColorDepth: b.ColorDepth, ScreenHeight: b.ScreenHeight, ScreenWidth: b.ScreenWidth,
-		TimeZone: b.TimeZone, Window: windowOr(b.Window),
+		TimeZone: b.TimeZone, Window: b.Window,
 	}, q.MethodCompleted, err
 }
 
@@ -136,7 +131,7 @@ func (c *Checkout) authenticate(ctx context.Context, r *gate.Request) (gate.Answ
 
 func (c *Checkout) restart(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 	k, err := c.Flow.Restart(ctx, r.Path("page"))
-	return c.next(k, "05", err)
+	return c.next(k, fullScreen, err)
 }
 
 // pay: the page brings the browser's share, with which the CVN opens.
@@ -153,7 +148,7 @@ func (c *Checkout) pay(ctx context.Context, r *gate.Request) (gate.Answer, error
 	}
 	k, err := c.Flow.Pay(ctx, r.Path("page"), share)
 	card.Wipe(share)
-	return c.next(k, "05", err)
+	return c.next(k, fullScreen, err)
 }
 
 // retype: the share was lost, and the payer typed the CVN again.
@@ -161,5 +156,5 @@ func (c *Checkout) retype(ctx context.Context, r *gate.Request, taken any) (gate
 	fields := taken.(card.Fields)
 	defer fields.Wipe()
 	k, err := c.Flow.Retype(ctx, r.Path("page"), fields.CVN)
-	return c.next(k, "05", err)
+	return c.next(k, fullScreen, err)
 }

@@ -55,12 +55,17 @@ func TestStepOfEveryState(t *testing.T) {
 }
 
 func TestWindowThatFits(t *testing.T) {
-	for asked, want := range map[string]string{"01": "01", "04": "04", "05": "05", "": "05", "06": "05", "x": "05"} {
+	for query, want := range map[string]string{"": "05", "?window=01": "01", "?window=04": "04", "?window=05": "05"} {
 		d := newDoor(t, caseIn(payment.Challenging))
-		got := decoded(t, d.send("GET", "/pay/"+page+"/step?window="+asked, "", ""))
-		if form, _ := got["challenge"].(map[string]any); form["fields"].(map[string]any)["window"] != want {
-			t.Errorf("%q: %v", asked, got)
+		got := decoded(t, d.send("GET", "/pay/"+page+"/step"+query, "", ""))
+		form, _ := got["challenge"].(map[string]any)
+		if diff := cmp.Diff(map[string]any{"window": want}, form["fields"]); diff != "" {
+			t.Errorf("%q: %s", query, diff)
 		}
+	}
+	d := newDoor(t, caseIn(payment.Challenging))
+	if w := d.send("GET", "/pay/"+page+"/step?window=06", "", ""); w.Code != 400 {
+		t.Errorf("a window that EMV does not know: %d", w.Code)
 	}
 }
 

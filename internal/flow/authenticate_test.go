@@ -311,3 +311,40 @@ func TestRestart(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestBankThatAlwaysBreaks is not asked for ever.
+func TestBankThatAlwaysBreaks(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Challenging)
+	for range payment.MaxRestarts {
+		if c, err := s.Restart(ctx, k.page); err != nil || c.Request.State != payment.Opened {
+			t.Fatalf("%s, %v", c.Request.State, err)
+		}
+		if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := s.Restart(ctx, k.page)
+	if err != nil || c.Request.Failure != payment.AuthenticationFailed || len(s.memory.escrow) != 0 || len(s.bank.asked) != payment.MaxRestarts+1 {
+		t.Errorf("%s %s after %d AReqs, %v", c.Request.State, c.Request.Failure, len(s.bank.asked), err)
+	}
+}
+
+// TestResultBeforeTheAnswer: who sent it cannot be judged yet, so it is to be sent again.
+func TestResultBeforeTheAnswer(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+		err := s.Result(ctx, s.bank.result(a, "Y"))
+		if err == nil || errors.Is(err, payment.ErrNotFound) || s.at(k).State != payment.Authenticating {
+			t.Errorf("%s, %v", s.at(k).State, err)
+		}
+		return a, nil
+	}
+	if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Result(ctx, s.bank.result(*s.at(k).Authentication, "Y")); err != nil || s.at(k).State != payment.Authenticated {
+		t.Errorf("%s, %v", s.at(k).State, err)
+	}
+}

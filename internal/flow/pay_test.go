@@ -121,6 +121,39 @@ func TestRetype(t *testing.T) {
 	}
 }
 
+// TestPurchaseIsJudgedOnceMore: what was right when the payer submitted may be wrong when the money leaves.
+func TestPurchaseIsJudgedOnceMore(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile     func(*scene)
+		code, message string
+	}{
+		"the card was cancelled": {func(s *scene) {
+			card := s.memory.tokens[visa]
+			card.Status = payment.TokenCanceled
+			s.memory.tokens[visa] = card
+		}, "INVALID_TOKEN", badToken},
+		"its CVN was guessed at": {func(s *scene) {
+			s.memory.mismatches[payment.CountMismatch{Token: visa, Day: "2026-03-14"}] = 5
+		}, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", tooMany},
+	} {
+		s := newScene(t)
+		k := s.bring(s.session(), payment.Authenticated)
+		test.meanwhile(s)
+		_, err := s.Pay(ctx, k.page, k.share)
+		refused(t, err, test.code, test.message)
+		if len(s.host.purchases) != 0 || s.at(k).State.AtAcquirer() {
+			t.Errorf("%s: sent all the same", name)
+		}
+	}
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Authenticated)
+	s.clock.pass(payment.AttemptLife) // and nobody noticed yet
+	c, err := s.Retype(ctx, k.page, s.types("737"))
+	if err != nil || c.Request.Failure != payment.PaymentRequestExpired || len(s.host.purchases) != 0 {
+		t.Errorf("%s %s, %v", c.Request.State, c.Request.Failure, err)
+	}
+}
+
 // TestNobodyPaysTwice lets many ways to pay, and to end, an attempt meet just before their commits.
 func TestNobodyPaysTwice(t *testing.T) {
 	pay := func(s *scene, k ticket) func() error {

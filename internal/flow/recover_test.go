@@ -184,3 +184,30 @@ func TestPurchaseAnsweredTwice(t *testing.T) {
 		t.Errorf("%s, %v", c.Request.State, err)
 	}
 }
+
+// TestLateCopies: a host may say the same several times, and what it says late may be a no.
+func TestLateCopies(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Failed)
+	for _, answer := range []payment.Answer{declined, unknown, approved, approved, unwanted} {
+		if err := s.Late(ctx, s.at(k).Trace.Key(), judged(answer)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.pass(time.Minute)
+	if len(s.memory.reversals) != 1 || len(s.host.reversals) != 1 {
+		t.Errorf("%d reversals, %d sent", len(s.memory.reversals), len(s.host.reversals))
+	}
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil || len(s.memory.reversals) != 1 {
+		t.Errorf("%d reversals, %v: a copy of what was given back is covered", len(s.memory.reversals), err)
+	}
+	if s.at(k).Failure != payment.InsufficientBalance {
+		t.Errorf("%s", s.at(k).Failure)
+	}
+
+	s = newScene(t)
+	k = s.bring(s.session(), payment.Authorizing)
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(declined)); err != nil || s.at(k).Failure != payment.InsufficientBalance {
+		t.Errorf("%s, %v", s.at(k).Failure, err)
+	}
+}

@@ -149,3 +149,23 @@ func TestReversalSurvivesFailures(t *testing.T) {
 		t.Errorf("%s after %d reversals", s.at(k).State, len(s.host.reversals))
 	}
 }
+
+// TestReversalIsGivenUp: a host that says nothing for a day is the operator's to settle.
+func TestReversalIsGivenUp(t *testing.T) {
+	s := newScene(t)
+	s.host.acknowledge = silent
+	k := s.bring(s.session(), payment.Reversing)
+	s.pass(24*time.Hour - time.Minute)
+	if s.at(k).State != payment.Reversing {
+		t.Errorf("%s", s.at(k).State)
+	}
+	s.pass(2 * time.Minute)
+	if s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout {
+		t.Errorf("%s %s", s.at(k).State, s.at(k).Failure)
+	}
+	for _, r := range s.memory.reversals {
+		if r.Status != payment.ReversalGivenUp {
+			t.Errorf("%+v", r)
+		}
+	}
+}

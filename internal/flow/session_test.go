@@ -211,6 +211,19 @@ func TestCancelSession(t *testing.T) {
 	refused(t, err, "INVALID_SESSION_STATUS", "Session status is COMPLETED, expecting ACTIVE")
 }
 
+// TestCancelAfterTheTime: the session is still there because an attempt is waited for. Whoever cancels it
+// then is told so by the answer, and nobody is told that it has expired.
+func TestCancelAfterTheTime(t *testing.T) {
+	s := newScene(t)
+	id := s.session()
+	s.pass(29 * time.Minute)
+	k := s.bring(id, payment.Challenging)
+	s.pass(2 * time.Minute)
+	if got, err := s.CancelSession(ctx, shop, k.session, nil); err != nil || got.Status != payment.SessionCanceled || len(s.told()) != 0 {
+		t.Errorf("%s, told %v, %v", got.Status, s.told(), err)
+	}
+}
+
 func TestExpiryWaitsForTheAttempt(t *testing.T) {
 	s := newScene(t)
 	id := s.session()
