@@ -40,26 +40,26 @@ type House struct {
 }
 
 // Open builds a house and opens its doors. Whatever was opened is closed again when it fails.
-func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (h *House, err error) {
+func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (*House, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	h = &House{log: log}
-	defer func() {
-		if err != nil {
-			_ = h.Close(context.WithoutCancel(ctx))
-		}
-	}()
+	h := &House{log: log}
+	if err := h.open(ctx, o, s); err != nil {
+		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
+	}
+	return h, nil
+}
 
+func (h *House) open(ctx context.Context, o Outside, s Settings) error {
 	// The doors are bound first: their addresses are part of what the rooms are told.
 	door, err := o.Listen("tcp", s.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return fmt.Errorf("no door for merchants and payers: %w", err)
 	}
 	results, err := o.Listen("tcp", s.ResultsListen)
 	if err != nil {
-		_ = door.Close()
-		return nil, fmt.Errorf("listen for results: %w", err)
+		return errors.Join(fmt.Errorf("no door for results of directory servers: %w", err), door.Close())
 	}
 	if h.PublicURL = strings.TrimSuffix(s.PublicURL, "/"); h.PublicURL == "" {
 		h.PublicURL = "http://" + door.Addr().String()
@@ -67,15 +67,12 @@ func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (h *Hous
 	if s.ResultsURL == "" {
 		s.ResultsURL = "https://" + results.Addr().String() + "/"
 	}
-
 	handler, resultsHandler, err := h.furnish(ctx, o, s)
-	if err != nil {
-		return nil, errors.Join(err, door.Close(), results.Close())
+	if err == nil && s.Furnished != nil {
+		err = s.Furnished(ctx, h)
 	}
-	if s.Furnished != nil {
-		if err := s.Furnished(ctx, h); err != nil {
-			return nil, errors.Join(err, door.Close(), results.Close())
-		}
+	if err != nil {
+		return errors.Join(err, door.Close(), results.Close())
 	}
 	h.serve(o, door, handler)
 	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCert, s.ResultsRoots)), resultsHandler)
@@ -84,7 +81,7 @@ func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (h *Hous
 	h.ranges = cancel
 	h.threeDS.Start(rangesCtx)
 	h.store.StartWork()
-	return h, nil
+	return nil
 }
 
 // furnish builds the rooms and connects them.
@@ -130,12 +127,9 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 			return h.store.RecordDelivery(ctx, store.DeliveryAttempt(a))
 		},
 		CallbackToken: s.CallbackToken,
-		Secret: func(e payment.EndpointID) []byte {
-			secret := h.vault.Derive("webhook signature", string(e))
-			return secret[:]
-		},
-		Schedule: s.WebhookSchedule,
-		Now:      o.Now, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		Secret:        h.webhookSecret,
+		Schedule:      s.WebhookSchedule,
+		Now:           o.Now, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	h.store.Work(h.work(sender))
 
@@ -162,6 +156,12 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	return mux, h.threeDS.Results(), nil
 }
 
+// webhookSecret signs what goes to an endpoint. It is derived, so that nothing of it is stored.
+func (h *House) webhookSecret(e payment.EndpointID) []byte {
+	secret := h.vault.Derive("webhook signature", string(e))
+	return secret[:]
+}
+
 // remoteIP is the payer's address where nobody stands between browser and gateway.
 func remoteIP(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -173,7 +173,8 @@ func remoteIP(r *http.Request) string {
 
 func (h *House) serve(o Outside, l net.Listener, handler http.Handler) {
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
 	}
 	h.servers = append(h.servers, server)

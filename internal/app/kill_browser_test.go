@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -92,26 +91,13 @@ type process struct {
 func (g *process) start() {
 	g.t.Helper()
 	g.cmd = exec.Command(g.path, g.args...)
-	g.cmd.Stderr = g.w.log
+	said := &lockedBuffer{}
+	g.cmd.Stdout, g.cmd.Stderr = said, g.w.log
 	if err := g.cmd.Start(); err != nil {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(g.kill)
-	g.w.eventually("a gateway that is ready", func() bool {
-		response, err := http.Get(g.w.PublicURL + "/readyz")
-		if err != nil {
-			return false
-		}
-		_ = response.Body.Close()
-		return response.StatusCode == http.StatusOK
-	})
-	g.w.eventually("a shop", func() bool {
-		c, err := net.Dial("tcp", "127.0.0.1"+g.w.ShopURL[len("http://localhost"):])
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil
-	})
+	g.w.eventually("a gateway that shows its banner", func() bool { return strings.Contains(said.String(), "API base") })
 }
 
 // kill is kill -9. The second time there is nobody left to kill.

@@ -41,7 +41,7 @@ func (p *payer) choose(last4 string) {
 // pay types a CVN and clicks once.
 func (p *payer) pay(cvn string) {
 	p.t.Helper()
-	p.until(`document.getElementById("pay-button")?.getAttribute("aria-disabled") !== "true"`)
+	p.until(`document.readyState === "complete" && document.getElementById("pay-button")?.getAttribute("aria-disabled") === "false"`)
 	p.do(chromedp.SendKeys(css("#cvn"), cvn), chromedp.Click(css("#pay-button")))
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"reprise/examples/shop"
@@ -46,12 +48,12 @@ type StoredCard struct {
 // StoredCards are what the sandbox is seeded with.
 func StoredCards() []StoredCard {
 	return []StoredCard{
-		{"pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e", "4000000000001091", "Visa, the bank asks for a code"},
-		{"pt-00000000-0000-4000-8000-000000001000", "4000000000001000", "Visa, without a challenge"},
-		{"pt-00000000-0000-4000-8000-000000002151", "5200000000002151", "Mastercard, the bank asks for a code"},
-		{"pt-00000000-0000-4000-8000-000000001005", "5200000000001005", "Mastercard, without a challenge"},
-		{"pt-00000000-0000-4000-8000-000000002708", "340000000002708", "American Express, without a challenge"},
-		{"pt-00000000-0000-4000-8000-000000002534", "340000000002534", "American Express, the bank asks for a code"},
+		{"pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e", "4000000000001091", "Everyday Visa"},
+		{"pt-00000000-0000-4000-8000-000000001000", "4000000000001000", "Travel Visa"},
+		{"pt-00000000-0000-4000-8000-000000002151", "5200000000002151", "Family Mastercard"},
+		{"pt-00000000-0000-4000-8000-000000001005", "5200000000001005", "Work Mastercard"},
+		{"pt-00000000-0000-4000-8000-000000002708", "340000000002708", "Amex Gold"},
+		{"pt-00000000-0000-4000-8000-000000002534", "340000000002534", "Amex Green"},
 	}
 }
 
@@ -90,8 +92,9 @@ type Sandbox struct {
 	ShopURL    string
 	ControlURL string // of the simulator
 
-	world *simulator.World
-	shop  *http.Server
+	endpoints []payment.Endpoint
+	world     *simulator.World
+	shop      *http.Server
 }
 
 // The doors of a sandbox and its world, counted from the port of --listen.
@@ -106,30 +109,35 @@ const (
 )
 
 // OpenSandbox starts the world, the house and the shop, and stores the cards.
-func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) (b *Sandbox, err error) {
+func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) (*Sandbox, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return nil, err
 	}
-	b = &Sandbox{ControlURL: s.Simulator}
-	defer func() {
-		if err != nil {
-			_ = b.Close(context.WithoutCancel(ctx))
+	b := &Sandbox{ControlURL: s.Simulator}
+	if err := b.open(ctx, o, s, log); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w; the sandbox takes seven ports from that of --listen on, choose another", err)
 		}
-	}()
+		return nil, errors.Join(err, b.Close(context.WithoutCancel(ctx)))
+	}
+	return b, nil
+}
+
+func (b *Sandbox) open(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) error {
 	kit, err := b.meetWorld(ctx, o, s, log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	settings, err := sandboxHouse(o, s, kit)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	shopDoor, err := o.Listen("tcp", portAfter(s.Listen, portShop))
 	if err != nil {
-		return nil, fmt.Errorf("shop: %w", err)
+		return fmt.Errorf("no door for the shop: %w", err)
 	}
 	_, port, _ := net.SplitHostPort(shopDoor.Addr().String())
 	b.ShopURL = "http://localhost:" + port
@@ -137,13 +145,14 @@ func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Lo
 		b.House = h
 		return b.seed(ctx, o, append([]string{"http://" + shopDoor.Addr().String() + "/webhooks"}, s.Webhooks...))
 	}
-	if b.House, err = Open(ctx, o, settings, log); err != nil {
-		return nil, errors.Join(err, shopDoor.Close())
+	house, err := Open(ctx, o, settings, log)
+	if b.House = house; err == nil {
+		err = b.openShop(o, shopDoor, log)
 	}
-	if err := b.openShop(o, shopDoor, log); err != nil {
-		return nil, errors.Join(err, shopDoor.Close())
+	if err != nil {
+		return errors.Join(err, shopDoor.Close())
 	}
-	return b, b.awaitReady(ctx, o)
+	return b.awaitReady(ctx, o)
 }
 
 // meetWorld starts a simulator, or asks a running one how it is reached.
@@ -175,7 +184,10 @@ func OpenWorld(o Outside, listen, dir string, calm bool, log *slog.Logger) (*sim
 	if err != nil {
 		return nil, err
 	}
-	return world, world.Start()
+	if err := world.Start(); err != nil {
+		return nil, err
+	}
+	return world, nil
 }
 
 // sandboxHouse are the settings of a house in that world.
@@ -243,12 +255,11 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "SANDBOX1", Website: "https://shop.example",
 		ReuseCustomers: true,
 	}
-	var endpoints []payment.Endpoint
 	for _, hook := range webhooks {
 		id := sha256.Sum256([]byte(hook))
-		endpoints = append(endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: hook})
+		b.endpoints = append(b.endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: hook})
 	}
-	problems := []error{b.store.SaveMerchant(ctx, merchant), b.store.SaveEndpoints(ctx, sandboxBusiness, endpoints...)}
+	problems := []error{b.store.SaveMerchant(ctx, merchant), b.store.SaveEndpoints(ctx, sandboxBusiness, b.endpoints...)}
 	for key, permission := range map[string]payment.Permission{SandboxSecretKey: payment.Secret, SandboxPublicKey: payment.Public} {
 		problems = append(problems, b.store.SaveKey(ctx, payment.Key{
 			Hash: sha256.Sum256([]byte(key)), Business: sandboxBusiness, Permission: permission,
@@ -360,6 +371,13 @@ curl -s -u %s: %s/sessions -H 'content-type: application/json' -d '{
 
 `, b.ShopURL, b.PublicURL, SandboxSecretKey, SandboxPublicKey, SandboxCallbackToken,
 		SandboxSecretKey, b.PublicURL, StoredCards()[0].Token, b.ShopURL, b.ShopURL)
+	if len(b.endpoints) > 1 { // the first is the shop's
+		t.WriteString("  Webhooks go to, signed with (Standard Webhooks):\n\n")
+		for _, e := range b.endpoints[1:] {
+			fmt.Fprintf(&t, "  %s  whsec_%s\n", e.URL, base64.StdEncoding.EncodeToString(b.webhookSecret(e.ID)))
+		}
+		t.WriteString("\n")
+	}
 	return t.String()
 }
 

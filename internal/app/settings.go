@@ -66,12 +66,14 @@ func (s Settings) check() error {
 	need(len(s.Directories) > 0, "no directory server")
 	need(s.CallbackToken != nil, "no callback token")
 	need(s.AnswerTimeout > 0 && s.AnswerTimeout <= 8*time.Second, "the acquirer's answer time-out must be above 0 and at most 8 s")
-	if s.PublicURL != "" {
-		u, err := url.Parse(s.PublicURL)
-		need(err == nil && u.Host != "" && (u.Scheme == "https" || s.Sandbox), "the public URL must be an https URL")
-	}
 	if s.Sandbox {
 		need(loopback(s.Listen) && loopback(s.ResultsListen), "the sandbox listens on loopback only: its keys are published")
+	} else {
+		// The browser's share travels in an action_url, the PAN on the acquirer line: never in the clear.
+		u, err := url.Parse(s.PublicURL)
+		need(err == nil && u.Scheme == "https" && u.Host != "", "the public URL must be an https URL")
+		need(s.AcquirerTLS != nil, "the acquirer line needs TLS")
+		need(len(s.FrameSources) == 0, "frame sources beside https are for the sandbox")
 	}
 	return errors.Join(problems...)
 }

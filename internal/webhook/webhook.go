@@ -4,6 +4,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -81,7 +82,10 @@ func New(o Options) *Sender {
 func (s *Sender) Deliver(ctx context.Context, ref string, tries int) (next time.Time, err error) {
 	event, endpoint, _ := strings.Cut(ref, "/")
 	notice, to, err := s.Delivery(ctx, payment.EventID(event), payment.EndpointID(endpoint))
-	if err != nil {
+	if errors.Is(err, payment.ErrNotFound) {
+		s.Log.Warn("webhook dropped: the endpoint is no longer the merchant's", "event", event, "endpoint", endpoint)
+		return time.Time{}, nil
+	} else if err != nil {
 		return time.Time{}, err
 	}
 	a := s.send(ctx, notice, to)
