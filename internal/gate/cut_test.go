@@ -60,7 +60,7 @@ func (x *till) cut(body []byte) ([]byte, any, error) {
 		}
 	}
 	if bytes.Contains(body, []byte(`"12"`)) {
-		return nil, nil, &payment.Error{Code: "whatever", Fields: []payment.Field{{Path: "/body/cvn", Message: "must have 3 digits"}}}
+		return nil, nil, gate.Invalid(payment.Field{Path: "/body/cvn", Message: "must have 3 digits"})
 	}
 	return body, nil, nil
 }

@@ -76,7 +76,7 @@ func TestKeysUnreachable(t *testing.T) {
 }
 
 func TestBodies(t *testing.T) {
-	h := newHouse(t, func(o *gate.Options) { o.BodyLimit = 2000 })
+	h := newHouse(t)
 	h.handle("POST /sessions", payment.Secret, created)
 	field := func(message string) refusal {
 		return refusal{"API_VALIDATION_ERROR", "request/body " + message, []payment.Field{{Path: "/body", Message: message}}}
@@ -100,7 +100,7 @@ func TestBodies(t *testing.T) {
 		"huge number":    {`{"amount":1e999999999}`, nil, 400, field("must NOT have a number out of range")},
 		"long number":    {`{"amount":1` + strings.Repeat("0", 99) + `}`, nil, 400, field("must NOT have a number out of range")},
 		"deep":           {`{"items":` + deep + `}`, nil, 413, refusal{Code: "REQUEST_TOO_LARGE", Message: "The request body is nested too deeply"}},
-		"large":          {`{"description":"` + strings.Repeat("x", 2000) + `"}`, nil, 413, refusal{Code: "REQUEST_TOO_LARGE", Message: "The request body is too large"}},
+		"large":          {`{"description":"` + strings.Repeat("x", 256<<10) + `"}`, nil, 413, refusal{Code: "REQUEST_TOO_LARGE", Message: "The request body is too large"}},
 		"form":           {`a=b`, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, 415, refusal{Code: "UNSUPPORTED_MEDIA_TYPE", Message: "Content-Type must be application/json"}},
 		"no type":        {`{}`, http.Header{"Content-Type": nil}, 415, refusal{Code: "UNSUPPORTED_MEDIA_TYPE", Message: "Content-Type must be application/json"}},
 		"nonsense type":  {`{}`, http.Header{"Content-Type": {";;"}}, 415, refusal{Code: "UNSUPPORTED_MEDIA_TYPE", Message: "Content-Type must be application/json"}},
@@ -122,9 +122,9 @@ func TestBodies(t *testing.T) {
 
 // TestChunkedBody sends bodies whose length is not announced, past the first buffer and past the limit.
 func TestChunkedBody(t *testing.T) {
-	h := newHouse(t, func(o *gate.Options) { o.BodyLimit = 20_000 })
+	h := newHouse(t)
 	h.handle("POST /sessions", payment.Secret, created)
-	for padding, want := range map[int]int{0: 201, 4_096: 201, 15_000: 201, 30_000: 413} {
+	for padding, want := range map[int]int{0: 201, 4_096: 201, 15_000: 201, 250_000: 201, 256 << 10: 413} {
 		body := seedRequest(t) + strings.Repeat(" ", padding)
 		r := httptest.NewRequest("POST", "/sessions", strings.NewReader(body))
 		r.ContentLength = -1
@@ -214,6 +214,32 @@ func TestErrorsOfHandlers(t *testing.T) {
 				t.Errorf("logged: %s", log)
 			}
 			if test.logged != "" && (strings.Count(log, "\n") != 1 || !strings.Contains(log, test.logged) || !strings.Contains(log, w.Header().Get("Request-ID"))) {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+}
+
+// TestCallerLeft: what stops because its caller went away is nobody's failure, but a panic is ours.
+func TestCallerLeft(t *testing.T) {
+	for name, test := range map[string]struct {
+		work  func(ctx context.Context) error
+		level string
+	}{
+		"stopped": {func(ctx context.Context) error { return fmt.Errorf("read: %w", ctx.Err()) }, "DEBUG"},
+		"panic":   {func(context.Context) error { panic("x") }, "ERROR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.handle("GET /sessions/{session_id}", payment.Secret, func(ctx context.Context, _ *gate.Request) (gate.Answer, error) {
+				return gate.Answer{}, test.work(ctx)
+			})
+			ctx, leave := context.WithCancel(t.Context())
+			leave()
+			r := httptest.NewRequestWithContext(ctx, "GET", sessionPath, nil)
+			r.SetBasicAuth(secretKey, "")
+			h.mux.ServeHTTP(httptest.NewRecorder(), r)
+			if log := h.log.String(); strings.Count(log, "\n") != 1 || !strings.Contains(log, `"level":"`+test.level+`"`) {
 				t.Errorf("log: %s", log)
 			}
 		})

@@ -13,11 +13,11 @@ import (
 	"reprise/internal/payment"
 )
 
-// statuses gives every error code of the API its HTTP status. A code that is not here cannot be answered;
-// the contract's Error schema names the same ones (a test compares them).
+// statuses gives every error code that this version answers with its HTTP status. A code that is not here
+// cannot be answered; the contract's Error schema names the same ones, and something makes each of them
+// (tests compare).
 var statuses = map[string]int{
 	"API_VALIDATION_ERROR":       http.StatusBadRequest,
-	"CARD_EXPIRED":               http.StatusBadRequest,
 	"DISALLOWED_CAPTURE_METHOD":  http.StatusBadRequest,
 	"INVALID_AMOUNT":             http.StatusBadRequest,
 	"INVALID_COUNTRY":            http.StatusBadRequest,
@@ -27,20 +27,13 @@ var statuses = map[string]int{
 	"INVALID_ITEM_METADATA":      http.StatusBadRequest,
 	"INVALID_METADATA":           http.StatusBadRequest,
 	"INVALID_PAYMENT_CHANNEL":    http.StatusBadRequest,
-	"INVALID_PAYMENT_DETAILS":    http.StatusBadRequest,
 	"INVALID_TOKEN":              http.StatusBadRequest,
 	"INVALID_URL":                http.StatusBadRequest,
-	"INVALID_VALUE_ERROR":        http.StatusBadRequest,
-	"ITEMS_NOT_SUPPORTED":        http.StatusBadRequest,
 	"MISSING_CUSTOMER":           http.StatusBadRequest,
 	"MODE_NOT_SUPPORTED":         http.StatusBadRequest,
 	"SESSION_TYPE_NOT_SUPPORTED": http.StatusBadRequest,
 
 	"INVALID_API_KEY": http.StatusUnauthorized,
-
-	"ACCOUNT_ACCESS_BLOCKED":    http.StatusForbidden,
-	"INVALID_MERCHANT_SETTINGS": http.StatusForbidden,
-	"SKIP_3DS_FORBIDDEN":        http.StatusForbidden,
 
 	"DATA_NOT_FOUND":     http.StatusNotFound,
 	"NOT_FOUND":          http.StatusNotFound,
@@ -55,20 +48,22 @@ var statuses = map[string]int{
 	"INVALID_SESSION_STATUS":          http.StatusUnprocessableEntity,
 	"PAYMENT_ATTEMPT_COUNTS_EXCEEDED": http.StatusUnprocessableEntity,
 
-	"RATE_LIMIT_EXCEEDED": http.StatusTooManyRequests,
-
 	"SERVER_ERROR": http.StatusInternalServerError,
 
-	"CHANNEL_UNAVAILABLE": http.StatusServiceUnavailable,
-	"ISSUER_UNAVAILABLE":  http.StatusServiceUnavailable,
 	"SERVICE_UNAVAILABLE": http.StatusServiceUnavailable,
 }
 
 // envelope is the body of every answer that refuses.
 type envelope struct {
-	Code    string          `json:"error_code"`
-	Message string          `json:"message"`
-	Errors  []payment.Field `json:"errors,omitempty"`
+	Code    string         `json:"error_code"`
+	Message string         `json:"message"`
+	Errors  []refusedField `json:"errors,omitempty"`
+}
+
+// refusedField is payment.Field on the wire.
+type refusedField struct {
+	Path    string `json:"path"`
+	Message string `json:"message"`
 }
 
 // refuse answers with an error. What is not meant for the caller is logged, once, here.
@@ -83,13 +78,17 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 			slog.String("request_id", here.requestID), slog.String("operation", here.operation),
 			slog.Duration("took", g.o.Now().Sub(here.began)),
 		}
+		level := slog.LevelError
 		var p *panicked
 		if errors.As(err, &p) {
 			attrs = append(attrs, slog.Any("error", p))
 		} else {
 			attrs = append(attrs, slog.String("error", err.Error()))
+			if r.Context().Err() != nil { // the caller left, and what was under way stopped for that
+				level = slog.LevelDebug
+			}
 		}
-		g.o.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", attrs...)
+		g.o.Log.LogAttrs(r.Context(), level, "request failed", attrs...)
 		e = payment.Refuse("SERVER_ERROR", "Something unexpected happened. We are investigating this issue. Please try again later.")
 	}
 	status := statuses[e.Code]
@@ -100,7 +99,11 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
 	}
-	body, err := marshal(envelope{Code: e.Code, Message: e.Message, Errors: e.Fields})
+	told := envelope{Code: e.Code, Message: e.Message}
+	for _, f := range e.Fields {
+		told.Errors = append(told.Errors, refusedField(f))
+	}
+	body, err := marshal(told)
 	if err != nil { // strings always marshal
 		panic(err)
 	}

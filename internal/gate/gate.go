@@ -1,12 +1,12 @@
-// Package gate is what every HTTP door shares: API keys and what they permit, limits, idempotency, the
-// error envelope, and the contract. openapi.yaml is embedded, served, and executed: requests are validated
-// from it, and where Options.Violation is set every answer is checked against it.
+// Package gate is what every HTTP door shares: API keys and what they permit, how large and how deep a body
+// may be, idempotency, the error envelope, and the contract. openapi.yaml is embedded, served, and executed:
+// requests are validated from it, and where Options.Violation is set every answer is checked against it.
 //
 // A door hands its handlers to Handle and mounts what it gets:
 //
 //	mux.Handle("POST /sessions", g.Handle("POST /sessions", payment.Secret, createSession))
 //
-// What a handler sees has passed the key, the limits and the contract. What it returns, an answer or an
+// What a handler sees has passed the key, the bounds and the contract. What it returns, an answer or an
 // error, is written here, in one form.
 package gate
 
@@ -41,9 +41,6 @@ type Options struct {
 	// AllowHTTP takes return URLs with http too, on loopback addresses. For a sandbox.
 	AllowHTTP bool
 
-	// BodyLimit is how many bytes a request body may have; 256 KiB when zero.
-	BodyLimit int64
-
 	// Violation, when not nil, has every answer checked against the contract and is told what is wrong.
 	// It must be safe to be called by several requests at a time.
 	Violation func(error)
@@ -73,9 +70,6 @@ func New(o Options) (*Gate, error) {
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}
-	if o.BodyLimit == 0 {
-		o.BodyLimit = 256 << 10
-	}
 	c, err := compile(specification, o.AllowHTTP)
 	if err != nil {
 		return nil, err
@@ -91,7 +85,8 @@ type Request struct {
 	Header   http.Header
 	HTTP     *http.Request // its body is read already
 
-	// Once is set where the caller sent an idempotency-key. The handler fills in Answer and passes it on.
+	// Once is set where the caller sent an idempotency-key. The handler fills in Answer and passes it on;
+	// one that forgets to has its commit fail and not the repetition.
 	Once *payment.Once
 
 	// Earlier is the answer that was given to the same request before. Only handlers of HandleCut see

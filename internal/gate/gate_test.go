@@ -67,7 +67,7 @@ func newHouse(t *testing.T, change ...func(*gate.Options)) *house {
 			return [32]byte(mac.Sum(nil))
 		},
 		Now:       time.Now,
-		Log:       slog.New(slog.NewJSONHandler(&h.log, nil)),
+		Log:       slog.New(slog.NewJSONHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Rand:      rand.Reader,
 		Violation: func(err error) { t.Errorf("against the contract: %v", err) },
 	}

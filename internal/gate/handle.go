@@ -2,15 +2,14 @@ package gate
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 
 	"reprise/internal/payment"
 )
 
 // Cut takes what the gate must not see out of a body: the card fields. rest is what remains, still JSON,
-// and is validated and fingerprinted; taken goes to the handler. A *payment.Error with fields is answered
-// as API_VALIDATION_ERROR.
+// and is validated and fingerprinted; taken goes to the handler. Fields that it refuses are an Invalid.
 type Cut func(body []byte) (rest []byte, taken any, err error)
 
 // Handle makes the handler of an operation, named by its pattern as in http.ServeMux. The operation has to
@@ -75,7 +74,12 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 		if err != nil {
 			return nil, taken, err
 		}
-		request.Once = &payment.Once{Business: business, Endpoint: op.pattern, Key: key, Fingerprint: fingerprint}
+		request.Once = &payment.Once{
+			Business: business, Endpoint: op.pattern, Key: key, Fingerprint: fingerprint,
+			Answer: func(payment.Case) (int, []byte, error) {
+				return 0, nil, fmt.Errorf("gate: the handler of %s keeps no answer", op.pattern)
+			},
+		}
 	}
 	return request, taken, nil
 }
@@ -96,7 +100,7 @@ func (g *Gate) body(w http.ResponseWriter, r *http.Request, op *operation, cut C
 		rest, fields, err := cut(raw)
 		if err != nil {
 			clear(raw)
-			return nil, nil, nil, refusedFields(err)
+			return nil, nil, nil, err
 		}
 		body = append([]byte(nil), rest...) // rest may lie in raw
 		clear(raw)
@@ -112,13 +116,4 @@ func (g *Gate) body(w http.ResponseWriter, r *http.Request, op *operation, cut C
 		body, err = marshal(value)
 	}
 	return body, value, taken, err
-}
-
-// refusedFields puts fields that were judged elsewhere into the words of the contract's own.
-func refusedFields(err error) error {
-	var e *payment.Error
-	if errors.As(err, &e) && len(e.Fields) > 0 {
-		return invalid(e.Fields...)
-	}
-	return err
 }

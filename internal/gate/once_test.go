@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"reprise/internal/gate"
@@ -87,5 +88,25 @@ func TestRefusalIsNotKept(t *testing.T) {
 	refuse = false
 	if w := h.send(keyed(seedRequest(t))); w.Code != 201 {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestAnswerForgotten: a handler that says no answer to keep has its commit fail, before anything is kept.
+func TestAnswerForgotten(t *testing.T) {
+	h := newHouse(t)
+	kept := false
+	h.handle("POST /sessions", payment.Secret, func(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+		if _, _, err := r.Once.Answer(payment.Case{}); err != nil { // as the store asks
+			return gate.Answer{}, err
+		}
+		kept = true
+		return created(ctx, r)
+	})
+	w := h.send(keyed(seedRequest(t)))
+	if e := refused(t, w); kept || w.Code != 500 || e.Code != "SERVER_ERROR" {
+		t.Errorf("kept %v, %d %+v", kept, w.Code, e)
+	}
+	if log := h.log.String(); !strings.Contains(log, "the handler of POST /sessions keeps no answer") || strings.Contains(log, "panic") {
+		t.Errorf("log: %s", log)
 	}
 }

@@ -61,7 +61,7 @@ func (c *contract) checkParameters(op *operation, r *http.Request) error {
 	if slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.in == "query" }) {
 		var err error
 		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
-			return invalid(payment.Field{Path: "/query", Message: "must be a valid query"})
+			return Invalid(payment.Field{Path: "/query", Message: "must be a valid query"})
 		}
 	}
 	for _, p := range op.parameters {
@@ -86,7 +86,7 @@ func (c *contract) checkParameter(p parameter, values []string) error {
 	place := standing[p.in] + p.name
 	if len(values) == 0 {
 		if p.required {
-			return invalid(payment.Field{Path: place, Message: "must be sent"})
+			return Invalid(payment.Field{Path: place, Message: "must be sent"})
 		}
 		return nil
 	}
@@ -98,7 +98,7 @@ func (c *contract) checkParameter(p parameter, values []string) error {
 		return c.checkValue(p, place, list, values)
 	}
 	if len(values) > 1 {
-		return invalid(payment.Field{Path: place, Message: "must NOT be sent more than once"})
+		return Invalid(payment.Field{Path: place, Message: "must NOT be sent more than once"})
 	}
 	return c.checkValue(p, place, p.read(values[0]), values)
 }
@@ -110,10 +110,10 @@ func (c *contract) checkValue(p parameter, place string, value any, texts []stri
 	}
 	for _, text := range texts {
 		if !utf8.ValidString(text) {
-			return invalid(payment.Field{Path: place, Message: "must be valid UTF-8"})
+			return Invalid(payment.Field{Path: place, Message: "must be valid UTF-8"})
 		}
 		if strings.Contains(text, "\x00") {
-			return invalid(payment.Field{Path: place, Message: "must NOT hold the character U+0000"})
+			return Invalid(payment.Field{Path: place, Message: "must NOT hold the character U+0000"})
 		}
 	}
 	return nil

@@ -13,8 +13,7 @@ import (
 // read reads a body into one buffer that nobody else holds. io.ReadAll would leave parts of it behind in
 // every buffer it outgrows.
 func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limit := g.o.BodyLimit
-	if r.ContentLength > limit {
+	if r.ContentLength > maxBody {
 		return nil, tooLarge()
 	}
 	size := int64(4 << 10)
@@ -22,7 +21,7 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		size = r.ContentLength + 1
 	}
 	buffer := make([]byte, 0, size)
-	body := http.MaxBytesReader(w, r.Body, limit)
+	body := http.MaxBytesReader(w, r.Body, maxBody)
 	for {
 		if len(buffer) == cap(buffer) {
 			larger := append(make([]byte, 0, 2*cap(buffer)), buffer...)
@@ -41,11 +40,11 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 				return nil, tooLarge()
 			}
 			// The caller went away or sends nonsense (a broken chunk); nothing of ours failed.
-			return nil, invalid(payment.Field{Path: "/body", Message: "must be sent completely"})
+			return nil, Invalid(payment.Field{Path: "/body", Message: "must be sent completely"})
 		}
 	}
 	if len(buffer) == 0 {
-		return nil, invalid(payment.Field{Path: "/body", Message: "must NOT be empty"})
+		return nil, Invalid(payment.Field{Path: "/body", Message: "must NOT be empty"})
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || !strings.EqualFold(media, "application/json") {
 		clear(buffer)

@@ -53,8 +53,9 @@ func (c *contract) check(schema *jsonschema.Schema, place string, value any) err
 	return refusal
 }
 
-// invalid is the refusal of fields that something other than the contract has judged.
-func invalid(fields ...payment.Field) error {
+// Invalid is the refusal, as API_VALIDATION_ERROR, of fields that something other than the contract has
+// judged.
+func Invalid(fields ...payment.Field) error {
 	sentences := make([]string, len(fields))
 	for i, f := range fields {
 		sentences[i] = "request" + f.Path + " " + f.Message

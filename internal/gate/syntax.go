@@ -11,6 +11,7 @@ import (
 
 // Limits of what is taken for a body of this API.
 const (
+	maxBody   = 256 << 10 // bytes
 	maxDepth  = 32
 	maxNumber = 32 // characters
 )
@@ -36,7 +37,7 @@ func checkSyntax(body []byte) error {
 }
 
 func malformed() error {
-	return invalid(payment.Field{Path: "/body", Message: "must be valid JSON"})
+	return Invalid(payment.Field{Path: "/body", Message: "must be valid JSON"})
 }
 
 // decode decodes a body that has passed checkSyntax. Numbers stay as written, so that amounts are exact.
@@ -122,7 +123,7 @@ func (s *syntax) object(depth int) error {
 			return malformed()
 		}
 		if seen[name] {
-			return invalid(payment.Field{Path: "/body", Message: "must NOT have a member name twice in one object"})
+			return Invalid(payment.Field{Path: "/body", Message: "must NOT have a member name twice in one object"})
 		}
 		seen[name] = true
 		s.space()
@@ -164,7 +165,7 @@ func (s *syntax) text() ([]byte, error) {
 			s.i++
 			quoted := s.b[start:s.i]
 			if !utf8.Valid(quoted) {
-				return nil, invalid(payment.Field{Path: "/body", Message: "must be valid UTF-8"})
+				return nil, Invalid(payment.Field{Path: "/body", Message: "must be valid UTF-8"})
 			}
 			return quoted, nil
 		case c < ' ':
@@ -205,7 +206,7 @@ func (s *syntax) escape() error {
 		}
 	}
 	if zeros == 4 {
-		return invalid(payment.Field{Path: "/body", Message: "must NOT hold the character U+0000"})
+		return Invalid(payment.Field{Path: "/body", Message: "must NOT hold the character U+0000"})
 	}
 	return nil
 }
@@ -230,7 +231,7 @@ func (s *syntax) number() error {
 		}
 	}
 	if exponent > 2 || s.i-start > maxNumber {
-		return invalid(payment.Field{Path: "/body", Message: "must NOT have a number out of range"})
+		return Invalid(payment.Field{Path: "/body", Message: "must NOT have a number out of range"})
 	}
 	return nil
 }

@@ -17,12 +17,9 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Field names one member of a request that was refused. Path is a JSON pointer below "/body", "/path" or
-// "/headers".
-type Field struct {
-	Path    string `json:"path"`
-	Message string `json:"message"`
-}
+// Field names one part of a request that was refused. Path is a JSON pointer below "/body", "/path",
+// "/query" or "/headers".
+type Field struct{ Path, Message string }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
