@@ -97,27 +97,24 @@ func TestDeclines(t *testing.T) {
 		{visaFrictionless, "IDR", "ID", 50000, "998", "INVALID_CVV", "00", "N"}, // approved, and reversed by us
 		{amexFrictionless, "IDR", "ID", 50000, "9998", "INVALID_CVV", "00", "N"},
 	}
-	t.Run("all", func(t *testing.T) {
-		for _, test := range tests {
-			t.Run(fmt.Sprintf("%s %v with %s", test.currency, test.amount, test.cvn), func(t *testing.T) {
-				t.Parallel()
-				w := town.in(t)
-				session := w.newSession(test.token, amount(test.amount), with("currency", test.currency), with("country", test.country))
-				accepted := w.submitted(session, test.cvn)
-				if end := w.visitor(accepted).pay(); end["outcome"] != "failed" || end["return_url"] != w.ShopURL+"/return/failure" {
-					t.Errorf("the payer ends at %v", end)
-				}
-				data := w.failed(session, accepted, test.code)
-				authorized := details(data, "authorization_data")
-				if authorized["network_response_code"] != test.network || authorized["cvn_verification_result"] != test.cvnResult {
-					t.Errorf("authorization_data: %v", authorized)
-				}
-				if details(data, "authentication_data")["flow"] != "FRICTIONLESS" {
-					t.Errorf("payment_details: %v", data["payment_details"])
-				}
-			})
-		}
-	})
+	for _, test := range tests {
+		t.Run(fmt.Sprintf("%s %v with %s", test.currency, test.amount, test.cvn), func(t *testing.T) {
+			w := town.in(t)
+			session := w.newSession(test.token, amount(test.amount), with("currency", test.currency), with("country", test.country))
+			accepted := w.submitted(session, test.cvn)
+			if end := w.visitor(accepted).pay(); end["outcome"] != "failed" || end["return_url"] != w.ShopURL+"/return/failure" {
+				t.Errorf("the payer ends at %v", end)
+			}
+			data := w.failed(session, accepted, test.code)
+			authorized := details(data, "authorization_data")
+			if authorized["network_response_code"] != test.network || authorized["cvn_verification_result"] != test.cvnResult {
+				t.Errorf("authorization_data: %v", authorized)
+			}
+			if details(data, "authentication_data")["flow"] != "FRICTIONLESS" {
+				t.Errorf("payment_details: %v", data["payment_details"])
+			}
+		})
+	}
 	town.eventually("what was approved with a wrong CVN is reversed", func() bool { return len(town.bank.purchases("reversed")) == 2 })
 	if n := len(town.bank.purchases("kept")); n != 0 {
 		t.Errorf("%d purchases kept", n)

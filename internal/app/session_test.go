@@ -396,6 +396,19 @@ func TestIdempotency(t *testing.T) {
 		}
 	})
 
+	t.Run("a cancel", func(t *testing.T) {
+		w := w.in(t)
+		path := "/sessions/" + w.newSession(visaChallenge)["payment_session_id"].(string) + "/cancel"
+		first := w.ask("POST", path, SandboxSecretKey, nil, "idempotency-key", "x")
+		again := w.ask("POST", path, SandboxSecretKey, nil, "idempotency-key", "x")
+		if diff := cmp.Diff(first.body, again.body); diff != "" || first.status != 200 || again.status != 200 {
+			t.Errorf("%d, then %d (-first +again):\n%s", first.status, again.status, diff)
+		}
+		w.ask("POST", path, SandboxSecretKey, nil, "idempotency-key", "y").refuses(t, refusal{422, "INVALID_SESSION_STATUS", "", ""})
+		other := "/sessions/" + w.newSession(visaChallenge)["payment_session_id"].(string) + "/cancel"
+		w.ask("POST", other, SandboxSecretKey, nil, "idempotency-key", "x").refuses(t, refusal{409, "DUPLICATE_ERROR", "", ""})
+	})
+
 	submit := func(session map[string]any, key, cvn string) answer {
 		return w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, cvn), "idempotency-key", key)
 	}
