@@ -89,7 +89,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 			}
 		}
 		g.o.Log.LogAttrs(r.Context(), level, "request failed", attrs...)
-		e = payment.Refuse("SERVER_ERROR", "Something unexpected happened. We are investigating this issue. Please try again later.")
+		e = unexpected(err)
 	}
 	status := statuses[e.Code]
 	h := w.Header()
@@ -108,6 +108,26 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 		panic(err)
 	}
 	g.write(w, g.contract.operations[here.operation], status, body)
+}
+
+// unexpected is what the caller is told of an error that was not meant for it. An error that is both is
+// unsure: nobody may take for undone what may have been done.
+func unexpected(err error) *payment.Error {
+	switch {
+	case errors.Is(err, payment.ErrUnsure):
+		return &payment.Error{
+			Code:       "SERVICE_UNAVAILABLE",
+			Message:    "The request may have been carried out. Please look at the object first, or repeat the request with the same idempotency key.",
+			RetryAfter: 5 * time.Second,
+		}
+	case errors.Is(err, payment.ErrUnavailable):
+		return &payment.Error{
+			Code:       "SERVICE_UNAVAILABLE",
+			Message:    "The service is not available at this moment. Please try again.",
+			RetryAfter: 2 * time.Second,
+		}
+	}
+	return payment.Refuse("SERVER_ERROR", "Something unexpected happened. We are investigating this issue. Please try again later.")
 }
 
 // answer writes what a handler answered.
