@@ -1,6 +1,6 @@
-//go:build !unix
+//go:build !linux
 
 package main
 
-// forbidCoreDumps has nothing to do: only Unix writes the memory of a crashed process to a file.
+// forbidCoreDumps has nothing to do: we know how to ask only Linux.
 func forbidCoreDumps() {}

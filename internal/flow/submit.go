@@ -71,6 +71,7 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	if err != nil {
 		return Submitted{}, err
 	}
+	defer card.Wipe(share)
 	return Submitted{Request: c.Request.ID, ActionURL: f.actionURL(c, share)}, nil
 }
 
@@ -89,10 +90,10 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 	defer cvn.Wipe()
 	var share []byte
 	c, err = f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
-		if share = nil; c.Request.State != payment.Submitted {
+		now := f.o.Now()
+		if share = nil; !joins(*c.Request, now) {
 			return payment.Changes{}, nil
 		}
-		now := f.o.Now()
 		if err := acceptsSubmit(c, now); err != nil {
 			return payment.Changes{}, err
 		}
@@ -103,6 +104,7 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 	if err != nil || c.Request.State.Final() || c.Session.SkipThreeDS {
 		return Submitted{Request: s.Repeats}, err
 	}
+	defer card.Wipe(share)
 	return Submitted{Request: s.Repeats, ActionURL: f.actionURL(c, share)}, nil
 }
 
@@ -147,10 +149,15 @@ func acceptsSubmit(c payment.Case, now time.Time) error {
 // joinAttempt finds the attempt that a submission belongs to: the open one, while its page has not been
 // opened, or a new one.
 func (f *Flow) joinAttempt(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
-	if c.Request != nil && c.Request.State == payment.Submitted {
+	if c.Request != nil && joins(*c.Request, now) {
 		return payment.Changes{}, c, acceptsSubmit(c, now)
 	}
 	return f.newAttempt(c, now)
+}
+
+// joins says whether an attempt takes one more CVN: its page has not opened, and the payer has time left.
+func joins(r payment.Request, now time.Time) bool {
+	return r.State == payment.Submitted && r.Submits < payment.MaxSubmits && now.Add(payment.AttemptLife/2).Before(r.Expires)
 }
 
 // newAttempt supersedes the open attempt, if there is one, and puts a new one in its place.

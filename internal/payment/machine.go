@@ -223,6 +223,7 @@ func remember(r *Request, from State, e Event) {
 func carry(a act, r *Request, s *Session, e Event) (touched bool, effects []Effect) {
 	switch a {
 	case keepCVN:
+		r.Submits++
 		return false, []Effect{KeepCVN{*e.Sealed}}
 	case forgetCVN:
 		if e.Verifier != nil {

@@ -16,6 +16,8 @@ type Request struct {
 	Amount      Money
 	Country     string
 
+	Submits int // CVNs handed in for it; each has an escrow row
+
 	// Page is the unguessable last part of the attempt's own page. It opens nothing without the browser's
 	// share.
 	Page string
@@ -42,6 +44,9 @@ type Capture struct {
 	Amount Money
 	At     time.Time
 }
+
+// MaxSubmits is how many submits one attempt takes; the next one begins another.
+const MaxSubmits = 5
 
 // HasPayment tells whether a payment exists: once the attempt went to the acquirer or came to an end that
 // the merchant is told of.

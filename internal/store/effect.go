@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -111,9 +112,10 @@ func (d *draft) noteTrace(e payment.NoteTrace) {
 	if e.AuthenticationValue == "" {
 		return
 	}
+	used := sha256.Sum256([]byte(e.AuthenticationValue)) // a database's own log may quote a key that is refused
 	d.rows[rankLookup] = append(d.rows[rankLookup], stmt{
-		sql:  `INSERT INTO proof (authentication_value, request) VALUES ($1, $2)`,
-		args: []any{e.AuthenticationValue, string(e.Request)},
+		sql:  `INSERT INTO proof (value_hash, request) VALUES ($1, $2)`,
+		args: []any{used[:], string(e.Request)},
 		used: payment.ErrTaken,
 	})
 }

@@ -81,10 +81,10 @@ CREATE TABLE trace (
     request TEXT NOT NULL
 );
 
--- Every authentication value that was authorised with. A second use is refused by the key.
+-- Every authentication value that was authorised with, by its SHA-256. A second use is refused by the key.
 CREATE TABLE proof (
-    authentication_value TEXT NOT NULL PRIMARY KEY,
-    request              TEXT NOT NULL
+    value_hash BYTEA NOT NULL PRIMARY KEY,
+    request    TEXT  NOT NULL
 );
 
 CREATE TABLE reversal (

@@ -8,7 +8,7 @@ const digits = Number(document.body.dataset.digits);
 const form = document.getElementById('form') as HTMLFormElement;
 const box = document.getElementById('cvn') as HTMLInputElement;
 const problem = document.getElementById('error')!;
-const button = document.getElementById('submit')!;
+const button = document.getElementById('submit') as HTMLButtonElement;
 const wrongLength = `Please type the ${digits} digits of the security code.`;
 let busy = false;
 
@@ -77,4 +77,5 @@ async function follow(): Promise<void> {
 
 window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
 showAmounts();
+button.disabled = false; // until here, Enter would have sent nothing: the box has no name and the form no way
 void follow();

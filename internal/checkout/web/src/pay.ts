@@ -1,7 +1,7 @@
 // The attempt's page. It does what the gateway says comes next, and knows nothing else: a reload, a second
 // tab and the back button all end where the attempt is.
 import { showAmounts } from './money';
-import { forgetShare, rememberPage, takeShare } from './share';
+import { forgetPage, forgetShare, rememberPage, takeShare } from './share';
 import { call, Form, pause, Refused, Step } from './step';
 
 const page = document.body.dataset.page!;
@@ -31,9 +31,9 @@ function offer(text: string, address: string): void {
 }
 
 // The size that the bank's page is told to fit (challengeWindowSize, EMV 3DS 2.2 table A.1). It agrees with
-// page.css: small screens are the bank's altogether.
-const small = matchMedia('(max-width: 540px), (max-height: 640px)');
-const windowSize = (): string => (small.matches ? '05' : '03');
+// page.css: small screens are the bank's altogether. It stays what it was when the page opened: the bank has
+// been told, and a keyboard that rises changes the window.
+const windowSize = matchMedia('(max-width: 540px), (max-height: 640px)').matches ? '05' : '03';
 
 function browser(): object {
   return {
@@ -44,7 +44,7 @@ function browser(): object {
     screen_height: screen.height,
     screen_width: screen.width,
     time_zone: new Date().getTimezoneOffset(),
-    window: windowSize(),
+    window: windowSize,
   };
 }
 
@@ -94,6 +94,7 @@ function post(form: Form, target: string): void {
 async function runMethod(form: Form): Promise<'Y' | 'N'> {
   const hidden = frame('reprise-method', 'Your bank');
   hidden.hidden = true;
+  hidden.setAttribute('sandbox', 'allow-scripts allow-forms allow-same-origin'); // it has nothing to open or to leave
   document.body.append(hidden);
   const back = heard('method', methodTime);
   post(form, hidden.name);
@@ -117,8 +118,8 @@ async function runChallenge(form: Form): Promise<Step> {
   place.hidden = false;
   document.body.classList.add('challenged');
   title('Confirm with your bank');
+  shown.addEventListener('load', () => shown.focus()); // each page of the bank's, so that typing goes there
   post(form, shown.name);
-  shown.focus();
 
   const ended = new AbortController();
   try {
@@ -126,7 +127,7 @@ async function runChallenge(form: Form): Promise<Step> {
     for (;;) {
       const word = await Promise.race([back, pause(lookEvery)]);
       if (word) {
-        if (word.broken) return await call(`/pay/${page}/restart`, {});
+        if (word.broken) return await patiently(() => call(`/pay/${page}/restart`, {}));
         back = new Promise(() => { /* said once */ });
       }
       const step = await look();
@@ -143,7 +144,7 @@ async function runChallenge(form: Form): Promise<Step> {
   }
 }
 
-const look = (): Promise<Step> => patiently(() => call(`/pay/${page}/step?window=${windowSize()}`));
+const look = (): Promise<Step> => patiently(() => call(`/pay/${page}/step?window=${windowSize}`));
 
 // patiently repeats what only reads, or what the gateway takes once however often it is sent, while the
 // gateway cannot be reached or says that it is busy.
@@ -205,6 +206,7 @@ async function act(step: Step): Promise<Step | undefined> {
 
 function finish(step: Step): undefined {
   forgetShare(page);
+  forgetPage();
   if (step.return_url) offer('Back to ' + document.body.dataset.merchant, step.return_url);
   if (step.outcome === 'canceled') {
     say('This payment was replaced', 'You have started it again, or the shop has withdrawn it. Nothing was charged here.', false);

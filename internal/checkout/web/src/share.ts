@@ -17,6 +17,7 @@ export function forgetShare(page: string): void { stored((s) => s.removeItem(nam
 
 // A bank's page that breaks out of its frame finds its way back here (return.ts).
 export function rememberPage(page: string): void { stored((s) => s.setItem('reprise.page', page)); }
+export function forgetPage(): void { stored((s) => s.removeItem('reprise.page')); }
 export function rememberedPage(): string { return stored((s) => s.getItem('reprise.page')) ?? ''; }
 
 function stored<T>(use: (storage: Storage) => T): T | undefined {
