@@ -119,6 +119,9 @@ func paidOnAPhone(t *testing.T, browser context.Context) {
 	if wide := p.read(`document.documentElement.scrollWidth + " " + document.documentElement.scrollHeight`); wide != "360 740" {
 		t.Errorf("the page with the bank's frame is %s, on a screen of 360 740", wide)
 	}
+	p.size(360, 400) // a keyboard rises
+	before := p.asked("/step?")
+	w.eventually("the page looks again", func() bool { return p.asked("/step?") >= before+2 })
 	p.answer(bank, rightOTP)
 	p.receipt()
 }

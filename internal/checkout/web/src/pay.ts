@@ -118,8 +118,11 @@ async function runChallenge(form: Form): Promise<Step> {
   place.hidden = false;
   document.body.classList.add('challenged');
   title('Confirm with your bank');
-  shown.addEventListener('load', () => shown.focus()); // each page of the bank's, so that typing goes there
+  // Typing goes to the bank: its page may put the caret into its box only where the frame has the focus before
+  // it loads; some browsers lose that when a page of another site comes.
+  shown.addEventListener('load', () => { if (document.activeElement !== shown) shown.focus(); });
   post(form, shown.name);
+  shown.focus();
 
   const ended = new AbortController();
   try {
