@@ -1,6 +1,7 @@
 package app
 
 import (
+	"reprise/internal/payment"
 	"sync"
 	"testing"
 )
@@ -70,7 +71,7 @@ func (w *town) sharesOfOneAttempt() {
 	w.t.Helper()
 	before := w.escrow()
 	session := w.newSession(visaChallenge)
-	answers := atOnce(6, func(int) answer {
+	answers := atOnce(payment.MaxSubmits, func(int) answer {
 		a, err := w.send("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123"))
 		if err != nil || a.status != 200 {
 			w.t.Errorf("%v %v", a, err)
@@ -84,7 +85,7 @@ func (w *town) sharesOfOneAttempt() {
 		pages[p.page], shares[p.share] = true, true
 		visitors = append(visitors, p)
 	}
-	if len(pages) != 1 || len(shares) != 6 || w.escrow()-before != 6 {
+	if len(pages) != 1 || len(shares) != payment.MaxSubmits || w.escrow()-before != payment.MaxSubmits {
 		w.t.Fatalf("%d pages, %d shares, %d escrow rows", len(pages), len(shares), w.escrow()-before)
 	}
 
@@ -95,7 +96,7 @@ func (w *town) sharesOfOneAttempt() {
 			w.t.Errorf("%v", s)
 		}
 	}
-	atOnce(6, func(i int) error { _, err := visitors[i].act("authenticate", looking("N")); return err })
+	atOnce(payment.MaxSubmits, func(i int) error { _, err := visitors[i].act("authenticate", looking("N")); return err })
 	p := visitors[0]
 	s := p.must(p.look())
 	if err := p.challenge(s, rightOTP); err != nil {
