@@ -1,9 +1,10 @@
 package app
 
 import (
-	"reprise/internal/payment"
 	"sync"
 	"testing"
+
+	"reprise/internal/payment"
 )
 
 // atOnce lets so many happen at the same time and returns what came of each.
@@ -111,8 +112,8 @@ func (w *town) sharesOfOneAttempt() {
 	}
 	booked := len(w.bank.ledger())
 	outcomes := map[string]int{}
-	for _, s := range atOnce(12, func(i int) step { // each share twice
-		s, err := visitors[i%6].confirm()
+	for _, s := range atOnce(2*payment.MaxSubmits, func(i int) step { // each share twice
+		s, err := visitors[i%payment.MaxSubmits].confirm()
 		if err != nil {
 			w.t.Error(err)
 		}
@@ -120,7 +121,7 @@ func (w *town) sharesOfOneAttempt() {
 	}) {
 		outcomes[s["do"].(string)]++
 	}
-	if outcomes["retype"] != 0 || outcomes["confirm"] != 0 || outcomes["done"]+outcomes["pending"] != 12 || outcomes["done"] == 0 {
+	if outcomes["retype"] != 0 || outcomes["confirm"] != 0 || outcomes["done"]+outcomes["pending"] != 2*payment.MaxSubmits || outcomes["done"] == 0 {
 		w.t.Errorf("%v", outcomes)
 	}
 	if n := len(w.bank.ledger()) - booked; n != 1 {
