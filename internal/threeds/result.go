@@ -33,7 +33,7 @@ func (s *Server) serveResult(w http.ResponseWriter, r *http.Request) {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case !known:
-		s.o.Log.Warn("result refused: the certificate is not of a directory server that we know")
+		s.o.Log.Warn("result refused: the certificate is not of a directory server that we know", "address", r.RemoteAddr)
 		w.WriteHeader(http.StatusForbidden)
 		return
 	case r.Method != http.MethodPost:
