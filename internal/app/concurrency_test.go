@@ -72,7 +72,8 @@ func (w *town) sharesOfOneAttempt() {
 	w.t.Helper()
 	before := w.escrow()
 	session := w.newSession(visaChallenge)
-	answers := atOnce(payment.MaxSubmits, func(int) answer {
+	const submits = payment.MaxSubmits
+	answers := atOnce(submits, func(int) answer {
 		a, err := w.send("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123"))
 		if err != nil || a.status != 200 {
 			w.t.Errorf("%v %v", a, err)
@@ -86,7 +87,7 @@ func (w *town) sharesOfOneAttempt() {
 		pages[p.page], shares[p.share] = true, true
 		visitors = append(visitors, p)
 	}
-	if len(pages) != 1 || len(shares) != payment.MaxSubmits || w.escrow()-before != payment.MaxSubmits {
+	if len(pages) != 1 || len(shares) != submits || w.escrow()-before != submits {
 		w.t.Fatalf("%d pages, %d shares, %d escrow rows", len(pages), len(shares), w.escrow()-before)
 	}
 
@@ -97,7 +98,7 @@ func (w *town) sharesOfOneAttempt() {
 			w.t.Errorf("%v", s)
 		}
 	}
-	atOnce(payment.MaxSubmits, func(i int) error { _, err := visitors[i].act("authenticate", looking("N")); return err })
+	atOnce(submits, func(i int) error { _, err := visitors[i].act("authenticate", looking("N")); return err })
 	p := visitors[0]
 	s := p.must(p.look())
 	if err := p.challenge(s, rightOTP); err != nil {
@@ -112,8 +113,8 @@ func (w *town) sharesOfOneAttempt() {
 	}
 	booked := len(w.bank.ledger())
 	outcomes := map[string]int{}
-	for _, s := range atOnce(2*payment.MaxSubmits, func(i int) step { // each share twice
-		s, err := visitors[i%payment.MaxSubmits].confirm()
+	for _, s := range atOnce(2*submits, func(i int) step { // each share twice
+		s, err := visitors[i%submits].confirm()
 		if err != nil {
 			w.t.Error(err)
 		}
@@ -121,7 +122,7 @@ func (w *town) sharesOfOneAttempt() {
 	}) {
 		outcomes[s["do"].(string)]++
 	}
-	if outcomes["retype"] != 0 || outcomes["confirm"] != 0 || outcomes["done"]+outcomes["pending"] != 2*payment.MaxSubmits || outcomes["done"] == 0 {
+	if outcomes["retype"] != 0 || outcomes["confirm"] != 0 || outcomes["done"]+outcomes["pending"] != 2*submits || outcomes["done"] == 0 {
 		w.t.Errorf("%v", outcomes)
 	}
 	if n := len(w.bank.ledger()) - booked; n != 1 {
