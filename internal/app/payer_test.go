@@ -151,8 +151,10 @@ func (p *payer) acsTransID(bank context.Context) string {
 // the click is done.
 func (p *payer) answer(bank context.Context, otp string) {
 	p.t.Helper()
-	if err := chromedp.Do(bank, chromedp.SendKeys(otpBox, otp)); err != nil {
-		p.t.Fatal(err)
+	ctx, cancel := context.WithTimeout(bank, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.SendKeys(otpBox, otp)); err != nil {
+		p.t.Fatal("at the bank: ", err)
 	}
 	p.press(bank, "#confirm, button[value=confirm]")
 }
