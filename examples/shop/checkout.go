@@ -105,7 +105,7 @@ func (s *Shop) attempt(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	o := s.orders.byID[r.PathValue("order")]
-	if o != nil && o.status == statusWaiting {
+	if o != nil && o.status != statusPaid {
 		o.attempted(told.Request)
 	}
 	s.mu.Unlock()

@@ -46,23 +46,36 @@ func (o *order) number() string {
 	return "KP-" + id[:min(len(id), 8)]
 }
 
-// begin starts another attempt: what is still told about earlier ones no longer counts, unless it
-// says that one of them was paid.
+// begin starts another attempt. One before that is not over still counts until the gateway has taken this one:
+// it may refuse, for that very reason.
 func (o *order) begin(card SavedCard, session, reference string) {
-	if o.request != "" && !slices.Contains(o.past, o.request) {
-		o.past = append(o.past, o.request)
+	if o.status == statusFailed {
+		o.leave()
 	}
-	o.request, o.failedHere, o.failureCode = "", false, ""
-	o.event, o.paid = nil, payment{}
+	o.failedHere, o.failureCode, o.event, o.paid = false, "", nil, payment{}
 	o.card, o.session, o.reference, o.status = card, session, reference, statusWaiting
 }
 
-// attempted notes the payment request that the page was told of. Two clicks may share one.
+// leave puts the attempt under way among those whose failure is of no interest any more.
+func (o *order) leave() {
+	if o.request != "" && !slices.Contains(o.past, o.request) {
+		o.past = append(o.past, o.request)
+	}
+	o.request = ""
+}
+
+// attempted notes the payment request that the page was told of; two clicks may share one. What is still told
+// of earlier ones no longer counts, unless it says that one of them was paid.
 func (o *order) attempted(request string) {
+	if request == o.request {
+		return // its webhook was faster
+	}
+	o.leave()
 	if i := slices.Index(o.past, request); i >= 0 {
 		o.past = slices.Delete(o.past, i, i+1)
 	}
-	o.request = request
+	o.request, o.status = request, statusWaiting
+	o.failedHere, o.failureCode, o.event, o.paid = false, "", nil, payment{}
 }
 
 // The shop keeps its orders in memory, and no more than these many: the oldest give way.

@@ -99,6 +99,7 @@ func New(o Options) (*Shop, error) {
 	mux.HandleFunc("GET /return/{order}/failure", s.returnedFailed)
 	mux.HandleFunc("POST /webhooks", s.webhook)
 	mux.HandleFunc("GET /shop.css", asset("text/css; charset=utf-8", "web/shop.css"))
+	mux.HandleFunc("GET /icon.svg", asset("image/svg+xml", "web/icon.svg"))
 	mux.HandleFunc("GET /shop.js", asset("text/javascript; charset=utf-8", "web/shop.js"))
 	// Other sites may link to the shop, but not post to it in the payer's name. Webhooks come from a
 	// server, which sends neither Origin nor Sec-Fetch-Site.

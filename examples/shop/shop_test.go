@@ -272,6 +272,18 @@ func TestFailedThenPaid(t *testing.T) {
 	}
 }
 
+// A payer who tries again while the first payment is pending is refused by the gateway, and must hear of the
+// first one's end.
+func TestFailureOfAPaymentThatWasPendingAtTheRetry(t *testing.T) {
+	g, p, order, reference := started(t)
+	p.attempt(order, "pr-1")
+	p.checkout(order, 0) // the gateway refuses the submit: no attempt is told of
+	g.send(failed(reference, "pr-1", "PARTNER_TIMEOUT_ERROR"))
+	if got := p.status(order); got != "failed" {
+		t.Errorf("%s, want failed", got)
+	}
+}
+
 func TestSharedPaymentRequestCanStillFail(t *testing.T) {
 	g, p, order, reference := started(t)
 	p.checkout(order, 0) // a second tab: the gateway gives both the same payment request

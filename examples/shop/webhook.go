@@ -74,7 +74,7 @@ func (s *Shop) webhook(w http.ResponseWriter, r *http.Request) {
 	o := s.orders.of(event.Data)
 	switch {
 	case o == nil:
-		s.options.Log.Info("webhook for no order of ours", "event", event.Event)
+		s.options.Log.Debug("webhook for no order of ours", "event", event.Event)
 	case o.status == statusPaid:
 		// Final, whatever order webhooks arrive in.
 	case event.Event == "payment.capture":

@@ -3,21 +3,16 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
 	"reprise/internal/flow"
 	"reprise/internal/gate"
-	"reprise/internal/payment"
 )
 
 // API answers the merchant's server.
 type API struct {
-	Flow  *flow.Flow
-	Store interface {
-		Case(ctx context.Context, l payment.Lookup) (payment.Case, error)
-	}
+	Flow      *flow.Flow
 	PublicURL string // where browsers reach the gateway
 }
 

@@ -161,7 +161,7 @@ func newDoor(t *testing.T, c payment.Case) *door {
 		t.Fatal(err)
 	}
 	d := &door{t: t, mux: http.NewServeMux(), shelf: &shelf{c: c}}
-	a := &API{Store: d.shelf, PublicURL: "https://pay.example", Flow: flow.New(flow.Options{
+	a := &API{PublicURL: "https://pay.example", Flow: flow.New(flow.Options{
 		Store: d.shelf, Now: func() time.Time { return noon }, Rand: rand.Reader, Log: log,
 	})}
 	a.Routes(d.mux, g)

@@ -111,12 +111,9 @@ func viewAuthentication(a *payment.Authentication) *authenticationData {
 }
 
 func (a *API) getPayment(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	c, err := a.Store.Case(ctx, payment.Lookup{Business: r.Business, Payment: payment.PaymentID(r.Path("payment_id"))})
-	if err == nil && !c.Request.HasPayment() {
-		err = payment.ErrNotFound
-	}
+	c, err := a.Flow.Payment(ctx, r.Business, payment.PaymentID(r.Path("payment_id")))
 	if err != nil {
-		return gate.Answer{}, unknownID(err)
+		return gate.Answer{}, err
 	}
 	v := viewPayment(c)
 	channel := viewChannel(c)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"reprise/internal/gate"
@@ -102,16 +101,9 @@ func viewChannel(c payment.Case) channelProperties {
 }
 
 func (a *API) getPaymentRequest(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	c, err := a.Store.Case(ctx, payment.Lookup{Business: r.Business, Request: payment.RequestID(r.Path("payment_request_id"))})
+	c, err := a.Flow.Request(ctx, r.Business, payment.RequestID(r.Path("payment_request_id")))
 	if err != nil {
-		return gate.Answer{}, unknownID(err)
+		return gate.Answer{}, err
 	}
 	return ok(a.viewPaymentRequest(c), nil)
-}
-
-func unknownID(err error) error {
-	if errors.Is(err, payment.ErrNotFound) {
-		return payment.Refuse("DATA_NOT_FOUND", "ID specified in request cannot be found.")
-	}
-	return err
 }

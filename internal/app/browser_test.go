@@ -188,10 +188,6 @@ func describe(d *runtime.ExceptionDetails) string {
 var harmless = []string{
 	// The 3DS Method's frame may not open or leave anything, and comes home to a page of ours, which could.
 	"An iframe which has both allow-scripts and allow-same-origin",
-	// The bank's page asks for the caret twice; the second way works.
-	"Blocked autofocusing",
-	// The shop has no icon.
-	"Loading the image 'data:,'",
 }
 
 // expect lets the console say something that the test provokes.

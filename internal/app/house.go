@@ -32,6 +32,7 @@ type House struct {
 	line    *acquirer.Line
 	threeDS *threeds.Server
 	flow    *flow.Flow
+	sender  *webhook.Sender
 	log     *slog.Logger
 
 	ranges  context.CancelFunc // stops keeping card ranges fresh
@@ -121,7 +122,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		Store: h.store, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
 		Now: o.Now, Timer: o.Timer, Rand: o.Rand, Go: o.Go, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
 	})
-	sender := webhook.New(webhook.Options{
+	h.sender = webhook.New(webhook.Options{
 		Delivery: h.store.Delivery,
 		Record: func(ctx context.Context, a webhook.Attempt) error {
 			return h.store.RecordDelivery(ctx, store.DeliveryAttempt(a))
@@ -131,7 +132,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		Schedule:      s.WebhookSchedule,
 		Now:           o.Now, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
-	h.store.Work(h.work(sender))
+	h.store.Work(h.work())
 
 	g, err := gate.New(gate.Options{
 		Keys: h.store.Key, Answered: h.store.Answered,
@@ -148,7 +149,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
-	(&api.API{Flow: h.flow, Store: h.store, PublicURL: h.PublicURL}).Routes(mux, g)
+	(&api.API{Flow: h.flow, PublicURL: h.PublicURL}).Routes(mux, g)
 	pages.Routes(mux, g)
 	mux.Handle("GET /openapi.yaml", g.Spec())
 	mux.Handle("/", g.NotFound())
@@ -198,6 +199,12 @@ func (h *House) Close(ctx context.Context) error {
 	}
 	if h.store != nil {
 		h.store.StopWork(ctx)
+	}
+	if h.sender != nil {
+		h.sender.Close()
+	}
+	if h.threeDS != nil {
+		h.threeDS.Close()
 	}
 	if h.line != nil {
 		problems = append(problems, h.line.Close(ctx))

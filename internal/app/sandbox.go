@@ -251,7 +251,7 @@ func portAfter(address string, n int) string {
 // sandbox starts.
 func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error {
 	merchant := payment.Merchant{
-		ID: sandboxBusiness, Name: "Sandbox Shop", City: "Jakarta", Country: "ID", MCC: "5815",
+		ID: sandboxBusiness, Name: "Kopi Pagi", City: "Jakarta", Country: "ID", MCC: "5815",
 		AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "SANDBOX1", Website: "https://shop.example",
 		ReuseCustomers: true,
 	}
@@ -381,14 +381,14 @@ curl -s -u %s: %s/sessions -H 'content-type: application/json' -d '{
 	return t.String()
 }
 
-// Close stops the shop, the house and the world, in that order.
+// Close stops the house, then the shop, which is told by the house to the last, and the world.
 func (b *Sandbox) Close(ctx context.Context) error {
 	var problems []error
-	if b.shop != nil {
-		problems = append(problems, b.shop.Shutdown(ctx))
-	}
 	if b.House != nil {
 		problems = append(problems, b.House.Close(ctx))
+	}
+	if b.shop != nil {
+		problems = append(problems, b.shop.Shutdown(ctx))
 	}
 	if b.world != nil {
 		problems = append(problems, b.world.Close(ctx))

@@ -6,11 +6,10 @@ import (
 
 	"reprise/internal/payment"
 	"reprise/internal/store"
-	"reprise/internal/webhook"
 )
 
 // work says who does which work. Those of flow commit what comes next themselves.
-func (h *House) work(sender *webhook.Sender) map[payment.WorkKind]store.Handler {
+func (h *House) work() map[payment.WorkKind]store.Handler {
 	done := func(do func(ctx context.Context, ref string) error) store.Handler {
 		return func(ctx context.Context, ref string, _ int) (time.Time, error) { return time.Time{}, do(ctx, ref) }
 	}
@@ -24,6 +23,6 @@ func (h *House) work(sender *webhook.Sender) map[payment.WorkKind]store.Handler 
 		payment.WorkReversal: done(func(ctx context.Context, ref string) error {
 			return h.flow.Reverse(ctx, payment.ReversalID(ref))
 		}),
-		payment.WorkWebhook: sender.Deliver,
+		payment.WorkWebhook: h.sender.Deliver,
 	}
 }

@@ -126,6 +126,20 @@ func (f *Flow) Session(ctx context.Context, b payment.BusinessID, id payment.Ses
 	return c.Session, sessionError(err)
 }
 
+// Request reads a payment request of a business.
+func (f *Flow) Request(ctx context.Context, b payment.BusinessID, id payment.RequestID) (payment.Case, error) {
+	return f.o.Store.Case(ctx, payment.Lookup{Business: b, Request: id})
+}
+
+// Payment reads a payment of a business. There is none before the attempt has reached the acquirer or failed.
+func (f *Flow) Payment(ctx context.Context, b payment.BusinessID, id payment.PaymentID) (payment.Case, error) {
+	c, err := f.o.Store.Case(ctx, payment.Lookup{Business: b, Payment: id})
+	if err == nil && !c.Request.HasPayment() {
+		err = payment.ErrNotFound
+	}
+	return c, err
+}
+
 // CancelSession ends a session, and an attempt that has not reached the acquirer with it.
 func (f *Flow) CancelSession(ctx context.Context, b payment.BusinessID, id payment.SessionID, once *payment.Once) (payment.Session, error) {
 	c, err := f.o.Store.Change(ctx, payment.Lookup{Business: b, Session: id}, once, func(c payment.Case) (payment.Changes, error) {

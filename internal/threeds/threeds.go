@@ -124,6 +124,13 @@ func (s *Server) Start(ctx context.Context) {
 	}
 }
 
+// Close lets go of the connections that are kept for the next message. What Start began ends with its context.
+func (s *Server) Close() {
+	for _, d := range s.directories {
+		d.client.CloseIdleConnections()
+	}
+}
+
 // directoryOf names the directory whose results come under a name in a certificate.
 func (s *Server) directoryOf(name string) (string, bool) {
 	for _, d := range s.directories {

@@ -76,6 +76,9 @@ func New(o Options) *Sender {
 	}}
 }
 
+// Close lets go of the connections that are kept for the next notice.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }
+
 // Deliver is the work of one try. ref is "event/endpoint"; tries counts those before. It returns when to
 // try again, zero when the notice was taken or the schedule is at its end; the notice itself is kept either
 // way, to be sent again by hand.
