@@ -21,6 +21,7 @@ type step struct {
 	Do        string     `json:"do"`
 	Method    *flow.Form `json:"method,omitempty"`     // authenticate: first run the 3DS Method
 	Challenge *flow.Form `json:"challenge,omitempty"`  // challenge: post this into the frame
+	Round     int        `json:"round,omitempty"`      // challenge: how many broke before this one
 	Outcome   string     `json:"outcome,omitempty"`    // done: succeeded, failed or canceled
 	ReturnURL string     `json:"return_url,omitempty"` // done: where the payer goes
 	Notice    string     `json:"notice,omitempty"`     // the bank's words for the payer (cardholderInfo)
@@ -44,6 +45,9 @@ var doing = map[payment.State]string{
 func (c *Checkout) stepOf(k payment.Case, window string) step {
 	r := k.Request
 	s := step{Do: doing[r.State], Method: c.Flow.MethodForm(k), Challenge: c.Flow.ChallengeForm(k, window)}
+	if s.Challenge != nil {
+		s.Round = r.Authentication.Restarts
+	}
 	switch r.State {
 	case payment.Succeeded:
 		s.Outcome, s.ReturnURL = "succeeded", k.Session.SuccessReturnURL
@@ -129,9 +133,16 @@ func (c *Checkout) authenticate(ctx context.Context, r *gate.Request) (gate.Answ
 	return c.next(k, b.Window, err)
 }
 
+// restart: the bank's page came home with an error instead of an answer.
 func (c *Checkout) restart(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	k, err := c.Flow.Restart(ctx, r.Path("page"))
-	return c.next(k, fullScreen, err)
+	var q struct {
+		Round int `json:"round"`
+	}
+	if err := json.Unmarshal(r.Body, &q); err != nil {
+		return gate.Answer{}, err
+	}
+	k, err := c.Flow.Restart(ctx, r.Path("page"), q.Round)
+	return c.next(k, "05", err)
 }
 
 // pay: the page brings the browser's share, with which the CVN opens.

@@ -81,7 +81,7 @@ func TestOpenAsksTheBank(t *testing.T) {
 func TestPagesOfNobody(t *testing.T) {
 	other := strings.Repeat("x", 32)
 	for path, body := range map[string]string{
-		"GET /step": "", "POST /open": browser, "POST /authenticate": browser, "POST /restart": "{}", "POST /pay": `{"share":""}`, "POST /cvn": `{"cvn":"737"}`,
+		"GET /step": "", "POST /open": browser, "POST /authenticate": browser, "POST /restart": `{"round":0}`, "POST /pay": `{"share":""}`, "POST /cvn": `{"cvn":"737"}`,
 	} {
 		method, end, _ := strings.Cut(path, " ")
 		d := newDoor(t, caseIn(payment.Authenticated))

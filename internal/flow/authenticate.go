@@ -155,10 +155,11 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 }
 
 // Restart gives up a challenge that the bank's page broke off with an error, and goes back to before the
-// AReq. The CVN stays in the escrow. A bank whose page always breaks is not asked for ever.
-func (f *Flow) Restart(ctx context.Context, page string) (payment.Case, error) {
+// AReq. The CVN stays in the escrow. A bank whose page always breaks is not asked for ever. round is how many
+// challenges had broken before: a page that is late does not break the challenge that another began.
+func (f *Flow) Restart(ctx context.Context, page string, round int) (payment.Case, error) {
 	return f.change(ctx, payment.Lookup{Page: page}, func(c payment.Case) (payment.Changes, error) {
-		if c.Request.State != payment.Challenging {
+		if c.Request.State != payment.Challenging || c.Request.Authentication.Restarts != round {
 			return payment.Changes{}, nil
 		}
 		was := *c.Request.Authentication

@@ -285,14 +285,14 @@ func TestRestart(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Challenging)
 	old := *s.at(k).Authentication
-	c, err := s.Restart(ctx, k.page)
+	c, err := s.Restart(ctx, k.page, 0)
 	if err != nil || c.Request.State != payment.Opened || len(s.memory.escrow[k.id]) != 1 {
 		t.Fatalf("%v: back to before the AReq, with the same escrow", err)
 	}
 	if a := c.Request.Authentication; a.ServerTransID == old.ServerTransID || a.MethodURL != method || a.ACSTransID != "" {
 		t.Errorf("%+v", a)
 	}
-	if c, err = s.Restart(ctx, k.page); err != nil || c.Request.State != payment.Opened {
+	if c, err = s.Restart(ctx, k.page, 1); err != nil || c.Request.State != payment.Opened {
 		t.Errorf("a second Restart: %v", err)
 	}
 	if err := s.Result(ctx, s.bank.result(old, "Y")); err != nil || s.at(k).State != payment.Opened {
@@ -300,6 +300,9 @@ func TestRestart(t *testing.T) {
 	}
 	if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
 		t.Fatal(err)
+	}
+	if c, err = s.Restart(ctx, k.page, 0); err != nil || c.Request.State != payment.Challenging {
+		t.Errorf("a page that is late broke the challenge of another: %v", err)
 	}
 	if err := s.Result(ctx, s.bank.result(old, "Y")); err != nil || s.at(k).State != payment.Challenging {
 		t.Errorf("the result for the old AReq: %s, %v", s.at(k).State, err)
@@ -316,15 +319,15 @@ func TestRestart(t *testing.T) {
 func TestBankThatAlwaysBreaks(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Challenging)
-	for range payment.MaxRestarts {
-		if c, err := s.Restart(ctx, k.page); err != nil || c.Request.State != payment.Opened {
+	for round := range payment.MaxRestarts {
+		if c, err := s.Restart(ctx, k.page, round); err != nil || c.Request.State != payment.Opened {
 			t.Fatalf("%s, %v", c.Request.State, err)
 		}
 		if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c, err := s.Restart(ctx, k.page)
+	c, err := s.Restart(ctx, k.page, payment.MaxRestarts)
 	if err != nil || c.Request.Failure != payment.AuthenticationFailed || len(s.memory.escrow) != 0 || len(s.bank.asked) != payment.MaxRestarts+1 {
 		t.Errorf("%s %s after %d AReqs, %v", c.Request.State, c.Request.Failure, len(s.bank.asked), err)
 	}

@@ -143,7 +143,7 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 				p.may(p.Result(ctx, p.bank.result(*r.Authentication, status)))
 			}
 		}),
-		"restart": act(func() { p.may(second(p.Restart(ctx, p.ticket().page))) }),
+		"restart": act(func() { p.may(second(p.Restart(ctx, p.ticket().page, rapid.IntRange(0, 2).Draw(p.t, "round")))) }),
 		"pay":     act(func() { k := p.ticket(); p.may(second(p.Pay(ctx, k.page, k.share))) }),
 		"pay with another share": act(func() {
 			p.may(second(p.Pay(ctx, p.ticket().page, p.ticket().share)))

@@ -110,7 +110,7 @@ const beforeProof = (step: Step): boolean => ['authenticate', 'wait', 'challenge
 
 // The bank talks with the payer. Its page coming back proves nothing and may never happen: what counts is
 // that the gateway has heard of the result.
-async function runChallenge(form: Form): Promise<Step> {
+async function runChallenge(form: Form, round: number): Promise<Step> {
   const place = element('bank');
   const shown = frame('reprise-challenge', 'Your bank asks you to confirm this payment');
   element('status').hidden = true;
@@ -130,7 +130,7 @@ async function runChallenge(form: Form): Promise<Step> {
     for (;;) {
       const word = await Promise.race([back, pause(lookEvery)]);
       if (word) {
-        if (word.broken) return await patiently(() => call(`/pay/${page}/restart`, {}));
+        if (word.broken) return await patiently(() => call(`/pay/${page}/restart`, { round }));
         back = new Promise(() => { /* said once */ });
       }
       const step = await look();
@@ -189,7 +189,7 @@ async function act(step: Step): Promise<Step | undefined> {
       await pause(lookEvery);
       return authenticate('N'); // taken up only where nobody is asking the bank any more
     case 'challenge':
-      return runChallenge(step.challenge!);
+      return runChallenge(step.challenge!, step.round ?? 0);
     case 'confirm':
       if (!share) return { do: 'retype' };
       say('Completing your payment', 'Your bank has confirmed it is you.');

@@ -4,6 +4,7 @@ export interface Step {
   do: 'open' | 'authenticate' | 'wait' | 'challenge' | 'confirm' | 'retype' | 'pending' | 'done';
   method?: Form;
   challenge?: Form;
+  round?: number;
   outcome?: 'succeeded' | 'failed' | 'canceled';
   return_url?: string;
   notice?: string;
