@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 )
 
 // cli is the whole command line; each subcommand has a file of its own.
 type cli struct {
-	LogLevel slog.Level `help:"Log from this level on: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
+	LogLevel string           `help:"Log from this level on: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
+	Version  kong.VersionFlag `help:"Say which version this is."`
 
 	Sandbox   sandboxCmd   `cmd:"" help:"Run everything on this machine: gateway, simulated bank and acquirer, example shop."`
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated outside world alone: acquirer host, directory server, the bank's pages."`
@@ -23,13 +25,34 @@ func main() {
 	parser := kong.Must(&c,
 		kong.Name("reprise"),
 		kong.Description("A self-hosted card gateway: one-click payment with a fresh CVN."),
-		kong.UsageOnError(),
+		kong.Vars{"version": version()},
 	)
-	command, err := parser.Parse(os.Args[1:])
+	arguments := os.Args[1:]
+	if len(arguments) == 0 {
+		arguments = []string{"--help"}
+	}
+	command, err := parser.Parse(arguments)
 	parser.FatalIfErrorf(err)
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	var level slog.Level
+	parser.FatalIfErrorf(level.UnmarshalText([]byte(c.LogLevel)))
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	if err := command.Run(log); err != nil {
 		fmt.Fprintln(os.Stderr, "reprise:", err)
 		os.Exit(1)
 	}
+}
+
+// version is what the build knows of itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "reprise (unknown version)"
+	}
+	v := "reprise " + info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value
+		}
+	}
+	return v + " " + info.GoVersion
 }

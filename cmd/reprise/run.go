@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -25,5 +26,9 @@ func (run) close(stop func(context.Context) error) error {
 func untilInterrupted(do func(run) error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	return do(run{ctx})
+	err := do(run{ctx})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // interrupted while it was starting
+	}
+	return err
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
+
+	"reprise/internal/gate"
 )
 
 // readiness turns to no when the house begins to close, and stays there.
@@ -13,19 +15,21 @@ type readiness struct{ closing atomic.Bool }
 func (r *readiness) close() { r.closing.Store(true) }
 
 // health answers whether the process lives, and whether it can take a payment now.
-func (h *House) health(mux *http.ServeMux) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+func (h *House) health(mux *http.ServeMux, g *gate.Gate) {
+	mux.Handle("GET /healthz", g.Guard("GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
 		report(w, http.StatusOK, map[string]string{"status": "alive"})
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		return nil
+	}))
+	mux.Handle("GET /readyz", g.Guard("GET /readyz", func(w http.ResponseWriter, r *http.Request) error {
 		problems := h.problems(r.Context())
 		if len(problems) == 0 {
 			report(w, http.StatusOK, map[string]string{"status": "ready"})
-			return
+			return nil
 		}
 		problems["status"] = "not ready"
 		report(w, http.StatusServiceUnavailable, problems)
-	})
+		return nil
+	}))
 }
 
 // problems says what keeps the house from taking payments, by room.
@@ -45,7 +49,6 @@ func (h *House) problems(ctx context.Context) map[string]string {
 
 func report(w http.ResponseWriter, status int, body map[string]string) {
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -153,8 +154,20 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	pages.Routes(mux, g)
 	mux.Handle("GET /openapi.yaml", g.Spec())
 	mux.Handle("/", g.NotFound())
-	h.health(mux)
-	return mux, h.threeDS.Results(), nil
+	h.health(mux, g)
+	return asWritten(mux, g.NotFound()), h.threeDS.Results(), nil
+}
+
+// asWritten has paths answered as they are: the mux would redirect "//sessions", and a client that follows
+// leaves its body or its key behind.
+func asWritten(mux, notFound http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/" {
+			notFound.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // webhookSecret signs what goes to an endpoint. It is derived, so that nothing of it is stored.

@@ -72,8 +72,14 @@ type SandboxSettings struct {
 // check reports everything that is wrong at once.
 func (s SandboxSettings) check() error {
 	var problems []error
-	if !loopback(s.Listen) {
-		problems = append(problems, fmt.Errorf("the sandbox listens on loopback only, because its keys are published: --listen %s is not 127.0.0.1:PORT", s.Listen))
+	if err := thisMachine(s.Listen, portControl); err != nil {
+		problems = append(problems, fmt.Errorf("--listen %s: %w", s.Listen, err))
+	}
+	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
+		problems = append(problems, errors.New("--database is no PostgreSQL URL: it begins with postgres://"))
+	}
+	if u, err := url.Parse(s.Simulator); s.Simulator != "" && (err != nil || u.Scheme != "http" || !loopbackHost(u.Hostname())) {
+		problems = append(problems, fmt.Errorf("--simulator %s is no http URL on this machine", s.Simulator))
 	}
 	if s.Data == "" {
 		problems = append(problems, errors.New("--data names no directory"))
@@ -93,6 +99,7 @@ type Sandbox struct {
 	ControlURL string // of the simulator
 
 	endpoints []payment.Endpoint
+	lock      *os.File
 	world     *simulator.World
 	shop      *http.Server
 }
@@ -116,7 +123,11 @@ func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Lo
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return nil, err
 	}
-	b := &Sandbox{ControlURL: s.Simulator}
+	held, err := lock(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	b := &Sandbox{ControlURL: s.Simulator, lock: held}
 	if err := b.open(ctx, o, s, log); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			err = fmt.Errorf("%w; the sandbox takes seven ports from that of --listen on, choose another", err)
@@ -131,7 +142,7 @@ func (b *Sandbox) open(ctx context.Context, o Outside, s SandboxSettings, log *s
 	if err != nil {
 		return err
 	}
-	settings, err := sandboxHouse(o, s, kit)
+	settings, err := sandboxHouse(o, s, kit, log)
 	if err != nil {
 		return err
 	}
@@ -160,7 +171,11 @@ func (b *Sandbox) meetWorld(ctx context.Context, o Outside, s SandboxSettings, l
 	if s.Simulator != "" {
 		client := &http.Client{Transport: &http.Transport{DialContext: o.Dial}, Timeout: 10 * time.Second}
 		defer client.CloseIdleConnections()
-		return simulator.FetchKit(ctx, client, s.Simulator)
+		kit, err := simulator.FetchKit(ctx, client, s.Simulator)
+		if err != nil {
+			err = fmt.Errorf("no simulator answers at %s, start one with 'reprise simulator': %w", s.Simulator, err)
+		}
+		return kit, err
 	}
 	world, err := OpenWorld(o, portAfter(s.Listen, portACS), filepath.Join(s.Data, "world"), s.Calm, log)
 	if err != nil {
@@ -172,8 +187,8 @@ func (b *Sandbox) meetWorld(ctx context.Context, o Outside, s SandboxSettings, l
 
 // OpenWorld starts a simulator whose ACS listens at an address, and whose other doors take the ports after.
 func OpenWorld(o Outside, listen, dir string, calm bool, log *slog.Logger) (*simulator.World, error) {
-	if !loopback(listen) {
-		return nil, fmt.Errorf("the simulator listens on loopback only: %s", listen)
+	if err := thisMachine(listen, portControl-portACS); err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", listen, err)
 	}
 	world, err := simulator.New(simulator.Options{
 		Dir: dir, Calm: calm, Log: log,
@@ -191,8 +206,8 @@ func OpenWorld(o Outside, listen, dir string, calm bool, log *slog.Logger) (*sim
 }
 
 // sandboxHouse are the settings of a house in that world.
-func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit) (Settings, error) {
-	keys, err := sandboxKeys(o, filepath.Join(s.Data, "keys.json"))
+func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Logger) (Settings, error) {
+	keys, err := sandboxKeys(o, s, log)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -230,12 +245,16 @@ func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit) (Settings, er
 	}, nil
 }
 
-func sandboxKeys(o Outside, path string) (vault.Keys, error) {
+func sandboxKeys(o Outside, s SandboxSettings, log *slog.Logger) (vault.Keys, error) {
+	path := filepath.Join(s.Data, "keys.json")
 	keys, err := vault.LoadKeys(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return vault.CreateKeys(path, o.Rand)
+	if !errors.Is(err, os.ErrNotExist) {
+		return keys, err
 	}
-	return keys, err
+	if _, err := os.Stat(filepath.Join(s.Data, "reprise.db")); err == nil {
+		log.Warn("the key file is gone and a new one is made: the sandbox's cards are stored anew, webhook secrets change", "file", path)
+	}
+	return vault.CreateKeys(path, o.Rand)
 }
 
 // portAfter is the address n ports after an address; port 0 stays 0, any free one.
@@ -392,6 +411,10 @@ func (b *Sandbox) Close(ctx context.Context) error {
 	}
 	if b.world != nil {
 		problems = append(problems, b.world.Close(ctx))
+	}
+	if b.lock != nil {
+		problems = append(problems, b.lock.Close())
+		b.lock = nil
 	}
 	return errors.Join(problems...)
 }

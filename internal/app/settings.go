@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -81,6 +82,19 @@ func (s Settings) check() error {
 func loopback(hostPort string) bool {
 	address, err := netip.ParseAddrPort(hostPort)
 	return err == nil && address.Addr().IsLoopback()
+}
+
+// thisMachine says whether an address can be listened on by whom only this machine may reach, with so many
+// ports after it. The certificates of the simulated world are for 127.0.0.1.
+func thisMachine(hostPort string, more int) error {
+	address, err := netip.ParseAddrPort(hostPort)
+	switch {
+	case err != nil || address.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}):
+		return errors.New("not of the form 127.0.0.1:PORT (keys are published, so this is for this machine only)")
+	case int(address.Port())+more > 65535:
+		return fmt.Errorf("%d more ports are taken after it, so the highest is %d", more, 65535-more)
+	}
+	return nil
 }
 
 func loopbackHost(host string) bool {

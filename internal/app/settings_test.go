@@ -32,6 +32,23 @@ func TestTheSandboxStaysOnThisMachine(t *testing.T) {
 	}
 }
 
+func TestADirectoryIsOneSandboxs(t *testing.T) {
+	w := openTown(t)
+	_, err := OpenSandbox(t.Context(), Real(), SandboxSettings{Listen: "127.0.0.1:0", Data: w.dir}, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), w.dir) || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAPathIsTakenAsItIsWritten(t *testing.T) {
+	w := openTown(t)
+	for _, path := range []string{"//sessions", "/v3//payment_with_session", "/./sessions"} {
+		if status, answer := w.call("POST", path, SandboxSecretKey, "{}"); status != 404 || answer["error_code"] != "NOT_FOUND" {
+			t.Errorf("%s: %d %v", path, status, answer)
+		}
+	}
+}
+
 func TestATakenPortIsNamed(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
 	"runtime"
 	"strings"
 	"time"
@@ -81,6 +82,9 @@ func (g *Gate) requestID() (string, error) {
 func (g *Gate) unknown(w http.ResponseWriter, r *http.Request) error {
 	var allowed []string
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		if path.Clean(r.URL.Path) != r.URL.Path {
+			break // a mux would redirect it, and then it is not this path
+		}
 		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
 		if _, pattern := g.known.Handler(probe); pattern != "" {
 			allowed = append(allowed, method)

@@ -50,6 +50,10 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		clear(buffer)
 		return nil, payment.Refuse("UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json")
 	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		clear(buffer)
+		return nil, payment.Refuse("UNSUPPORTED_MEDIA_TYPE", "Content-Encoding is not supported: send the body as it is")
+	}
 	return buffer, nil
 }
 

@@ -73,7 +73,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 		return nil, err
 	}
 	if err := sqliteDialect.migrate(ctx, q.write); err != nil {
-		return nil, errors.Join(err, q.write.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), q.write.Close())
 	}
 	q.write.SetMaxOpenConns(1)
 	q.read, err = sql.Open("sqlite", location(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(ON)"}}))

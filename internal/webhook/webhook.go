@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -98,10 +99,15 @@ func (s *Sender) Deliver(ctx context.Context, ref string, tries int) (next time.
 	if a.Status >= 200 && a.Status <= 299 {
 		return time.Time{}, nil
 	}
+	where := to.URL
+	if u, err := url.Parse(to.URL); err == nil {
+		where = u.Scheme + "://" + u.Host + u.Path // what stands behind may be a secret of the merchant's
+	}
 	if tries >= len(s.Schedule) {
-		s.Log.Warn("webhook given up", "event", event, "endpoint", endpoint, "status", a.Status, "problem", a.Problem)
+		s.Log.Warn("webhook given up", "event", event, "kind", notice.Kind, "url", where, "status", a.Status, "problem", a.Problem)
 		return time.Time{}, nil
 	}
+	s.Log.Info("webhook not taken", "event", event, "kind", notice.Kind, "url", where, "status", a.Status, "problem", a.Problem, "again_in", s.Schedule[tries])
 	return s.Now().Add(s.Schedule[tries]), nil
 }
 
