@@ -4,7 +4,7 @@
 .PHONY: help build run sdk setup format vet fast test race fuzz check clean
 
 # Where races would be: the writer, the workers, the multiplexer, and what they call.
-RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/...
+RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/... ./internal/webhook/... ./internal/gate/...
 FUZZTIME := 3s
 
 help: ## list the targets

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -104,17 +102,6 @@ type Sandbox struct {
 	shop      *http.Server
 }
 
-// The doors of a sandbox and its world, counted from the port of --listen.
-const (
-	portAPI = iota
-	portResults
-	portShop
-	portACS
-	portDirectory
-	portAcquirer
-	portControl
-)
-
 // OpenSandbox starts the world, the house and the shop, and stores the cards.
 func OpenSandbox(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) (*Sandbox, error) {
 	if err := s.check(); err != nil {
@@ -164,45 +151,6 @@ func (b *Sandbox) open(ctx context.Context, o Outside, s SandboxSettings, log *s
 		return errors.Join(err, shopDoor.Close())
 	}
 	return b.awaitReady(ctx, o)
-}
-
-// meetWorld starts a simulator, or asks a running one how it is reached.
-func (b *Sandbox) meetWorld(ctx context.Context, o Outside, s SandboxSettings, log *slog.Logger) (simulator.Kit, error) {
-	if s.Simulator != "" {
-		client := &http.Client{Transport: &http.Transport{DialContext: o.Dial}, Timeout: 10 * time.Second}
-		defer client.CloseIdleConnections()
-		kit, err := simulator.FetchKit(ctx, client, s.Simulator)
-		if err != nil {
-			err = fmt.Errorf("no simulator answers at %s, start one with 'reprise simulator': %w", s.Simulator, err)
-		}
-		return kit, err
-	}
-	world, err := OpenWorld(o, portAfter(s.Listen, portACS), filepath.Join(s.Data, "world"), s.Calm, log)
-	if err != nil {
-		return simulator.Kit{}, err
-	}
-	b.world, b.ControlURL = world, world.ControlURL()
-	return world.Kit(), nil
-}
-
-// OpenWorld starts a simulator whose ACS listens at an address, and whose other doors take the ports after.
-func OpenWorld(o Outside, listen, dir string, calm bool, log *slog.Logger) (*simulator.World, error) {
-	if err := thisMachine(listen, portControl-portACS); err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", listen, err)
-	}
-	world, err := simulator.New(simulator.Options{
-		Dir: dir, Calm: calm, Log: log,
-		ACS: listen, DS: portAfter(listen, portDirectory-portACS), Acquirer: portAfter(listen, portAcquirer-portACS),
-		Control: portAfter(listen, portControl-portACS),
-		Now:     o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Listen: o.Listen,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := world.Start(); err != nil {
-		return nil, err
-	}
-	return world, nil
 }
 
 // sandboxHouse are the settings of a house in that world.
@@ -255,15 +203,6 @@ func sandboxKeys(o Outside, s SandboxSettings, log *slog.Logger) (vault.Keys, er
 		log.Warn("the key file is gone and a new one is made: the sandbox's cards are stored anew, webhook secrets change", "file", path)
 	}
 	return vault.CreateKeys(path, o.Rand)
-}
-
-// portAfter is the address n ports after an address; port 0 stays 0, any free one.
-func portAfter(address string, n int) string {
-	host, port, _ := net.SplitHostPort(address)
-	if p, err := strconv.Atoi(port); err == nil && p != 0 {
-		port = strconv.Itoa(p + n)
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // seed writes the merchant, its keys and endpoints, the customer and the stored cards, as often as the
@@ -362,42 +301,6 @@ func (b *Sandbox) awaitReady(ctx context.Context, o Outside) error {
 		}
 	}
 	return fmt.Errorf("not ready after 10 s: %v", b.problems(ctx))
-}
-
-// Banner is what a newcomer needs.
-func (b *Sandbox) Banner() string {
-	var t strings.Builder
-	fmt.Fprintf(&t, `
-  Reprise sandbox: one-click payment with a fresh CVN, on this machine only
-
-  Shop            %s
-  API base        %s
-  Secret key      %s
-  Public key      %s
-  Callback token  %s
-
-  A session, as a merchant's server opens it:
-
-curl -s -u %s: %s/sessions -H 'content-type: application/json' -d '{
-  "reference_id": "order-1", "session_type": "PAY", "mode": "CARDS_SESSION_JS",
-  "amount": 100000, "currency": "IDR", "country": "ID",
-  "customer": {"reference_id": "jaap", "type": "INDIVIDUAL", "individual_detail": {"given_names": "Jaap"}},
-  "cards_session_js": {
-    "card_payment_token_id": "%s",
-    "success_return_url": "%s/", "failure_return_url": "%s/"}}'
-
-  Stop with Ctrl-C; started again, it has everything it had.
-
-`, b.ShopURL, b.PublicURL, SandboxSecretKey, SandboxPublicKey, SandboxCallbackToken,
-		SandboxSecretKey, b.PublicURL, StoredCards()[0].Token, b.ShopURL, b.ShopURL)
-	if len(b.endpoints) > 1 { // the first is the shop's
-		t.WriteString("  Webhooks go to, signed with (Standard Webhooks):\n\n")
-		for _, e := range b.endpoints[1:] {
-			fmt.Fprintf(&t, "  %s  whsec_%s\n", e.URL, base64.StdEncoding.EncodeToString(b.webhookSecret(e.ID)))
-		}
-		t.WriteString("\n")
-	}
-	return t.String()
 }
 
 // Close stops the house, then the shop, which is told by the house to the last, and the world.
