@@ -7,7 +7,8 @@ package card
 
 import "runtime"
 
-// problem is an error that says what is wrong with a card field and, being a constant, cannot repeat it.
+// problem is an error that says what is wrong with a card field and, being a constant, cannot repeat it. It
+// reads on from the field's name, as the API's other messages do: "request/body/cvn" "is required".
 type problem string
 
 func (p problem) Error() string { return string(p) }

@@ -8,31 +8,24 @@ import "slices"
 // Copies share one buffer: Wipe on any of them empties all. It is not safe for concurrent use.
 type CVN struct{ digits hidden[[]byte] }
 
-// What ParseCVN refuses, said for the payer who typed it.
+// What ParseCVN refuses.
 const (
-	ErrCVNMissing problem = "CVN is required"
-	ErrCVNDigits  problem = "CVN must contain digits only"
-	ErrCVNShort3  problem = "CVN is too short, the CVN of this card has 3 digits"
-	ErrCVNShort4  problem = "CVN is too short, the CVN of this card has 4 digits"
-	ErrCVNLong3   problem = "CVN is too long, the CVN of this card has 3 digits"
-	ErrCVNLong4   problem = "CVN is too long, the CVN of this card has 4 digits"
+	ErrCVNMissing problem = "is required"
+	ErrCVN3       problem = "must be 3 digits"
+	ErrCVN4       problem = "must be 4 digits"
 )
 
-// ParseCVN copies the digits typed. want is 3, or 4 for Amex: Brand.CVNDigits. The caller wipes digits.
+// ParseCVN copies the digits typed. want is 3, or 4 for Amex: Brand.CVNDigits. The caller wipes digits. The
+// error is ErrCVNMissing, ErrCVN3 or ErrCVN4.
 func ParseCVN(digits []byte, want int) (CVN, error) {
-	short, long := ErrCVNShort3, ErrCVNLong3
-	if want == 4 {
-		short, long = ErrCVNShort4, ErrCVNLong4
-	}
 	switch {
 	case len(digits) == 0:
 		return CVN{}, ErrCVNMissing
-	case !onlyDigits(digits):
-		return CVN{}, ErrCVNDigits
-	case len(digits) < want:
-		return CVN{}, short
-	case len(digits) > want:
-		return CVN{}, long
+	case len(digits) == want && onlyDigits(digits):
+	case want == 4:
+		return CVN{}, ErrCVN4
+	default:
+		return CVN{}, ErrCVN3
 	}
 	return CVN{hide(slices.Clone(digits))}, nil
 }

@@ -15,8 +15,8 @@ type Expiry struct {
 
 // What ParseExpiry refuses.
 const (
-	ErrMonth problem = "expiry month must be two digits from 01 to 12"
-	ErrYear  problem = "expiry year must be four digits from 2000 to 2099"
+	ErrMonth problem = "must be two digits from 01 to 12"
+	ErrYear  problem = "must be four digits from 2000 to 2099"
 )
 
 // ParseExpiry reads "MM" and "YYYY". Whether the card has expired is for those who know the time. The error

@@ -13,13 +13,14 @@ type field struct {
 	isString bool
 }
 
-// FieldError says what is wrong with one card field, in words for the payer. It never repeats the value.
+// FieldError says what is wrong with one card field, in words that read on from its path. It never
+// repeats the value.
 type FieldError struct {
 	Path    string // "/body/cvn", "/body/channel_properties/card_details/card_number"
 	Message string
 }
 
-func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
+func (e *FieldError) Error() string { return e.Path + " " + e.Message }
 
 // HasCVN reports whether the body had a CVN, of whatever kind.
 func (f Fields) HasCVN() bool { return f.cvn.get() != nil }
@@ -32,7 +33,7 @@ func (f Fields) HasCard() bool {
 // CVN judges the CVN by the length that the card demands, 3 or 4. An absent one is an error. Errors are
 // *FieldError.
 func (f Fields) CVN(want int) (CVN, error) {
-	text, err := f.cvn.get().value("/body/cvn", ErrCVNMissing)
+	text, err := f.cvn.get().value("/body/cvn")
 	if err != nil {
 		return CVN{}, err
 	}
@@ -45,7 +46,7 @@ func (f Fields) CVN(want int) (CVN, error) {
 
 // PAN judges the card number. Errors are *FieldError.
 func (f Fields) PAN() (PAN, error) {
-	text, err := f.number.get().value("/body/card_number", "card number is required")
+	text, err := f.number.get().value("/body/card_number")
 	if err != nil {
 		return PAN{}, err
 	}
@@ -58,11 +59,11 @@ func (f Fields) PAN() (PAN, error) {
 
 // Expiry judges month and year. Errors are *FieldError.
 func (f Fields) Expiry() (Expiry, error) {
-	month, err := f.month.get().value("/body/expiry_month", "expiry month is required")
+	month, err := f.month.get().value("/body/expiry_month")
 	if err != nil {
 		return Expiry{}, err
 	}
-	year, err := f.year.get().value("/body/expiry_year", "expiry year is required")
+	year, err := f.year.get().value("/body/expiry_year")
 	if err != nil {
 		return Expiry{}, err
 	}
@@ -87,10 +88,10 @@ func (f Fields) Wipe() {
 }
 
 // value returns the text of a field that is there and is a string. path is where an absent one belongs.
-func (f *field) value(path string, missing problem) ([]byte, error) {
+func (f *field) value(path string) ([]byte, error) {
 	switch {
 	case f == nil:
-		return nil, &FieldError{path, missing.Error()}
+		return nil, &FieldError{path, "is required"}
 	case !f.isString:
 		return nil, &FieldError{f.path, "must be a string"}
 	}

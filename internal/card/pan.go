@@ -13,9 +13,9 @@ type PAN struct{ digits hidden[string] }
 
 // What ParsePAN refuses.
 const (
-	ErrPANDigits problem = "card number must contain digits only"
-	ErrPANLength problem = "card number must be 12 to 19 digits long"
-	ErrPANCheck  problem = "card number is not valid, please check for a mistyped digit"
+	ErrPANDigits problem = "must be digits only"
+	ErrPANLength problem = "must be 12 to 19 digits"
+	ErrPANCheck  problem = "must be a valid card number, please check for a mistyped digit"
 )
 
 // ParsePAN reads the digits of a card number. Spaces and dashes are refused: whoever typed them is asked

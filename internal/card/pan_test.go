@@ -104,14 +104,15 @@ func TestCVN(t *testing.T) {
 		{"1234", 4, nil},
 		{"", 3, ErrCVNMissing},
 		{"", 4, ErrCVNMissing},
-		{"12", 3, ErrCVNShort3},
-		{"1234", 3, ErrCVNLong3},
-		{"123", 4, ErrCVNShort4},
-		{"12345", 4, ErrCVNLong4},
-		{"12a", 3, ErrCVNDigits},
-		{" 123", 3, ErrCVNDigits},
-		{"１２３", 3, ErrCVNDigits},
-		{strings.Repeat("1", 100000), 3, ErrCVNLong3},
+		{"12", 3, ErrCVN3},
+		{"1234", 3, ErrCVN3},
+		{"123", 4, ErrCVN4},
+		{"12345", 4, ErrCVN4},
+		{"12a", 3, ErrCVN3},
+		{"12a4", 4, ErrCVN4},
+		{" 123", 3, ErrCVN3},
+		{"１２３", 3, ErrCVN3},
+		{strings.Repeat("1", 100000), 3, ErrCVN3},
 	} {
 		typed := []byte(test.digits)
 		cvn, err := ParseCVN(typed, test.want)
