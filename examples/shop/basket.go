@@ -59,6 +59,7 @@ type basketPage struct {
 	Unsettled bool     // a payment was started and not finished
 	Paid      string   // the order this browser paid last
 	PaidNo    string
+	ByHand    string // the return URL by which a payment of somebody else's came here
 }
 
 func (s *Shop) basket(w http.ResponseWriter, r *http.Request) {
@@ -68,6 +69,8 @@ func (s *Shop) basket(w http.ResponseWriter, r *http.Request) {
 		PublicKey: s.options.PublicKey, SDK: s.options.APIBase + "/cards-session.min.js",
 		Sandbox: strings.HasPrefix(s.options.PublicKey, "xnd_public_development_"),
 	}
+
+	page.ByHand = byHand(r)
 
 	s.mu.Lock()
 	var o *order
@@ -97,6 +100,18 @@ func (s *Shop) basket(w http.ResponseWriter, r *http.Request) {
 
 	s.keepBasket(w, page.Order)
 	s.page(w, http.StatusOK, "basket.html", page)
+}
+
+// byHand names the return URL by which a payment came here that is none of this shop's: the README's example
+// of a payment made by hand borrows the shop's address.
+func byHand(r *http.Request) string {
+	switch asked := r.URL.Query(); {
+	case asked.Has("paid"):
+		return "success_return_url"
+	case asked.Has("failed"):
+		return "failure_return_url"
+	}
+	return ""
 }
 
 func (s *Shop) keepBasket(w http.ResponseWriter, id string) {

@@ -157,6 +157,7 @@ func TestInABrowser(t *testing.T) {
 		"pay by keyboard on a phone":       payByKeyboardOnAPhone,
 		"the bank refuses":                 theBankRefuses,
 		"the webhook is late":              theWebhookIsLate,
+		"the shop forgets":                 theShopForgets,
 		"errors at the field":              errorsAtTheField,
 		"trouble on the way":               troubleOnTheWay,
 		"double click pays once":           doubleClickPaysOnce,
@@ -250,6 +251,17 @@ func theWebhookIsLate(t *testing.T, v visitor) {
 	v.until(`document.activeElement.id === "outcome-title" && document.title.startsWith("Paid")`)
 }
 
+func theShopForgets(t *testing.T, v visitor) {
+	v.g.silent = true
+	v.pay("123")
+	v.do(chromedp.Click(css("#done")))
+	v.title("Waiting for the confirmation")
+	v.g.shop.mu.Lock()
+	v.g.shop.orders = newOrders() // as after a restart
+	v.g.shop.mu.Unlock()
+	v.until(`document.title.startsWith("Order not found")`)
+}
+
 func errorsAtTheField(t *testing.T, v visitor) {
 	fieldSays := func(text string) {
 		t.Helper()
@@ -277,6 +289,12 @@ func troubleOnTheWay(t *testing.T, v visitor) {
 	v.title("still being processed")
 	v.g.send(captured(v.g.sessions()[0]["reference_id"].(string), "pr-7"))
 	v.title("your order is paid")
+
+	v.open("/")
+	v.until(`document.getElementById("closed").hidden`)
+	v.pay("444")
+	v.title("too many attempts with this card")
+	v.until(`document.getElementById("problem-advice").textContent.includes("tomorrow") && !document.getElementById("closed").hidden`)
 
 	v.open("/")
 	v.until(`document.getElementById("pay")`)
@@ -362,6 +380,11 @@ func accessibility(t *testing.T, v visitor) {
 		}
 		v.open("/")
 		both("basket")
+		v.open("/?paid")
+		both("by-hand")
+		v.open("/orders/x")
+		both("lost")
+		v.open("/")
 		v.do(chromedp.Click(css("summary")))
 		both("cards")
 		v.pay("12")

@@ -188,6 +188,8 @@ func (g *gateway) collect(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, http.StatusUnprocessableEntity, "INVALID_SESSION_STATUS", "")
 	case body.CVN == "222":
 		g.refuse(w, http.StatusBadRequest, "API_VALIDATION_ERROR", "/body/cvn")
+	case body.CVN == "444":
+		g.refuse(w, http.StatusUnprocessableEntity, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "")
 	case body.CVN == "333":
 		w.Header().Set("Retry-After", "1")
 		g.refuse(w, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "")

@@ -391,9 +391,24 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestUnknownOrders(t *testing.T) {
 	p := newPayer(newShop(t))
 	for _, path := range []string{"/orders/x", "/orders/x/status", "/return/x/success", "/return/x/failure"} {
-		if response, _ := p.do(http.MethodGet, path, ""); response.StatusCode != http.StatusNotFound {
+		response, page := p.do(http.MethodGet, path, "")
+		if response.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %s", path, response.Status)
 		}
+		if !strings.HasSuffix(path, "/status") {
+			mustContain(t, page, "forgets them at a restart", "Your payment may have succeeded")
+		}
+	}
+}
+
+func TestPaymentsMadeByHandComeBack(t *testing.T) {
+	p := newPayer(newShop(t))
+	for path, want := range map[string]string{"/": "", "/?paid": "success_return_url", "/?failed": "failure_return_url", "/?paid=": "success_return_url"} {
+		_, page := p.do(http.MethodGet, path, "")
+		if got := strings.Contains(page, `id="by-hand"`); got != (want != "") {
+			t.Errorf("%s: told of a payment made by hand: %t", path, got)
+		}
+		mustContain(t, page, want, "Your basket")
 	}
 }
 

@@ -106,8 +106,11 @@ function basket(form) {
       follow(error.retry_after || 2);
     } else if (error.error_code === "SERVICE_UNAVAILABLE" || error instanceof TypeError) {
       problem("The connection was lost", "Check your connection and try again. You will not be charged twice.");
-    } else if (error.status === 429 || error.error_code === "PAYMENT_ATTEMPT_COUNTS_EXCEEDED") {
-      problem("There were too many attempts", "You have not been charged. Please wait a while, or use another card.");
+    } else if (error.error_code === "PAYMENT_ATTEMPT_COUNTS_EXCEEDED") {
+      problem("There were too many attempts with this card", "You have not been charged. Please use another card, or try again tomorrow.");
+      if (id("closed")) id("closed").hidden = false;
+    } else if (error.status === 429) {
+      problem("There were too many attempts", "You have not been charged. Please wait a while and try again.");
     } else if (error.error_code) {
       problem("The payment could not be started", "You have not been charged. Please try again, or use another card.");
     } else {
@@ -171,6 +174,7 @@ function wait(page) {
   const address = `/orders/${encodeURIComponent(page.dataset.order)}`;
   const ask = async (pause) => {
     const now = await get(`${address}/status`);
+    if (now && now.status === "lost") return location.reload();
     if (now && now.status !== "waiting") {
       const html = await fetch(address).then((r) => r.text(), () => "");
       const fresh = new DOMParser().parseFromString(html, "text/html");
@@ -200,7 +204,7 @@ async function post(path, body) {
   return answer;
 }
 
-/** The answer, or null when there is none for now. */
+/** How an order stands: "lost" when the shop does not know it any more, null when there is no answer for now. */
 function get(path) {
-  return fetch(path).then((r) => (r.ok ? r.json() : null), () => null);
+  return fetch(path).then((r) => (r.ok ? r.json() : r.status === 404 ? { status: "lost" } : null)).catch(() => null);
 }
