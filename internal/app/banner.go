@@ -28,7 +28,7 @@ curl -s -u %s: %s/sessions -H 'content-type: application/json' -d '{
     "card_payment_token_id": "%s",
     "success_return_url": "%s/", "failure_return_url": "%s/"}}'
 
-  Stop with Ctrl-C; started again, it has everything it had.
+  Stop with Ctrl-C; started again, the gateway has everything it had.
 
 `, b.ShopURL, b.PublicURL, SandboxSecretKey, SandboxPublicKey, SandboxCallbackToken,
 		SandboxSecretKey, b.PublicURL, StoredCards()[0].Token, b.ShopURL, b.ShopURL)

@@ -237,7 +237,7 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 func (b *Sandbox) StoreCard(ctx context.Context, o Outside, id payment.TokenID, number string) error {
 	pan, err := card.ParsePAN(number)
 	if err != nil {
-		return err
+		return fmt.Errorf("card number %w", err)
 	}
 	sealed, err := b.vault.SealPAN(pan, sandboxBusiness, id)
 	if err != nil {
