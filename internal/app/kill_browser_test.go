@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -35,14 +32,14 @@ func killed(t *testing.T, browser context.Context, answerFirst bool) {
 			t.Error(err)
 		}
 	})
-	port := consecutivePorts(t, portControl+1)
+	port := freePorts(t, portControl+1)
 	address := func(door int) string { return fmt.Sprintf("127.0.0.1:%d", port+door) }
 	w := &town{t: t, ear: listen(t), log: log, dir: t.TempDir(), Sandbox: &Sandbox{
 		House: &House{PublicURL: "http://" + address(portAPI)}, ShopURL: fmt.Sprintf("http://localhost:%d", port+portShop),
 	}}
 	w.front = newFront(t, w.PublicURL, w.ShopURL)
 	w.bank = &bank{t: t, control: world.ControlURL(), http: w.front.http}
-	gateway := &process{t: t, w: w, path: build(t), args: []string{
+	gateway := &process{t: t, w: w, path: program(t), args: []string{
 		"sandbox", "--calm", "--listen", address(portAPI), "--data", w.dir, "--simulator", world.ControlURL(), "--webhook", w.ear.url,
 	}}
 	gateway.start()
@@ -106,39 +103,4 @@ func (g *process) kill() {
 		_ = g.cmd.Process.Kill()
 		_ = g.cmd.Wait()
 	}
-}
-
-// build compiles the command.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "reprise")
-	if output, err := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), "build", "-o", path, "../../cmd/reprise").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
-	}
-	return path
-}
-
-// consecutivePorts finds so many free ports in a row, and returns the first.
-func consecutivePorts(t *testing.T, n int) int {
-	t.Helper()
-	for range 50 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port, held := first.Addr().(*net.TCPAddr).Port, []net.Listener{first}
-		for i := 1; i < n; i++ {
-			if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i)); err == nil {
-				held = append(held, l)
-			}
-		}
-		for _, l := range held {
-			_ = l.Close()
-		}
-		if len(held) == n {
-			return port
-		}
-	}
-	t.Fatal("no free ports in a row")
-	return 0
 }

@@ -92,6 +92,16 @@ func (s *site) healthy(url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
+// program compiles the command.
+func program(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "reprise")
+	if output, err := exec.Command("go", "build", "-o", binary, "reprise/cmd/reprise").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return binary
+}
+
 // freePorts finds a run of ports that nobody listens on.
 func freePorts(t *testing.T, n int) int {
 	t.Helper()
@@ -121,10 +131,7 @@ func TestKill(t *testing.T) {
 		t.Skip("builds the program and waits for real time-outs; run without -short")
 	}
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "reprise")
-	if output, err := exec.Command("go", "build", "-o", binary, "reprise/cmd/reprise").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	binary := program(t)
 	for name, test := range map[string]func(*testing.T, *site){
 		"in the challenge, confirmed meanwhile":   confirmedMeanwhile,
 		"in the challenge, confirmed afterwards":  confirmedAfterwards,

@@ -144,7 +144,7 @@ func TestPathAndHeaders(t *testing.T) {
 		if r.Path("session_id") != "ps-6746c1006b7752b4d91725af" || r.Body != nil {
 			t.Errorf("path %q, body %q", r.Path("session_id"), r.Body)
 		}
-		return created(nil, r)
+		return created(t.Context(), r)
 	})
 	h.handle("POST /sessions", payment.Secret, created)
 	for _, test := range []struct {
@@ -272,7 +272,7 @@ func TestPanic(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	h := newHouse(t)
 	h.handle("GET /sessions/{session_id}", payment.Secret, func(context.Context, *gate.Request) (gate.Answer, error) {
-		a, err := created(nil, nil)
+		a, err := created(t.Context(), nil)
 		a.Status, a.Header = 0, http.Header{"X-Test": {"yes"}}
 		return a, err
 	})

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"fmt"
 	"html"
 	"io"
 	"log/slog"
@@ -515,6 +514,6 @@ func TestPageNeverTrustsItsInput(t *testing.T) {
 		t.Error("the merchant's name is markup")
 	}
 	if !strings.Contains(page, html.EscapeString("<script>alert(")) {
-		t.Error(fmt.Sprint("the merchant's name is missing"))
+		t.Error("the merchant's name is missing")
 	}
 }

@@ -36,10 +36,7 @@ type Condition struct {
 	Not   bool
 }
 
-var (
-	required = Need{{}}
-	optional = Need(nil)
-)
+var required = Need{{}}
 
 func when(field string, in ...string) Condition { return Condition{Field: field, In: in} }
 
