@@ -27,7 +27,7 @@ type Options struct {
 	TLS       *tls.Config // nil for plain TCP; ServerName defaults to the host of Address
 	Forwarder string      // DE33: how the acquirer knows this gateway, 1 to 11 digits
 
-	AnswerTimeout  time.Duration // for a 0210, from the call of Purchase; required
+	AnswerTimeout  time.Duration // for a 0210, from the call of Authorise; required
 	AdviceTimeout  time.Duration // for a 0430: 5 s, so that one try of a job ends within 10 s
 	NetworkTimeout time.Duration // for an 0810: 5 s
 	DialTimeout    time.Duration // to connect, TLS included: 5 s
@@ -55,14 +55,17 @@ type Options struct {
 	Log   *slog.Logger
 }
 
-// Purchase is what an 0200 is made from.
-type Purchase struct {
+// Authorisation is what an 0200 or 0100 is made from.
+type Authorisation struct {
 	Trace    payment.Trace
 	Merchant payment.Merchant
 	PAN      card.PAN
 	Expiry   card.Expiry
-	CVN      card.CVN
+	CVN      card.CVN                // zero where none was asked for
 	Proof    *payment.Authentication // nil where 3DS was skipped
+	OnFile   payment.CardOnFile      // how the card is used if it is a stored one
+	// Absent: the merchant pays on its own, the cardholder is not there.
+	Absent bool
 	// NotAfter is when it is too late to send: another node may take the attempt for lost.
 	NotAfter time.Time
 }
@@ -155,9 +158,9 @@ func (l *Line) Counts() Counts {
 	return Counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load()}
 }
 
-// Purchase sends an 0200 and waits for its answer, at most for the answer time-out. It is Unsent when not
+// Authorise sends an 0200 and waits for its answer, at most for the answer time-out. It is Unsent when not
 // one byte has left, Unknown when one may have and no answer came.
-func (l *Line) Purchase(ctx context.Context, p Purchase) payment.Answer {
+func (l *Line) Authorise(ctx context.Context, p Authorisation) payment.Answer {
 	m, err := buildPurchase(p)
 	if err == nil {
 		err = check(m)
@@ -179,20 +182,27 @@ func (l *Line) Purchase(ctx context.Context, p Purchase) payment.Answer {
 	}
 }
 
-// Reverse sends the 0420 of a reversal, or its 0421 when it was tried before, and returns DE39 of the 0430;
-// ok is false when none came, and the reversal is to be repeated.
-func (l *Line) Reverse(ctx context.Context, r payment.Reversal, pan card.PAN) (code string, ok bool) {
-	advice := buildReversal(r, pan)
+// Advise sends the 0420 of a reversal, or its 0421 when it was tried before. Approved: acknowledged with 00.
+// Declined: acknowledged with another code. Unknown: sent, and no answer in time. Unsent: nothing left.
+func (l *Line) Advise(ctx context.Context, r payment.Advice, pan card.PAN) payment.Answer {
+	advice := buildAdvice(r, pan)
 	if err := check(advice); err != nil {
 		l.o.Log.Error("reversal does not fit the acquirer profile", "rrn", r.Trace.RRN, "error", err)
-		return "", false
+		return payment.Answer{Outcome: payment.Unsent, Failure: payment.ServerError}
 	}
 	answer := l.exchange(ctx, advice, time.Time{}, l.o.AdviceTimeout)
 	if answer.err != nil {
 		l.o.Log.Warn("reversal not acknowledged", "rrn", r.Trace.RRN, "stan", r.Trace.STAN, "error", answer.err)
-		return "", false
+		if answer.sent {
+			return payment.Answer{Outcome: payment.Unknown}
+		}
+		return payment.Answer{Outcome: payment.Unsent, Failure: payment.ChannelUnavailable}
 	}
-	return answer.got.fields[39], true
+	outcome := payment.Declined
+	if answer.got.fields[39] == "00" {
+		outcome = payment.Approved
+	}
+	return payment.Answer{Outcome: outcome, Authorization: authorization(answer.got, pan.Brand())}
 }
 
 // exchange sends a message on the one connection that there is.

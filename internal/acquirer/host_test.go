@@ -205,7 +205,7 @@ func newHost(t *testing.T, does script) string {
 }
 
 // nthPurchase is a purchase with an identity of its own.
-func nthPurchase(t testing.TB, i int) Purchase {
+func nthPurchase(t testing.TB, i int) Authorisation {
 	p := samplePurchase(t)
 	p.Trace.STAN, p.Trace.RRN = fmt.Sprintf("%06d", i), fmt.Sprintf("60440800%04d", i)
 	return p
@@ -213,12 +213,12 @@ func nthPurchase(t testing.TB, i int) Purchase {
 
 // buyAll makes purchases at the same time and returns their answers in the order of the purchases. All of
 // them must be back within the limit: nobody may be left blocked.
-func buyAll(t *testing.T, l *Line, limit time.Duration, purchases ...Purchase) []payment.Answer {
+func buyAll(t *testing.T, l *Line, limit time.Duration, purchases ...Authorisation) []payment.Answer {
 	t.Helper()
 	answers := make([]payment.Answer, len(purchases))
 	var running sync.WaitGroup
 	for i, p := range purchases {
-		running.Go(func() { answers[i] = l.Purchase(t.Context(), p) })
+		running.Go(func() { answers[i] = l.Authorise(t.Context(), p) })
 	}
 	back := make(chan struct{})
 	go func() { running.Wait(); close(back) }()
@@ -246,5 +246,6 @@ func reverse(t *testing.T, l *Line, tries int) (string, bool) {
 	}
 	r := sampleReversal()
 	r.Tries = tries
-	return l.Reverse(t.Context(), r, pan)
+	a := l.Advise(t.Context(), r, pan)
+	return a.Authorization.ResponseCode, a.Outcome == payment.Approved || a.Outcome == payment.Declined
 }

@@ -57,14 +57,14 @@ func TestNothingIsSentBeforeTheSignOn(t *testing.T) {
 		if err := l.Ready(); !errors.Is(err, errNotConnected) {
 			t.Errorf("ready: %v", err)
 		}
-		if a := l.Purchase(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
+		if a := l.Authorise(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
 			t.Errorf("%s %s", a.Outcome, a.Failure)
 		}
 		time.Sleep(3 * time.Second)
 		if err := l.Ready(); err != nil {
 			t.Errorf("ready: %v", err)
 		}
-		if a := l.Purchase(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Approved {
+		if a := l.Authorise(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Approved {
 			t.Errorf("%s", a.Outcome)
 		}
 		if !slices.Equal(types, []string{"0800001", "0200"}) {
@@ -136,7 +136,7 @@ func TestEchoOnAnIdleLine(t *testing.T) {
 		// A busy line needs none.
 		before := echoes
 		for i := range 60 {
-			l.Purchase(t.Context(), nthPurchase(t, i+1))
+			l.Authorise(t.Context(), nthPurchase(t, i+1))
 			time.Sleep(5 * time.Second)
 		}
 		synctest.Wait()
@@ -159,14 +159,14 @@ func TestMissedEchoClosesTheLine(t *testing.T) {
 		return silent.Load() || approving(p, m)
 	}, func(o *Options) { o.AnswerTimeout = 2 * time.Minute }, func(t *testing.T, l *Line) {
 		start := time.Now()
-		if a := l.Purchase(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Unknown {
+		if a := l.Authorise(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Unknown {
 			t.Errorf("%s", a.Outcome)
 		}
 		if took := time.Since(start); took > 66*time.Second {
 			t.Errorf("the dead line was noticed after %v", took)
 		}
 		time.Sleep(time.Second)
-		if a := l.Purchase(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Approved || connections != 2 {
+		if a := l.Authorise(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Approved || connections != 2 {
 			t.Errorf("%s on connection %d", a.Outcome, connections)
 		}
 	})
@@ -187,7 +187,7 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 	}, func(t *testing.T, l *Line) {
 		p := nthPurchase(t, 1)
 		start := time.Now()
-		if a := l.Purchase(t.Context(), p); a != (payment.Answer{Outcome: payment.Unknown}) {
+		if a := l.Authorise(t.Context(), p); a != (payment.Answer{Outcome: payment.Unknown}) {
 			t.Errorf("%v", a)
 		}
 		if took := time.Since(start); took != 20*time.Second {
@@ -220,7 +220,7 @@ func TestSecondCopyOfAnAnswerIsLate(t *testing.T) {
 		}
 	}, func(t *testing.T, l *Line) {
 		p := nthPurchase(t, 1)
-		if a := l.Purchase(t.Context(), p); a.Outcome != payment.Approved {
+		if a := l.Authorise(t.Context(), p); a.Outcome != payment.Approved {
 			t.Errorf("%s", a.Outcome)
 		}
 		if key := <-late; key != p.Trace.Key() {
@@ -245,7 +245,7 @@ func TestLateNeverBlocks(t *testing.T) {
 			return nil
 		}
 	}, func(t *testing.T, l *Line) {
-		if a := l.Purchase(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Approved {
+		if a := l.Authorise(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Approved {
 			t.Errorf("%s", a.Outcome)
 		}
 		if l.Counts().Late != 500 || told.Load() != 64 {
@@ -272,7 +272,7 @@ func TestAnswerThatBreaksTheProfile(t *testing.T) {
 		return true
 	}), nil, func(t *testing.T, l *Line) {
 		for i, want := range []payment.Outcome{payment.Unknown, payment.Approved} {
-			if a := l.Purchase(t.Context(), nthPurchase(t, i+1)); a.Outcome != want {
+			if a := l.Authorise(t.Context(), nthPurchase(t, i+1)); a.Outcome != want {
 				t.Errorf("%s, want %s", a.Outcome, want)
 			}
 		}
@@ -287,11 +287,11 @@ func TestTooLateToSend(t *testing.T) {
 	inTime(t, managed(func(p *peer, m message) bool { arrived++; return approving(p, m) }), nil, func(t *testing.T, l *Line) {
 		p := nthPurchase(t, 1)
 		p.NotAfter = time.Now().Add(-time.Nanosecond)
-		if a := l.Purchase(t.Context(), p); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable || arrived != 0 {
+		if a := l.Authorise(t.Context(), p); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable || arrived != 0 {
 			t.Errorf("%s %s, %d arrived", a.Outcome, a.Failure, arrived)
 		}
 		p.NotAfter = time.Now()
-		if a := l.Purchase(t.Context(), p); a.Outcome != payment.Approved {
+		if a := l.Authorise(t.Context(), p); a.Outcome != payment.Approved {
 			t.Errorf("in time: %s", a.Outcome)
 		}
 	})
@@ -305,12 +305,12 @@ func TestTooLateBehindAStalledWrite(t *testing.T) {
 		}
 		return approving(p, m)
 	}), nil, func(t *testing.T, l *Line) {
-		var purchases []Purchase
+		var purchases []Authorisation
 		answers := make(chan payment.Answer, 3)
 		for i := range 3 { // the first is read, the second waits in its write, the third in the queue
 			purchases = append(purchases, nthPurchase(t, i+1))
 			purchases[i].NotAfter = time.Now().Add(2 * time.Second)
-			go func() { answers <- l.Purchase(t.Context(), purchases[i]) }()
+			go func() { answers <- l.Authorise(t.Context(), purchases[i]) }()
 			synctest.Wait()
 		}
 		if got := outcomes([]payment.Answer{<-answers, <-answers, <-answers}); got[payment.Approved] != 2 || got[payment.Unsent] != 1 {
@@ -333,8 +333,8 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 	}, func(t *testing.T, l *Line) {
 		answers := make(chan payment.Answer, 3)
 		// The host holds the first, the second waits in its write, the third in the queue.
-		for _, p := range []Purchase{nthPurchase(t, 1), nthPurchase(t, 2), third} {
-			go func() { answers <- l.Purchase(t.Context(), p) }()
+		for _, p := range []Authorisation{nthPurchase(t, 1), nthPurchase(t, 2), third} {
+			go func() { answers <- l.Authorise(t.Context(), p) }()
 			synctest.Wait()
 		}
 		for range 3 {
@@ -352,7 +352,7 @@ func TestCallerGivesUp(t *testing.T) {
 	inTime(t, managed(func(*peer, message) bool { return true }), nil, func(t *testing.T, l *Line) {
 		ctx, cancel := context.WithCancel(t.Context())
 		answer := make(chan payment.Answer, 1)
-		go func() { answer <- l.Purchase(ctx, nthPurchase(t, 1)) }()
+		go func() { answer <- l.Authorise(ctx, nthPurchase(t, 1)) }()
 		synctest.Wait()
 		cancel()
 		if a := <-answer; a.Outcome != payment.Unknown {
@@ -378,11 +378,11 @@ func TestCloseWaitsThenSignsOff(t *testing.T) {
 		}
 	}, func(t *testing.T, l *Line) {
 		answer, closed := make(chan payment.Answer, 1), make(chan error, 1)
-		go func() { answer <- l.Purchase(t.Context(), nthPurchase(t, 1)) }()
+		go func() { answer <- l.Authorise(t.Context(), nthPurchase(t, 1)) }()
 		synctest.Wait()
 		go func() { closed <- l.Close(t.Context()) }()
 		synctest.Wait()
-		if a := l.Purchase(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Unsent {
+		if a := l.Authorise(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Unsent {
 			t.Errorf("while it closes: %s", a.Outcome)
 		}
 		if a := <-answer; a.Outcome != payment.Approved {
@@ -413,7 +413,7 @@ func (c closing) Close() error { c.closed.Store(true); return c.Conn.Close() }
 func TestCloseInAHurry(t *testing.T) {
 	inTime(t, managed(func(*peer, message) bool { return true }), nil, func(t *testing.T, l *Line) {
 		answer := make(chan payment.Answer, 1)
-		go func() { answer <- l.Purchase(t.Context(), nthPurchase(t, 1)) }()
+		go func() { answer <- l.Authorise(t.Context(), nthPurchase(t, 1)) }()
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		closed := make(chan error, 1)
@@ -468,7 +468,7 @@ func TestTLS(t *testing.T) {
 	})
 
 	l := startLine(t, address, func(o *Options) { o.TLS = &tls.Config{RootCAs: trusted} })
-	if a := l.Purchase(t.Context(), samplePurchase(t)); a.Outcome != payment.Approved {
+	if a := l.Authorise(t.Context(), samplePurchase(t)); a.Outcome != payment.Approved {
 		t.Errorf("%s", a.Outcome)
 	}
 	if err := l.Close(t.Context()); err != nil {

@@ -29,7 +29,7 @@ const (
 
 // buildPurchase makes an 0200. The authentication is in it only as a whole and only where there was one;
 // an ECI without its value would claim what nobody can check.
-func buildPurchase(p Purchase) (message, error) {
+func buildPurchase(p Authorisation) (message, error) {
 	m := fromTrace(p.Trace, p.PAN)
 	tags := []tag{{tagStoredCredential, cardholderInitiated}}
 	if p.Proof != nil {
@@ -53,8 +53,8 @@ func buildPurchase(p Purchase) (message, error) {
 	return m, nil
 }
 
-// buildReversal makes the 0420 of a reversal, or the 0421 that repeats it: equal in every field but the MTI.
-func buildReversal(r payment.Reversal, pan card.PAN) message {
+// buildAdvice makes the 0420 of a reversal, or the 0421 that repeats it: equal in every field but the MTI.
+func buildAdvice(r payment.Advice, pan card.PAN) message {
 	reversal := fromTrace(r.Trace, pan)
 	if r.Tries > 0 {
 		reversal.mti = "0421"

@@ -40,10 +40,10 @@ func TestPurchaseWithoutProof(t *testing.T) {
 }
 
 func TestPurchaseRefusesABrokenProof(t *testing.T) {
-	for name, change := range map[string]func(*Purchase){
-		"value": func(p *Purchase) { p.Proof.Value = "AAIB" },
-		"id":    func(p *Purchase) { p.Proof.DSTransID = "" },
-		"eci":   func(p *Purchase) { p.Proof.ECI = "5" },
+	for name, change := range map[string]func(*Authorisation){
+		"value": func(p *Authorisation) { p.Proof.Value = "AAIB" },
+		"id":    func(p *Authorisation) { p.Proof.DSTransID = "" },
+		"eci":   func(p *Authorisation) { p.Proof.ECI = "5" },
 	} {
 		p := samplePurchase(t)
 		change(&p)

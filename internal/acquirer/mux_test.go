@@ -31,7 +31,7 @@ func TestAnswersInAnyOrder(t *testing.T) {
 		}
 		return true
 	})), nil)
-	var purchases []Purchase
+	var purchases []Authorisation
 	for i := range 50 {
 		purchases = append(purchases, nthPurchase(t, i+1))
 	}
@@ -55,7 +55,7 @@ func TestOneSTANTwice(t *testing.T) {
 	a, b := nthPurchase(t, 1), nthPurchase(t, 2)
 	b.Trace.STAN = a.Trace.STAN
 	answers := buyAll(t, l, 5*time.Second, a, b)
-	for i, p := range []Purchase{a, b} {
+	for i, p := range []Authorisation{a, b} {
 		if answers[i].Authorization.RRN != p.Trace.RRN {
 			t.Errorf("%s got the answer of %s", p.Trace.RRN, answers[i].Authorization.RRN)
 		}
@@ -95,9 +95,9 @@ func TestOneIdentityIsInFlightOnce(t *testing.T) {
 	})), nil)
 	p := samplePurchase(t)
 	first := make(chan payment.Answer, 1)
-	go func() { first <- l.Purchase(t.Context(), p) }()
+	go func() { first <- l.Authorise(t.Context(), p) }()
 	<-arrived
-	if a := l.Purchase(t.Context(), p); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
+	if a := l.Authorise(t.Context(), p); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
 		t.Errorf("the second is %s", a.Outcome)
 	}
 	close(answer)
@@ -123,7 +123,7 @@ func TestHostHangsUpWhileAnswersArrive(t *testing.T) {
 		})), func(o *Options) {
 			o.Late = func(context.Context, string, func(payment.Trace) payment.Answer) error { return nil }
 		})
-		var purchases []Purchase
+		var purchases []Authorisation
 		for i := range 64 {
 			purchases = append(purchases, nthPurchase(t, i+1))
 		}
@@ -173,7 +173,7 @@ func TestHostStopsReading(t *testing.T) {
 			return nc, err
 		}
 	})
-	var purchases []Purchase
+	var purchases []Authorisation
 	for i := range 3000 {
 		purchases = append(purchases, nthPurchase(t, i+1))
 	}
@@ -227,7 +227,7 @@ func TestTooManyInFlight(t *testing.T) {
 	first := make(chan []payment.Answer, 1)
 	go func() { first <- buyAll(t, l, 5*time.Second, nthPurchase(t, 1), nthPurchase(t, 2)) }()
 	until(t, "two are in flight", func() bool { return len(arrived) == 2 })
-	if a := l.Purchase(t.Context(), nthPurchase(t, 3)); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
+	if a := l.Authorise(t.Context(), nthPurchase(t, 3)); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
 		t.Errorf("the third is %s", a.Outcome)
 	}
 	close(answer)
@@ -264,7 +264,7 @@ func TestWriteFails(t *testing.T) {
 				}
 			})
 			armed.Store(true)
-			a := l.Purchase(t.Context(), samplePurchase(t))
+			a := l.Authorise(t.Context(), samplePurchase(t))
 			if a.Outcome != want || (a.Failure == payment.ChannelUnavailable) != (want == payment.Unsent) {
 				t.Errorf("%s %s, want %s", a.Outcome, a.Failure, want)
 			}
@@ -284,7 +284,7 @@ func TestOneWriteForOneMessage(t *testing.T) {
 		}
 	})
 	want := mustEncode(t, sampleMessages(t)["0200"])
-	if a := l.Purchase(t.Context(), samplePurchase(t)); a.Outcome != payment.Approved {
+	if a := l.Authorise(t.Context(), samplePurchase(t)); a.Outcome != payment.Approved {
 		t.Fatal(a.Outcome)
 	}
 	closeNow(t, l) // so that the writer has ended
@@ -322,7 +322,7 @@ func TestHostHangsUpAtOnce(t *testing.T) {
 	if err := l.Ready(); !errors.Is(err, errNotConnected) {
 		t.Errorf("ready: %v", err)
 	}
-	if a := l.Purchase(t.Context(), samplePurchase(t)); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
+	if a := l.Authorise(t.Context(), samplePurchase(t)); a.Outcome != payment.Unsent || a.Failure != payment.ChannelUnavailable {
 		t.Errorf("%s %s", a.Outcome, a.Failure)
 	}
 }

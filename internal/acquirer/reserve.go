@@ -25,7 +25,7 @@ const (
 
 // Reserve draws the trace that will identify an 0200, so that it can be committed before it is sent. The
 // error says what of the merchant or the amount does not fit the line, or that no numbers could be leased.
-func (l *Line) Reserve(ctx context.Context, m payment.Merchant, amount payment.Money) (payment.Trace, error) {
+func (l *Line) Reserve(ctx context.Context, m payment.Merchant, why payment.Purpose, amount payment.Money) (payment.Trace, error) {
 	currency, ok := payment.NumericCurrency(amount.Currency)
 	switch {
 	case !ok:
@@ -72,8 +72,8 @@ func (l *Line) Reserve(ctx context.Context, m payment.Merchant, amount payment.M
 	}, nil
 }
 
-// ReserveReversal draws the trace of a 0420: DE7 and DE11 of its own, all else as the original has it.
-func (l *Line) ReserveReversal(ctx context.Context, original payment.Trace) (payment.Trace, error) {
+// ReserveAdvice draws the trace of a 0420: DE7 and DE11 of its own, all else as the original has it.
+func (l *Line) ReserveAdvice(ctx context.Context, m payment.Merchant, kind payment.AdviceKind, original payment.Trace, amount payment.Money) (payment.Trace, error) {
 	stan, err := l.stan(ctx, original.Acquirer, original.Terminal)
 	if err != nil {
 		return payment.Trace{}, err

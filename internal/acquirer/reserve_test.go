@@ -49,7 +49,7 @@ func TestReserve(t *testing.T) {
 	shared := &counters{next: map[string]int64{"stan/400552/WEB00001": 416, "rrn/400552": 35*36 + 20}}
 	jakarta := time.FixedZone("WIB", 7*3600)
 	l := reserving(t, func(o *Options) { o.Lease, o.Location = shared.lease, jakarta })
-	trace, err := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah)
+	trace, err := l.Reserve(t.Context(), sampleMerchant, payment.Purchase, hundredThousandRupiah)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestReserve(t *testing.T) {
 		t.Error(diff)
 	}
 
-	reversal, err := l.ReserveReversal(t.Context(), trace)
+	reversal, err := l.ReserveAdvice(t.Context(), sampleMerchant, payment.Reversal, trace, payment.Money{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestReserve(t *testing.T) {
 func TestReserveFillsWhatTheHostEchoesFilled(t *testing.T) {
 	m := sampleMerchant
 	m.Terminal = "W1"
-	trace, err := reserving(t, nil).Reserve(t.Context(), m, hundredThousandRupiah)
+	trace, err := reserving(t, nil).Reserve(t.Context(), m, payment.Purchase, hundredThousandRupiah)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestReserveIsDisjoint(t *testing.T) {
 		for range 10 {
 			running.Go(func() {
 				for range each / 10 {
-					trace, err := node.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah)
+					trace, err := node.Reserve(t.Context(), sampleMerchant, payment.Purchase, hundredThousandRupiah)
 					if err != nil {
 						t.Error(err)
 						return
@@ -148,8 +148,8 @@ func TestReserveLanes(t *testing.T) {
 	l := reserving(t, func(o *Options) { o.Lease = shared.lease })
 	other := sampleMerchant
 	other.Terminal = "WEB00002"
-	a, errA := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah)
-	b, errB := l.Reserve(t.Context(), other, hundredThousandRupiah)
+	a, errA := l.Reserve(t.Context(), sampleMerchant, payment.Purchase, hundredThousandRupiah)
+	b, errB := l.Reserve(t.Context(), other, payment.Purchase, hundredThousandRupiah)
 	if err := errors.Join(errA, errB); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestReserveRefuses(t *testing.T) {
 		if c.merchant != nil {
 			c.merchant(&m)
 		}
-		if _, err := reserving(t, nil).Reserve(t.Context(), m, c.amount); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := reserving(t, nil).Reserve(t.Context(), m, payment.Purchase, c.amount); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
@@ -193,10 +193,10 @@ func TestReserveSaysWhenNumbersCannotBeLeased(t *testing.T) {
 			return 0, nil
 		}
 	})
-	if _, err := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah); !errors.Is(err, down) {
+	if _, err := l.Reserve(t.Context(), sampleMerchant, payment.Purchase, hundredThousandRupiah); !errors.Is(err, down) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := l.Reserve(t.Context(), sampleMerchant, hundredThousandRupiah); err != nil {
+	if _, err := l.Reserve(t.Context(), sampleMerchant, payment.Purchase, hundredThousandRupiah); err != nil {
 		t.Errorf("once the database is back: %v", err)
 	}
 }

@@ -32,13 +32,13 @@ func sampleCard(t testing.TB, digits string) card.PAN {
 	return pan
 }
 
-func samplePurchase(t testing.TB) Purchase {
+func samplePurchase(t testing.TB) Authorisation {
 	t.Helper()
 	cvn, err := card.ParseCVN([]byte("731"), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Purchase{
+	return Authorisation{
 		Trace: sampleTrace, Merchant: sampleMerchant, PAN: sampleCard(t, "4000000000001091"),
 		Expiry: card.Expiry{Year: 2030, Month: 11}, CVN: cvn,
 		Proof: &payment.Authentication{
@@ -47,10 +47,10 @@ func samplePurchase(t testing.TB) Purchase {
 	}
 }
 
-func sampleReversal() payment.Reversal {
+func sampleReversal() payment.Advice {
 	own := sampleTrace
 	own.MTI, own.Transmitted, own.STAN = "0420", "0213083005", "000418"
-	return payment.Reversal{Original: sampleTrace, Trace: own, Code: "831000"}
+	return payment.Advice{Original: sampleTrace, Trace: own, Code: "831000"}
 }
 
 // sampleMessages returns one message of every type that we send.
@@ -61,9 +61,9 @@ func sampleMessages(t testing.TB) map[string]message {
 		t.Fatal(err)
 	}
 	r := sampleReversal()
-	reversal := buildReversal(r, sampleCard(t, "4000000000001091"))
+	reversal := buildAdvice(r, sampleCard(t, "4000000000001091"))
 	r.Tries = 1
-	repeat := buildReversal(r, sampleCard(t, "4000000000001091"))
+	repeat := buildAdvice(r, sampleCard(t, "4000000000001091"))
 	return map[string]message{
 		"0200": purchase, "0420": reversal, "0421": repeat, "0800": buildNetwork(signOn, sampleTime, "000001"),
 	}

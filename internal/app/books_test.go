@@ -77,9 +77,9 @@ func (a *auditor) requests() []payment.Request {
 	return all[payment.Request](a, "request")
 }
 
-func (a *auditor) reversals() []payment.Reversal {
+func (a *auditor) reversals() []payment.Advice {
 	a.t.Helper()
-	return all[payment.Reversal](a, "reversal")
+	return all[payment.Advice](a, "advice")
 }
 
 // balanced holds the bank's ledger against the books: the money that was kept is that of the payments that

@@ -307,7 +307,7 @@ func middleOfEverything(t *testing.T, s *site) {
 	untraced := map[payment.RequestID]bool{}
 	eventually(t, "every attempt has ended", func() bool {
 		for _, r := range s.reversals() {
-			untraced[r.Request] = r.NoTrace > 0 && r.Status == payment.ReversalOpen
+			untraced[r.Request] = r.NoTrace > 0 && r.Status == payment.AdviceOpen
 		}
 		return !slices.ContainsFunc(s.requests(), func(r payment.Request) bool { return !r.State.Final() && !untraced[r.ID] })
 	})

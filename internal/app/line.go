@@ -10,12 +10,12 @@ import (
 	"reprise/internal/threeds"
 )
 
-// acquiring shows the acquirer line as flow wants it. The two describe a purchase alike and do not know
+// acquiring shows the acquirer line as flow wants it. The two describe an authorisation alike and do not know
 // each other.
 type acquiring struct{ *acquirer.Line }
 
-func (a acquiring) Purchase(ctx context.Context, p flow.Purchase) payment.Answer {
-	return a.Line.Purchase(ctx, acquirer.Purchase(p))
+func (a acquiring) Authorise(ctx context.Context, p flow.Authorisation) payment.Answer {
+	return a.Line.Authorise(ctx, acquirer.Authorisation(p))
 }
 
 // authenticator shows the 3DS Server as flow wants it.
@@ -31,7 +31,7 @@ func (a authenticator) ChallengeForm(au payment.Authentication, window string) f
 
 func (a authenticator) Authenticate(ctx context.Context, q flow.AuthenticationRequest) (payment.Authentication, error) {
 	return a.Server.Authenticate(ctx, threeds.AuthenticationRequest{
-		Authentication: q.Authentication, Merchant: q.Merchant, PAN: q.PAN, Expiry: q.Expiry, Cardholder: q.Cardholder,
+		Authentication: q.Authentication, Merchant: q.Merchant, PAN: q.PAN, Expiry: q.Expiry, Cardholder: q.Cardholder.Name(),
 		Browser: threeds.Browser(q.Browser), MethodCompleted: q.MethodCompleted, NotificationURL: q.NotificationURL,
 		Challenge: q.Challenge, At: q.At,
 	})

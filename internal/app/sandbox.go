@@ -248,7 +248,7 @@ func (b *Sandbox) StoreCard(ctx context.Context, o Outside, id payment.TokenID, 
 		ID: id, Business: sandboxBusiness, Customer: sandboxCustomer, Status: payment.TokenActive,
 		SealedPAN: sealed, Fingerprint: b.vault.Fingerprint(pan, sandboxBusiness), Masked: pan.Masked(),
 		Brand: string(pan.Brand()), CVNDigits: pan.Brand().CVNDigits(),
-		ExpiryMonth: 12, ExpiryYear: now.Year() + 3, Cardholder: "JAAP STAM", Created: now,
+		ExpiryMonth: 12, ExpiryYear: now.Year() + 3, Cardholder: payment.Cardholder{FirstName: "JAAP", LastName: "STAM"}, Created: now,
 	})
 }
 

@@ -60,9 +60,9 @@ func (w *town) pending(session map[string]any, request string) {
 }
 
 // tried waits until the last reversal was tried so often.
-func (w *town) tried(n int) payment.Reversal {
+func (w *town) tried(n int) payment.Advice {
 	w.t.Helper()
-	var r payment.Reversal
+	var r payment.Advice
 	w.eventually(fmt.Sprintf("reversal tried %d times", n), func() bool {
 		all := w.reversals()
 		if len(all) == 0 {
@@ -118,7 +118,7 @@ func TestNeverAnsweredButBooked(t *testing.T) {
 
 	w.failed(session, accepted, "PARTNER_TIMEOUT_ERROR")
 	last := w.tried(3)
-	if last.Status != payment.ReversalDone || last.Trace != first.Trace || last.Original.RRN != last.Trace.RRN || last.Original.STAN == last.Trace.STAN {
+	if last.Status != payment.AdviceDone || last.Trace != first.Trace || last.Original.RRN != last.Trace.RRN || last.Original.STAN == last.Trace.STAN {
 		t.Errorf("%+v", last)
 	}
 	if n := len(w.bank.ledger()); n != 2 {
@@ -178,7 +178,7 @@ func TestNeverAnsweredNorBooked(t *testing.T) {
 	w.forward(answerTimeout)
 	accepted := done()
 	for n := 1; n <= 2; n++ {
-		if r := w.tried(n); r.NoTrace != n || r.Status != payment.ReversalOpen {
+		if r := w.tried(n); r.NoTrace != n || r.Status != payment.AdviceOpen {
 			t.Errorf("%+v", r)
 		}
 		w.pending(session, request)
@@ -186,7 +186,7 @@ func TestNeverAnsweredNorBooked(t *testing.T) {
 		w.tried(n)
 		w.forward(time.Second)
 	}
-	if r := w.tried(3); r.NoTrace != 3 || r.Status != payment.ReversalNoTrace {
+	if r := w.tried(3); r.NoTrace != 3 || r.Status != payment.AdviceNoTrace {
 		t.Errorf("%+v", r)
 	}
 	w.failed(session, accepted, "PARTNER_TIMEOUT_ERROR")
@@ -213,7 +213,7 @@ func TestNotAsAsked(t *testing.T) {
 			w.forward(adviceTimeout)
 			w.tried(1)
 			w.forward(10 * time.Second)
-			if r := w.tried(2); r.Status != payment.ReversalDone {
+			if r := w.tried(2); r.Status != payment.AdviceDone {
 				t.Errorf("%+v", r)
 			}
 			if n := w.webhooks("payment.failure", accepted["payment_request_id"].(string)); n != 1 {
@@ -248,10 +248,10 @@ func TestConnectionLost(t *testing.T) {
 	w.forward(10 * time.Second)
 	w.eventually("acknowledged", func() bool {
 		all := w.reversals()
-		if all[0].Status != payment.ReversalDone {
+		if all[0].Status != payment.AdviceDone {
 			w.forward(10 * time.Second)
 		}
-		return all[0].Status == payment.ReversalDone
+		return all[0].Status == payment.AdviceDone
 	})
 	w.failed(session, accepted, "PARTNER_TIMEOUT_ERROR")
 	if n := len(w.reversals()); n != 1 {
@@ -275,7 +275,7 @@ func TestLateApproval(t *testing.T) {
 	w.forward(60 * time.Second) // the approval arrives
 	w.eventually("a second reversal is acknowledged", func() bool {
 		all := w.reversals()
-		return len(all) == 2 && all[1].Status == payment.ReversalDone
+		return len(all) == 2 && all[1].Status == payment.AdviceDone
 	})
 	if n := w.webhooks("payment.failure", ""); n != 1 {
 		t.Errorf("told %d times", n)
@@ -317,7 +317,7 @@ func TestEverydayMischief(t *testing.T) {
 	w.forward(10 * time.Second)
 	w.eventually("all reversals acknowledged", func() bool {
 		for _, r := range w.reversals() {
-			if r.Status != payment.ReversalDone {
+			if r.Status != payment.AdviceDone {
 				return false
 			}
 		}

@@ -20,8 +20,8 @@ func (h *House) work() map[payment.WorkKind]store.Handler {
 		payment.WorkSession: done(func(ctx context.Context, ref string) error {
 			return h.flow.ExpireSession(ctx, payment.SessionID(ref))
 		}),
-		payment.WorkReversal: done(func(ctx context.Context, ref string) error {
-			return h.flow.Reverse(ctx, payment.ReversalID(ref))
+		payment.WorkAdvice: done(func(ctx context.Context, ref string) error {
+			return h.flow.Reverse(ctx, payment.AdviceID(ref))
 		}),
 		payment.WorkWebhook: h.sender.Deliver,
 	}

@@ -139,11 +139,11 @@ func (w *world) Authenticate(_ context.Context, q flow.AuthenticationRequest) (p
 	return a, nil
 }
 
-func (w *world) Reserve(context.Context, payment.Merchant, payment.Money) (payment.Trace, error) {
+func (w *world) Reserve(context.Context, payment.Merchant, payment.Purpose, payment.Money) (payment.Trace, error) {
 	return payment.Trace{MTI: "0200"}, nil
 }
 
-func (w *world) Purchase(_ context.Context, p flow.Purchase) payment.Answer {
+func (w *world) Authorise(_ context.Context, p flow.Authorisation) payment.Answer {
 	w.sent = string(p.CVN.Reveal())
 	return payment.Answer{Outcome: payment.Approved}
 }

@@ -37,7 +37,7 @@ type Store interface {
 	Token(ctx context.Context, b payment.BusinessID, t payment.TokenID) (payment.Token, error)
 	Customer(ctx context.Context, b payment.BusinessID, c payment.CustomerID) (payment.Customer, error)
 	CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error)
-	Reversal(ctx context.Context, r payment.ReversalID) (payment.Reversal, error)
+	Advice(ctx context.Context, a payment.AdviceID) (payment.Advice, error)
 }
 
 // Vault seals and opens. It owns no rows.
@@ -78,7 +78,7 @@ type AuthenticationRequest struct {
 	Merchant        payment.Merchant
 	PAN             card.PAN
 	Expiry          card.Expiry
-	Cardholder      string
+	Cardholder      payment.Cardholder
 	Browser         Browser
 	MethodCompleted string // threeDSCompInd: Y, N, or U where the range has no Method
 	NotificationURL string // where the ACS brings the browser home; at most 256 characters
@@ -98,26 +98,32 @@ type Browser struct {
 
 // Acquirer is the line to the acquirer host.
 type Acquirer interface {
-	// Reserve draws the trace that will identify a purchase, so that it can be committed before it is sent.
-	Reserve(ctx context.Context, m payment.Merchant, amount payment.Money) (payment.Trace, error)
-	// ReserveReversal draws the trace of a 0420 for an original.
-	ReserveReversal(ctx context.Context, original payment.Trace) (payment.Trace, error)
-	// Purchase sends an 0200 and waits for the answer as long as an answer may take. It never fails:
-	// what is not known is Unknown.
-	Purchase(ctx context.Context, p Purchase) payment.Answer
-	// Reverse sends the 0420 of a reversal, or its 0421 when it was tried before, and returns DE39 of the
-	// 0430; ok is false when none came.
-	Reverse(ctx context.Context, r payment.Reversal, pan card.PAN) (code string, ok bool)
+	// Reserve draws the trace that will identify an authorisation, so that it can be committed before it is
+	// sent. amount is zero for a verification.
+	Reserve(ctx context.Context, m payment.Merchant, why payment.Purpose, amount payment.Money) (payment.Trace, error)
+	// ReserveAdvice draws the trace of an advice about an original. amount is what a capture or a refund is
+	// about; the other kinds are about the original's.
+	ReserveAdvice(ctx context.Context, m payment.Merchant, kind payment.AdviceKind, original payment.Trace, amount payment.Money) (payment.Trace, error)
+	// Authorise sends an 0200 or 0100, as the trace says, and waits for the answer as long as an answer may
+	// take. It never fails: what is not known is Unknown.
+	Authorise(ctx context.Context, a Authorisation) payment.Answer
+	// Advise sends an advice, or its repeat when it was tried before. Approved: acknowledged with 00.
+	// Declined: acknowledged with another code, which the answer has. Unknown: sent, and no answer in time.
+	// Unsent: not one byte left.
+	Advise(ctx context.Context, a payment.Advice, pan card.PAN) payment.Answer
 }
 
-// Purchase is what an 0200 is made from.
-type Purchase struct {
+// Authorisation is what an 0200 or 0100 is made from.
+type Authorisation struct {
 	Trace    payment.Trace
 	Merchant payment.Merchant
 	PAN      card.PAN
 	Expiry   card.Expiry
-	CVN      card.CVN
+	CVN      card.CVN                // zero where none was asked for
 	Proof    *payment.Authentication // nil where 3DS was skipped
+	OnFile   payment.CardOnFile      // how the card is used if it is a stored one
+	// Absent: the merchant pays on its own, the cardholder is not there.
+	Absent bool
 	// NotAfter is when it is too late to send: another node may take the attempt for lost.
 	NotAfter time.Time
 }

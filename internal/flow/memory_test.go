@@ -41,7 +41,7 @@ type rows struct {
 	authentications map[payment.ServerTransID]payment.RequestID
 	traces          map[string]payment.RequestID
 	proofs          map[string]payment.RequestID
-	reversals       map[payment.ReversalID]payment.Reversal
+	reversals       map[payment.AdviceID]payment.Advice
 	mismatches      map[payment.CountMismatch]int
 	answers         map[command]answered
 	work            map[payment.Work]time.Time
@@ -92,7 +92,7 @@ func newMemory(now func() time.Time) *memory {
 		authentications: map[payment.ServerTransID]payment.RequestID{},
 		traces:          map[string]payment.RequestID{},
 		proofs:          map[string]payment.RequestID{},
-		reversals:       map[payment.ReversalID]payment.Reversal{},
+		reversals:       map[payment.AdviceID]payment.Advice{},
 		mismatches:      map[payment.CountMismatch]int{},
 		answers:         map[command]answered{},
 		work:            map[payment.Work]time.Time{},
@@ -317,8 +317,8 @@ func (m *memory) carry(e payment.Effect, c payment.Case) {
 		m.authentications[e.ServerTransID] = e.Request
 	case payment.Tell:
 		m.notices = append(m.notices, notice{e.Kind, copied(c)})
-	case payment.SaveReversal:
-		m.reversals[e.Reversal.ID] = copied(e.Reversal)
+	case payment.SaveAdvice:
+		m.reversals[e.Advice.ID] = copied(e.Advice)
 	case payment.CountMismatch:
 		m.mismatches[e]++
 	case payment.Wake:
@@ -403,8 +403,8 @@ func (m *memory) CustomerByReference(ctx context.Context, b payment.BusinessID, 
 	return payment.Customer{}, payment.ErrNotFound
 }
 
-func (m *memory) Reversal(ctx context.Context, id payment.ReversalID) (payment.Reversal, error) {
-	return row(ctx, m, m.reversals, id, func(payment.Reversal) bool { return true })
+func (m *memory) Advice(ctx context.Context, id payment.AdviceID) (payment.Advice, error) {
+	return row(ctx, m, m.reversals, id, func(payment.Advice) bool { return true })
 }
 
 // row reads one row, if it is there and may be seen.

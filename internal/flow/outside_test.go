@@ -170,21 +170,21 @@ func (b *bank) result(a payment.Authentication, status string) payment.Result {
 // approves, and acknowledges reversals.
 type host struct {
 	memory      *memory
-	answer      func(flow.Purchase) payment.Answer
-	acknowledge func(payment.Reversal) (string, bool)
+	answer      func(flow.Authorisation) payment.Answer
+	acknowledge func(payment.Advice) payment.Answer
 	busy        error // what drawing a trace fails with
 
 	mu        sync.Mutex
 	drawn     int
 	purchases []purchase
-	reversals []payment.Reversal
+	reversals []payment.Advice
 	wrong     []string
 	cvns      []card.CVN
 }
 
 // purchase is one that was sent, with the CVN as it was then.
 type purchase struct {
-	flow.Purchase
+	flow.Authorisation
 	cvn string
 }
 
@@ -205,19 +205,19 @@ func (h *host) draw(mti string) payment.Trace {
 	}
 }
 
-func (h *host) Reserve(_ context.Context, _ payment.Merchant, amount payment.Money) (payment.Trace, error) {
+func (h *host) Reserve(_ context.Context, _ payment.Merchant, _ payment.Purpose, amount payment.Money) (payment.Trace, error) {
 	t := h.draw("0200")
 	t.Amount = fmt.Sprintf("%012d", amount.Minor)
 	return t, h.busy
 }
 
-func (h *host) ReserveReversal(_ context.Context, original payment.Trace) (payment.Trace, error) {
+func (h *host) ReserveAdvice(_ context.Context, _ payment.Merchant, _ payment.AdviceKind, original payment.Trace, _ payment.Money) (payment.Trace, error) {
 	t := h.draw("0420")
 	t.Amount, t.RRN = original.Amount, original.RRN
 	return t, h.busy
 }
 
-func (h *host) Purchase(ctx context.Context, p flow.Purchase) payment.Answer {
+func (h *host) Authorise(ctx context.Context, p flow.Authorisation) payment.Answer {
 	h.mu.Lock()
 	c, err := h.memory.Case(context.Background(), payment.Lookup{Trace: p.Trace.Key()})
 	h.must(err == nil && c.Request.State == payment.Authorizing && *c.Request.Trace == p.Trace,
@@ -234,17 +234,29 @@ func (h *host) Purchase(ctx context.Context, p flow.Purchase) payment.Answer {
 	return h.answer(p)
 }
 
-func (h *host) Reverse(_ context.Context, r payment.Reversal, _ card.PAN) (string, bool) {
+func (h *host) Advise(_ context.Context, r payment.Advice, _ card.PAN) payment.Answer {
 	h.mu.Lock()
-	stored, err := h.memory.Reversal(context.Background(), r.ID)
+	stored, err := h.memory.Advice(context.Background(), r.ID)
 	h.must(err == nil && stored.Trace == r.Trace, "a reversal was sent before its trace was committed")
 	h.must(r.Trace.RRN == r.Original.RRN && r.Trace.STAN != r.Original.STAN, "a reversal does not name its original")
 	h.reversals = append(h.reversals, r)
 	h.mu.Unlock()
 	if h.acknowledge == nil {
-		return "00", true
+		return acknowledged("00")
 	}
 	return h.acknowledge(r)
+}
+
+// acknowledged is an answer to an advice with a code, or none.
+func acknowledged(code string) payment.Answer {
+	if code == "" {
+		return unknown
+	}
+	a := payment.Answer{Outcome: payment.Declined, Authorization: payment.Authorization{ResponseCode: code}}
+	if code == "00" {
+		a.Outcome = payment.Approved
+	}
+	return a
 }
 
 var (
@@ -259,6 +271,6 @@ var (
 )
 
 // says is a host that gives one answer to everything.
-func says(a payment.Answer) func(flow.Purchase) payment.Answer {
-	return func(flow.Purchase) payment.Answer { return a }
+func says(a payment.Answer) func(flow.Authorisation) payment.Answer {
+	return func(flow.Authorisation) payment.Answer { return a }
 }

@@ -133,7 +133,7 @@ func (f *Flow) authorize(ctx context.Context, c payment.Case, a authorization) (
 	if err != nil {
 		return c, err
 	}
-	trace, err := f.o.Acquirer.Reserve(ctx, c.Merchant, c.Session.Amount)
+	trace, err := f.o.Acquirer.Reserve(ctx, c.Merchant, payment.Purchase, c.Session.Amount)
 	if err != nil {
 		return c, err
 	}
@@ -155,7 +155,7 @@ func (f *Flow) authorize(ctx context.Context, c payment.Case, a authorization) (
 	if err != nil || c.Request.State != payment.Authorizing {
 		return c, err
 	}
-	answer := f.o.Acquirer.Purchase(ctx, Purchase{
+	answer := f.o.Acquirer.Authorise(ctx, Authorisation{
 		Trace: trace, Merchant: c.Merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
 		Proof: c.Request.Authentication, NotAfter: start.Add(sendLimit),
 	})
@@ -202,7 +202,7 @@ func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answ
 		e.Kind, e.Answer = payment.Lose, nil
 	}
 	if e.Kind == payment.Unwant || e.Kind == payment.Lose {
-		reversal, err := f.newReversal(ctx, *c.Request, answer.Authorization.AuthorizationCode)
+		reversal, err := f.newReversal(ctx, c, answer.Authorization.AuthorizationCode)
 		if err != nil {
 			return c, err
 		}

@@ -280,14 +280,14 @@ func TestPayerLeaves(t *testing.T) {
 	}
 	here, leave := context.WithCancel(ctx)
 	s.memory.between = leave // in the middle of the commit
-	s.host.answer = func(flow.Purchase) payment.Answer { leave(); return approved }
+	s.host.answer = func(flow.Authorisation) payment.Answer { leave(); return approved }
 	if c, err := s.Pay(here, k.page, k.share); err != nil || c.Request.State != payment.Succeeded {
 		t.Errorf("%v", err)
 	}
 	s = newScene(t)
 	id := s.session(skipping)
 	here, leave = context.WithCancel(ctx)
-	s.host.answer = func(flow.Purchase) payment.Answer { leave(); return approved }
+	s.host.answer = func(flow.Authorisation) payment.Answer { leave(); return approved }
 	if _, err := s.Submit(here, flow.Submission{Business: shop, Session: id, CVN: s.types("737")}); err != nil {
 		t.Error(err)
 	}

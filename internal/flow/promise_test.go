@@ -24,8 +24,8 @@ func (m *memory) look() {
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.reversals)) {
 		r := m.reversals[id]
-		_, scheduled := m.work[payment.Work{Kind: payment.WorkReversal, Ref: string(r.ID)}]
-		m.must(scheduled || r.Status != payment.ReversalOpen, "reversal %s is %s and nobody sends it", r.ID, r.Status)
+		_, scheduled := m.work[payment.Work{Kind: payment.WorkAdvice, Ref: string(r.ID)}]
+		m.must(scheduled || r.Status != payment.AdviceOpen, "reversal %s is %s and nobody sends it", r.ID, r.Status)
 	}
 }
 
@@ -82,7 +82,7 @@ func (m *memory) lookAtRequest(r payment.Request) {
 	case r.State == payment.Reversing:
 		reversed := false
 		for _, v := range m.reversals {
-			reversed = reversed || v.Request == r.ID && v.Status == payment.ReversalOpen
+			reversed = reversed || v.Request == r.ID && v.Status == payment.AdviceOpen
 		}
 		m.must(reversed, "%s waits for a reversal that is not there", r.ID)
 	default:

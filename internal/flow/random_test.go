@@ -23,7 +23,7 @@ type ledger struct {
 	coming   []string        // not arrived yet
 }
 
-func (l *ledger) purchase(p flow.Purchase) payment.Answer {
+func (l *ledger) purchase(p flow.Authorisation) payment.Answer {
 	key := p.Trace.Key()
 	switch rapid.SampledFrom([]string{"yes", "yes", "no", "mistyped", "unwanted", "lost answer", "lost", "late", "unsent"}).Draw(l.t, "host") {
 	case "yes":
@@ -48,19 +48,22 @@ func (l *ledger) purchase(p flow.Purchase) payment.Answer {
 	return unsent
 }
 
-func (l *ledger) reverse(r payment.Reversal) (string, bool) {
+func (l *ledger) reverse(r payment.Advice) payment.Answer {
 	known := l.standing[r.Original.Key()]
 	switch answered := rapid.SampledFrom([]string{"answered", "answered", "answer lost", "lost", "busy"}).Draw(l.t, "reversal"); answered {
 	case "lost":
-		return "", false
+		return unknown
 	case "busy":
-		return "96", true
+		return acknowledged("96")
 	default:
 		delete(l.standing, r.Original.Key())
-		if !known {
-			return "25", answered == "answered"
+		switch {
+		case answered != "answered":
+			return unknown
+		case !known:
+			return acknowledged("25")
 		}
-		return "00", answered == "answered"
+		return acknowledged("00")
 	}
 }
 

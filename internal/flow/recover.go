@@ -69,12 +69,12 @@ func (f *Flow) Late(ctx context.Context, traceKey string, judge func(sent paymen
 func (f *Flow) giveBack(ctx context.Context, c payment.Case, answer payment.Answer) error {
 	known, seen := c.Request.Reversal, c.Request.Authorization != nil
 	if known != "" {
-		before, err := f.o.Store.Reversal(ctx, known)
-		if err != nil || before.Status == payment.ReversalOpen || seen && before.Status == payment.ReversalDone {
+		before, err := f.o.Store.Advice(ctx, known)
+		if err != nil || before.Status == payment.AdviceOpen || seen && before.Status == payment.AdviceDone {
 			return err
 		}
 	}
-	reversal, err := f.newReversal(ctx, *c.Request, answer.Authorization.AuthorizationCode)
+	reversal, err := f.newReversal(ctx, c, answer.Authorization.AuthorizationCode)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (f *Flow) giveBack(ctx context.Context, c payment.Case, answer payment.Answ
 		r := *c.Request
 		r.Reversal, r.Authorization = reversal.ID, &answer.Authorization
 		return payment.Changes{Requests: []payment.Request{r}, Effects: []payment.Effect{
-			payment.SaveReversal{Reversal: reversal},
-			payment.Wake{Work: payment.Work{Kind: payment.WorkReversal, Ref: string(reversal.ID)}, At: f.o.Now()},
+			payment.SaveAdvice{Advice: reversal},
+			payment.Wake{Work: payment.Work{Kind: payment.WorkAdvice, Ref: string(reversal.ID)}, At: f.o.Now()},
 		}}, nil
 	})
 	return err

@@ -102,7 +102,7 @@ func TestLateApproval(t *testing.T) {
 			t.Errorf("%s: %s, %d reversals", state, s.at(k).State, len(s.host.reversals))
 		}
 		for _, r := range s.memory.reversals {
-			if r.Status != payment.ReversalDone || r.Original != *s.at(k).Trace {
+			if r.Status != payment.AdviceDone || r.Original != *s.at(k).Trace {
 				t.Errorf("%s: %+v", state, r)
 			}
 		}
@@ -111,7 +111,7 @@ func TestLateApproval(t *testing.T) {
 	// After its reversal was closed without a trace.
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Reversing)
-	s.host.acknowledge = func(payment.Reversal) (string, bool) { return "25", true }
+	s.host.acknowledge = func(payment.Advice) payment.Answer { return acknowledged("25") }
 	s.pass(3 * time.Minute)
 	s.host.acknowledge = nil
 	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil {
@@ -119,7 +119,7 @@ func TestLateApproval(t *testing.T) {
 	}
 	s.pass(time.Minute)
 	last := s.host.reversals[len(s.host.reversals)-1]
-	if got := s.memory.reversals[last.ID]; len(s.memory.reversals) != 2 || got.Status != payment.ReversalDone || got.Code != "A1B2C3" {
+	if got := s.memory.reversals[last.ID]; len(s.memory.reversals) != 2 || got.Status != payment.AdviceDone || got.Code != "A1B2C3" {
 		t.Errorf("%+v", got)
 	}
 
@@ -174,7 +174,7 @@ func TestLateApprovalWhileTheOutcomeIsWritten(t *testing.T) {
 func TestPurchaseAnsweredTwice(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Authenticated)
-	s.host.answer = func(p flow.Purchase) payment.Answer {
+	s.host.answer = func(p flow.Authorisation) payment.Answer {
 		if err := s.Late(ctx, p.Trace.Key(), judged(approved)); err != nil {
 			t.Error(err)
 		}

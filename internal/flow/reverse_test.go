@@ -12,7 +12,7 @@ import (
 func (s *scene) tries(begin time.Time, d time.Duration) (at []time.Duration) {
 	s.t.Helper()
 	answer := s.host.acknowledge
-	s.host.acknowledge = func(r payment.Reversal) (string, bool) {
+	s.host.acknowledge = func(r payment.Advice) payment.Answer {
 		at = append(at, s.clock.now().Sub(begin))
 		return answer(r)
 	}
@@ -28,7 +28,7 @@ func seconds(list ...int) (d []time.Duration) {
 	return d
 }
 
-func silent(payment.Reversal) (string, bool) { return "", false }
+func silent(payment.Advice) payment.Answer { return unknown }
 
 // TestReversalIsRepeatedUntilItIsHeard: soon at first, then each minute, always as the same message.
 func TestReversalIsRepeatedUntilItIsHeard(t *testing.T) {
@@ -64,12 +64,12 @@ func TestReversalIsRepeatedUntilItIsHeard(t *testing.T) {
 func TestOriginalIsNotFound(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Reversing)
-	s.host.acknowledge = func(payment.Reversal) (string, bool) { return "25", true }
+	s.host.acknowledge = func(payment.Advice) payment.Answer { return acknowledged("25") }
 	if got, want := s.tries(s.clock.now(), 10*time.Minute), seconds(0, 60, 120); !slices.Equal(got, want) {
 		t.Errorf("sent at %v, want %v", got, want)
 	}
 	for _, r := range s.memory.reversals {
-		if r.Status != payment.ReversalNoTrace || r.NoTrace != 3 {
+		if r.Status != payment.AdviceNoTrace || r.NoTrace != 3 {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -83,7 +83,7 @@ func TestReversalWithOtherAnswers(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Reversing)
 	answers := []string{"96", "25", "", "25", "00"}
-	s.host.acknowledge = func(r payment.Reversal) (string, bool) { return answers[r.Tries], answers[r.Tries] != "" }
+	s.host.acknowledge = func(r payment.Advice) payment.Answer { return acknowledged(answers[r.Tries]) }
 	s.pass(10 * time.Minute)
 	if len(s.host.reversals) != len(answers) || s.at(k).State != payment.Failed {
 		t.Errorf("%d tries, %s", len(s.host.reversals), s.at(k).State)
@@ -109,7 +109,7 @@ func TestUnwantedApprovalFailsAtOnce(t *testing.T) {
 		t.Errorf("%s, after %s %s", s.at(k).State, s.at(old).State, s.at(old).Failure)
 	}
 	for _, r := range s.memory.reversals {
-		if r.Status != payment.ReversalDone || r.Request != old.id || r.Code != "A1B2C3" {
+		if r.Status != payment.AdviceDone || r.Request != old.id || r.Code != "A1B2C3" {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -164,7 +164,7 @@ func TestReversalIsGivenUp(t *testing.T) {
 		t.Errorf("%s %s", s.at(k).State, s.at(k).Failure)
 	}
 	for _, r := range s.memory.reversals {
-		if r.Status != payment.ReversalGivenUp {
+		if r.Status != payment.AdviceGivenUp {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -328,8 +328,8 @@ func (s *scene) do(w payment.Work) error {
 		return s.Deadline(ctx, payment.RequestID(w.Ref))
 	case payment.WorkSession:
 		return s.ExpireSession(ctx, payment.SessionID(w.Ref))
-	case payment.WorkReversal:
-		return s.Reverse(ctx, payment.ReversalID(w.Ref))
+	case payment.WorkAdvice:
+		return s.Reverse(ctx, payment.AdviceID(w.Ref))
 	}
 	return fmt.Errorf("work of kind %s", w.Kind)
 }

@@ -244,7 +244,7 @@ func TestExpiryWaitsForTheAttempt(t *testing.T) {
 
 	// One that is with the acquirer when the time is over may still pay.
 	s = newScene(t)
-	s.host.acknowledge = func(payment.Reversal) (string, bool) { return "", false }
+	s.host.acknowledge = func(payment.Advice) payment.Answer { return unknown }
 	k = s.bring(s.session(), payment.Reversing)
 	s.pass(40 * time.Minute)
 	if s.sessionOf(k).Status != payment.SessionActive {

@@ -212,7 +212,7 @@ func TestSkippedThreeDSNeverRestsTheCVN(t *testing.T) {
 		payment.Unsent: payment.Failed, payment.Unknown: payment.Reversing,
 	} {
 		s := newScene(t)
-		s.host.answer = func(flow.Purchase) payment.Answer {
+		s.host.answer = func(flow.Authorisation) payment.Answer {
 			return map[payment.Outcome]payment.Answer{
 				payment.Approved: approved, payment.Declined: declined, payment.Unwanted: unwanted, payment.Unsent: unsent, payment.Unknown: unknown,
 			}[outcome]

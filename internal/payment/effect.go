@@ -37,8 +37,8 @@ type NoteAuthentication struct {
 // Tell writes a notice and a delivery for each endpoint of the merchant.
 type Tell struct{ Kind NoticeKind }
 
-// SaveReversal writes a reversal as it now stands.
-type SaveReversal struct{ Reversal Reversal }
+// SaveAdvice writes an advice as it now stands.
+type SaveAdvice struct{ Advice Advice }
 
 // CountMismatch counts a CVN that did not match, per card and day.
 type CountMismatch struct {
@@ -61,7 +61,7 @@ func (ForgetCVN) effect()          {}
 func (NoteTrace) effect()          {}
 func (NoteAuthentication) effect() {}
 func (Tell) effect()               {}
-func (SaveReversal) effect()       {}
+func (SaveAdvice) effect()         {}
 func (CountMismatch) effect()      {}
 func (Wake) effect()               {}
 func (Rest) effect()               {}
@@ -77,8 +77,8 @@ type Work struct {
 type WorkKind string
 
 const (
-	WorkAttempt  WorkKind = "attempt"  // an attempt reached its deadline; Ref is a RequestID
-	WorkSession  WorkKind = "session"  // a session expires; Ref is a SessionID
-	WorkReversal WorkKind = "reversal" // a reversal is to be sent (again); Ref is a ReversalID
-	WorkWebhook  WorkKind = "webhook"  // a notice is to be delivered; Ref is EventID/EndpointID
+	WorkAttempt WorkKind = "attempt" // an attempt reached its deadline; Ref is a RequestID
+	WorkSession WorkKind = "session" // a session expires; Ref is a SessionID
+	WorkAdvice  WorkKind = "advice"  // an advice is to be sent (again); Ref is an AdviceID
+	WorkWebhook WorkKind = "webhook" // a notice is to be delivered; Ref is EventID/EndpointID
 )

@@ -16,7 +16,8 @@ type (
 	CaptureID     string // "cptr-" and a UUID
 	EventID       string // a UUID; the webhook-id that a merchant sees
 	EndpointID    string // a UUID
-	ReversalID    string // a UUID
+	AdviceID      string // a UUID
+	RefundID      string // "rfd-" and a UUID
 	ServerTransID string // the threeDSServerTransID: a UUID of version 4 (EMV 3DS: canonical, lower case)
 )
 

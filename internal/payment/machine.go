@@ -56,7 +56,7 @@ type Event struct {
 	Deadline       time.Time       // Authorize: when no answer means unknown
 	Answer         *Answer         // Approve, Decline, Unwant, Unsend
 	Capture        CaptureID       // Approve
-	Reversal       *Reversal       // Unwant, Lose
+	Reversal       *Advice         // Unwant, Lose
 }
 
 // act is an effect by name; the table below is made of these so that it can be read and printed.
@@ -248,7 +248,7 @@ func carry(a act, r *Request, s *Session, e Event) (touched bool, effects []Effe
 		r.Deadline = time.Time{}
 		return false, []Effect{Rest{attemptWork(*r)}}
 	case reverse:
-		return false, []Effect{SaveReversal{*e.Reversal}, Wake{Work{WorkReversal, string(e.Reversal.ID)}, e.At}}
+		return false, []Effect{SaveAdvice{*e.Reversal}, Wake{Work{WorkAdvice, string(e.Reversal.ID)}, e.At}}
 	case tellCaptured:
 		return false, []Effect{Tell{NoticeCapture}}
 	case tellFailed:

@@ -52,7 +52,7 @@ func caseIn(state State) Case {
 func eventOf(kind EventKind) Event {
 	e := Event{
 		Kind: kind, At: noon, Sealed: &SealedCVN{Request: "pr-1"}, Authentication: &Authentication{ServerTransID: "new"},
-		Answer: &Answer{Failure: InsufficientBalance}, Capture: "cptr-1", Reversal: &Reversal{ID: "rv-1"},
+		Answer: &Answer{Failure: InsufficientBalance}, Capture: "cptr-1", Reversal: &Advice{ID: "rv-1"},
 	}
 	if kind == Authorize {
 		e.Trace, e.Deadline = &Trace{MTI: "0200"}, noon.Add(12*time.Second)
@@ -128,10 +128,10 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 	if to == Authorizing && !(has[NoteTrace](ch.Effects) && has[Wake](ch.Effects) && after.Request.Trace != nil) {
 		fail("money may leave without a trace and a deadline")
 	}
-	if to == Reversing && !has[SaveReversal](ch.Effects) {
+	if to == Reversing && !has[SaveAdvice](ch.Effects) {
 		fail("an unknown outcome is not reversed")
 	}
-	if kind == Unwant && !has[SaveReversal](ch.Effects) {
+	if kind == Unwant && !has[SaveAdvice](ch.Effects) {
 		fail("an unwanted approval is not reversed")
 	}
 	told := slices.ContainsFunc(ch.Effects, func(e Effect) bool {

@@ -14,6 +14,23 @@ type Merchant struct {
 	Terminal     string // at most 8 characters (DE41)
 	Website      string // threeDSRequestorURL
 
+	// Accounts are the merchant's other ids at acquirers, by scheme and label. What none of them is for goes
+	// under the ids above.
+	Accounts []Account
+
+	// AcquirerExponents and DirectoryExponents are the minor digits by which the acquirer (DE4) and the
+	// directory servers (purchaseExponent) count a currency, where that is not what ISO 4217 says.
+	AcquirerExponents  map[string]int
+	DirectoryExponents map[string]int
+
+	// AllowCardDetails lets the merchant's server send card numbers to the API, which puts that server
+	// under PCI DSS too. Otherwise card_details are refused.
+	AllowCardDetails bool
+
+	// AllowSkipThreeDS lets the merchant pay without authenticating the payer; otherwise skip_three_ds is
+	// refused with SKIP_3DS_FORBIDDEN.
+	AllowSkipThreeDS bool
+
 	// ReuseCustomers lets an inline customer whose reference_id is known be that customer; otherwise it
 	// is refused with DUPLICATE_ERROR.
 	ReuseCustomers bool
@@ -24,6 +41,34 @@ type Merchant struct {
 
 	// Endpoints are told of events. Kept with the merchant so that one commit can write the deliveries.
 	Endpoints []Endpoint
+}
+
+// Account is what a merchant is to an acquirer for one scheme or one label.
+type Account struct {
+	Scheme string // "VISA"; empty: any
+	Label  string // what a request names as mid_label; empty: none
+
+	AcquirerBIN, CardAcceptor, Terminal string // as in Merchant
+}
+
+// For is the merchant under the ids of the account for a scheme and a label: of the accounts with the label
+// the scheme's own, then the one for any. ok is false for a label that the merchant does not have.
+func (m Merchant) For(scheme, label string) (as Merchant, ok bool) {
+	ok = label == ""
+	best := -1
+	for i, a := range m.Accounts {
+		if a.Label != label || a.Scheme != "" && a.Scheme != scheme {
+			continue
+		}
+		if best < 0 || m.Accounts[best].Scheme == "" {
+			best = i
+		}
+	}
+	if best >= 0 {
+		a := m.Accounts[best]
+		m.AcquirerBIN, m.CardAcceptor, m.Terminal, ok = a.AcquirerBIN, a.CardAcceptor, a.Terminal, true
+	}
+	return m, ok
 }
 
 // Endpoint is a URL of the merchant's server that receives webhooks.

@@ -27,7 +27,7 @@ type Request struct {
 	Authorization  *Authorization
 	Failure        FailureCode
 	Capture        *Capture
-	Reversal       ReversalID // the last one opened for the trace
+	Reversal       AdviceID // the last one opened for the trace
 
 	Created time.Time
 	Updated time.Time

@@ -16,6 +16,7 @@ type Token struct {
 	ID       TokenID
 	Business BusinessID
 	Customer CustomerID
+	Version  int64
 	Status   TokenStatus
 
 	SealedPAN   []byte
@@ -25,7 +26,7 @@ type Token struct {
 	CVNDigits   int    // 3, or 4 for Amex
 	ExpiryMonth int    // 1..12
 	ExpiryYear  int    // four digits
-	Cardholder  string // name on the card, may be empty
+	Cardholder  Cardholder
 	Created     time.Time
 }
 

@@ -62,14 +62,13 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 		c                   payment.Case
 		merchant, session   []byte
 		endpoints           *string
-		created             int64
 		version, mismatches int64
 		attemptVersion      *int64
 		attempt             []byte
 		day                 = s.Now().UTC().Format(time.DateOnly)
 		args                = []any{key, string(l.Business), day}
-		token               = tokenFields(&c.Token, &created)
-		into                = append([]any{&merchant, &endpoints, &version, &session}, token...)
+		token               tokenRow
+		into                = append([]any{&merchant, &endpoints, &version, &session}, token.into()...)
 	)
 	into = append(into, &mismatches, &attemptVersion, &attempt)
 	if err := s.one(ctx, query, args, into...); err != nil {
@@ -81,7 +80,10 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 	if err := decode(session, &c.Session); err != nil {
 		return payment.Case{}, err
 	}
-	c.Session.Version, c.Mismatches, c.Token.Created = version, int(mismatches), fromMicros(created)
+	if c.Token, err = token.token(); err != nil {
+		return payment.Case{}, err
+	}
+	c.Session.Version, c.Mismatches = version, int(mismatches)
 	if attemptVersion != nil {
 		c.Request = &payment.Request{}
 		if err := decode(attempt, c.Request); err != nil {

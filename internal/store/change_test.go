@@ -319,25 +319,25 @@ func testReversal(t *testing.T, db *database) {
 		return authorize(1, "")(c)
 	})
 	must(t, err)
-	want := payment.Reversal{
-		ID: "rv-1", Request: "pr-1", Original: *purchase(1), Trace: *purchase(2), Opened: moment, Status: payment.ReversalOpen,
+	want := payment.Advice{
+		ID: "rv-1", Request: "pr-1", Original: *purchase(1), Trace: *purchase(2), Opened: moment, Status: payment.AdviceOpen,
 	}
 	_, err = s.Change(ctx, bySession, nil, events(payment.Event{Kind: payment.Lose, Reversal: &want}))
 	must(t, err)
-	want.Tries, want.Status = 3, payment.ReversalNoTrace
+	want.Tries, want.Status = 3, payment.AdviceNoTrace
 	_, err = s.Change(ctx, payment.Lookup{Request: "pr-1"}, nil, func(payment.Case) (payment.Changes, error) {
-		return payment.Changes{Effects: []payment.Effect{payment.SaveReversal{Reversal: want}}}, nil
+		return payment.Changes{Effects: []payment.Effect{payment.SaveAdvice{Advice: want}}}, nil
 	})
 	must(t, err)
-	got, err := s.Reversal(ctx, "rv-1")
+	got, err := s.Advice(ctx, "rv-1")
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("reversal (-want +got):\n%s", diff)
 	}
-	if n := rows(t, s, "work", `kind = 'reversal' AND ref = 'rv-1'`); n != 1 {
+	if n := rows(t, s, "work", `kind = 'advice' AND ref = 'rv-1'`); n != 1 {
 		t.Errorf("%d reversals on the schedule, want 1", n)
 	}
-	if _, err := s.Reversal(ctx, "rv-2"); !errors.Is(err, payment.ErrNotFound) {
+	if _, err := s.Advice(ctx, "rv-2"); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("unknown reversal: %v", err)
 	}
 }

@@ -24,7 +24,7 @@ const (
 	rankRequest
 	rankEscrow
 	rankLookup
-	rankReversal
+	rankAdvice
 	rankMismatch
 	rankNotice
 	rankWork

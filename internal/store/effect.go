@@ -81,8 +81,8 @@ INSERT INTO authentication (server_trans_id, request) VALUES ($1, $2) ON CONFLIC
 			string(e.ServerTransID), string(e.Request))
 	case payment.NoteTrace:
 		d.noteTrace(e)
-	case payment.SaveReversal:
-		return d.reversal(e.Reversal)
+	case payment.SaveAdvice:
+		return d.advice(e.Advice)
 	case payment.CountMismatch:
 		d.add(rankMismatch, `
 INSERT INTO cvn_mismatch (token, day, n) VALUES ($1, $2, 1)

@@ -21,7 +21,8 @@ var update = flag.Bool("update", false, "write testdata anew")
 // from every row written before: rename it only with a migration, and add new ones here with -update.
 func TestKeptObjects(t *testing.T) {
 	for name, object := range map[string]any{
-		"session": &payment.Session{}, "request": &payment.Request{}, "reversal": &payment.Reversal{}, "merchant": &payment.Merchant{},
+		"session": &payment.Session{}, "request": &payment.Request{}, "advice": &payment.Advice{}, "merchant": &payment.Merchant{},
+		"token": &payment.Token{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fill(reflect.ValueOf(object).Elem())
@@ -49,6 +50,8 @@ func fill(v reflect.Value) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(moment))
+	case v.Type() == reflect.TypeFor[[]byte]():
+		v.SetBytes([]byte("x"))
 	case v.Type() == reflect.TypeFor[json.RawMessage]():
 		v.SetBytes([]byte(`"x"`))
 	case v.Kind() == reflect.Pointer:
@@ -61,6 +64,12 @@ func fill(v reflect.Value) {
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0))
+	case v.Kind() == reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key)
+		fill(value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
 	case v.Kind() == reflect.String:
 		v.SetString("x")
 	case v.Kind() == reflect.Bool:

@@ -39,25 +39,25 @@ WHERE id = $1`,
 	return nil
 }
 
-// reversal writes a reversal as it now stands. Who may change it is settled by its piece of work, which one
+// advice writes an advice as it now stands. Who may change it is settled by its piece of work, which one
 // node at a time has.
-func (d *draft) reversal(r payment.Reversal) error {
-	data, err := encode(r)
+func (d *draft) advice(a payment.Advice) error {
+	data, err := encode(a)
 	if err != nil {
 		return err
 	}
-	d.add(rankReversal, `
-INSERT INTO reversal (id, request, status, data) VALUES ($1, $2, $3, $4)
+	d.add(rankAdvice, `
+INSERT INTO advice (id, request, status, data) VALUES ($1, $2, $3, $4)
 ON CONFLICT (id) DO UPDATE SET status = excluded.status, data = excluded.data`,
-		string(r.ID), string(r.Request), string(r.Status), data)
+		string(a.ID), string(a.Request), string(a.Status), data)
 	return nil
 }
 
-// Reversal reads a reversal.
-func (s *Store) Reversal(ctx context.Context, id payment.ReversalID) (r payment.Reversal, err error) {
+// Advice reads an advice.
+func (s *Store) Advice(ctx context.Context, id payment.AdviceID) (a payment.Advice, err error) {
 	var data []byte
-	if err := s.one(ctx, `SELECT data FROM reversal WHERE id = $1`, []any{string(id)}, &data); err != nil {
-		return r, err
+	if err := s.one(ctx, `SELECT data FROM advice WHERE id = $1`, []any{string(id)}, &data); err != nil {
+		return a, err
 	}
-	return r, decode(data, &r)
+	return a, decode(data, &a)
 }

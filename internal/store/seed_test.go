@@ -33,9 +33,9 @@ func merchant() payment.Merchant {
 
 func storedCard() payment.Token {
 	return payment.Token{
-		ID: cardID, Business: business, Customer: "cust-1", Status: payment.TokenActive,
+		ID: cardID, Business: business, Customer: "cust-1", Version: 1, Status: payment.TokenActive,
 		SealedPAN: []byte{0, 1, 2, 0xff}, Fingerprint: "61f632879e9e27001a8165f2", Masked: "400000XXXXXX1091",
-		Brand: "VISA", CVNDigits: 3, ExpiryMonth: 12, ExpiryYear: 2034, Cardholder: "Budi Santoso", Created: moment,
+		Brand: "VISA", CVNDigits: 3, ExpiryMonth: 12, ExpiryYear: 2034, Cardholder: payment.Cardholder{FirstName: "Budi", LastName: "Santoso"}, Created: moment,
 	}
 }
 

@@ -6,45 +6,71 @@ import (
 	"reprise/internal/payment"
 )
 
-const tokenColumns = `t.id, t.business, t.customer, t.status, t.sealed_pan, t.fingerprint, t.masked, t.brand,
-       t.cvn_digits, t.expiry_month, t.expiry_year, t.cardholder, t.created`
+const tokenColumns = `t.id, t.business, t.customer, t.status, t.sealed_pan, t.fingerprint, t.version, t.created, t.data`
 
-// tokenFields is where the columns of a stored card go.
-func tokenFields(t *payment.Token, created *int64) []any {
-	return []any{
-		&t.ID, &t.Business, &t.Customer, &t.Status, &t.SealedPAN, &t.Fingerprint, &t.Masked, &t.Brand,
-		&t.CVNDigits, &t.ExpiryMonth, &t.ExpiryYear, &t.Cardholder, created,
+// tokenRow is a stored card as its columns hold it. All are null where a case has no card.
+type tokenRow struct {
+	id, business, customer, status, fingerprint *string
+	sealedPAN, data                             []byte
+	version, created                            *int64
+}
+
+// into is where the columns go.
+func (r *tokenRow) into() []any {
+	return []any{&r.id, &r.business, &r.customer, &r.status, &r.sealedPAN, &r.fingerprint, &r.version, &r.created, &r.data}
+}
+
+// token is the stored card, the zero one where there is none.
+func (r *tokenRow) token() (t payment.Token, err error) {
+	if r.id == nil {
+		return t, nil
 	}
+	if err := decode(r.data, &t); err != nil {
+		return t, err
+	}
+	t.ID, t.Business, t.Customer = payment.TokenID(*r.id), payment.BusinessID(*r.business), payment.CustomerID(*r.customer)
+	t.Status, t.SealedPAN, t.Fingerprint = payment.TokenStatus(*r.status), r.sealedPAN, *r.fingerprint
+	t.Version, t.Created = *r.version, fromMicros(*r.created)
+	return t, nil
+}
+
+// tokenArgs are the values of a card's row: id, business, customer, status, sealed_pan, fingerprint, created,
+// data. What has a column is not in data.
+func tokenArgs(t payment.Token) ([]any, error) {
+	rest := t
+	rest.ID, rest.Business, rest.Customer, rest.Status = "", "", "", ""
+	rest.SealedPAN, rest.Fingerprint, rest.Version = nil, "", 0
+	data, err := encode(rest)
+	return []any{
+		string(t.ID), string(t.Business), string(t.Customer), string(t.Status), full(t.SealedPAN),
+		t.Fingerprint, micros(t.Created), data,
+	}, err
 }
 
 // Token reads a stored card of a business.
 func (s *Store) Token(ctx context.Context, b payment.BusinessID, id payment.TokenID) (payment.Token, error) {
-	var t payment.Token
-	var created int64
+	var r tokenRow
 	err := s.one(ctx, `SELECT `+tokenColumns+` FROM token t WHERE t.id = $1 AND t.business = $2`,
-		[]any{string(id), string(b)}, tokenFields(&t, &created)...)
+		[]any{string(id), string(b)}, r.into()...)
 	if err != nil {
 		return payment.Token{}, err
 	}
-	t.Created = fromMicros(created)
-	return t, nil
+	return r.token()
 }
 
 // SaveToken writes a stored card, new or known.
 func (s *Store) SaveToken(ctx context.Context, t payment.Token) error {
+	args, err := tokenArgs(t)
+	if err != nil {
+		return err
+	}
 	return s.commit(ctx, stmt{
 		sql: `
-INSERT INTO token (id, business, customer, status, sealed_pan, fingerprint, masked, brand,
-                   cvn_digits, expiry_month, expiry_year, cardholder, created)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO token (id, business, customer, status, sealed_pan, fingerprint, created, data, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
 ON CONFLICT (id) DO UPDATE SET business = excluded.business, customer = excluded.customer,
     status = excluded.status, sealed_pan = excluded.sealed_pan, fingerprint = excluded.fingerprint,
-    masked = excluded.masked, brand = excluded.brand, cvn_digits = excluded.cvn_digits,
-    expiry_month = excluded.expiry_month, expiry_year = excluded.expiry_year, cardholder = excluded.cardholder`,
-		args: []any{
-			string(t.ID), string(t.Business), string(t.Customer), string(t.Status), full(t.SealedPAN),
-			t.Fingerprint, t.Masked, t.Brand, int64(t.CVNDigits), int64(t.ExpiryMonth), int64(t.ExpiryYear),
-			t.Cardholder, micros(t.Created),
-		},
+    data = excluded.data, version = token.version + 1`,
+		args: args,
 	})
 }

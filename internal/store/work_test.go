@@ -119,7 +119,7 @@ func testRetry(t *testing.T, db *database) {
 	var tries []int
 	next := make(chan struct{})
 	s.Work(map[payment.WorkKind]Handler{
-		payment.WorkReversal: func(_ context.Context, _ string, n int) (time.Time, error) {
+		payment.WorkAdvice: func(_ context.Context, _ string, n int) (time.Time, error) {
 			tries = append(tries, n)
 			defer func() { next <- struct{}{} }()
 			switch n {
@@ -135,7 +135,7 @@ func testRetry(t *testing.T, db *database) {
 		},
 	})
 	s.StartWork()
-	must(t, wake(s, payment.WorkReversal, "r", c.now()))
+	must(t, wake(s, payment.WorkAdvice, "r", c.now()))
 	<-next
 	eventually(t, "asked for in an hour", func() bool { return rows(t, s, "work", `attempt = 1`) == 1 })
 	if late := rows(t, s, "work", fmt.Sprintf(`next_at > %d`, c.now().Add(59*time.Minute).UnixMicro())); late != 1 {
@@ -313,7 +313,7 @@ func newSlowPeers(t *testing.T, db *database) *slowPeers {
 			p.done.Add(1)
 			return time.Time{}, nil
 		},
-		payment.WorkReversal: func(context.Context, string, int) (time.Time, error) {
+		payment.WorkAdvice: func(context.Context, string, int) (time.Time, error) {
 			p.done.Add(1)
 			return time.Time{}, nil
 		},
@@ -363,7 +363,7 @@ func testSlowPeers(t *testing.T, db *database) {
 		must(t, wake(p.Store, payment.WorkWebhook, fmt.Sprintf("e%d/slow %d", i, i%10), time.Now()))
 	}
 	for i := range n {
-		must(t, wake(p.Store, payment.WorkReversal, fmt.Sprint(i), time.Now()))
+		must(t, wake(p.Store, payment.WorkAdvice, fmt.Sprint(i), time.Now()))
 	}
 	eventually(t, "reversals done", func() bool { return p.done.Load() == n })
 	p.finish(t, 2*n)
@@ -427,13 +427,13 @@ func testStopUnheeded(t *testing.T, db *database) {
 	})
 	began, end := make(chan struct{}), make(chan struct{})
 	defer close(end)
-	s.Work(map[payment.WorkKind]Handler{payment.WorkReversal: func(context.Context, string, int) (time.Time, error) {
+	s.Work(map[payment.WorkKind]Handler{payment.WorkAdvice: func(context.Context, string, int) (time.Time, error) {
 		close(began)
 		<-end
 		return time.Time{}, nil
 	}})
 	s.StartWork()
-	must(t, wake(s, payment.WorkReversal, "rv-1", time.Now()))
+	must(t, wake(s, payment.WorkAdvice, "rv-1", time.Now()))
 	<-began
 	over, leave := context.WithCancel(context.Background())
 	leave()
@@ -447,7 +447,7 @@ func testStopUnheeded(t *testing.T, db *database) {
 			return false
 		}
 	})
-	if text := log.String(); !strings.Contains(text, "kinds=["+string(payment.WorkReversal)+"]") {
+	if text := log.String(); !strings.Contains(text, "kinds=["+string(payment.WorkAdvice)+"]") {
 		t.Errorf("the log does not say what is still busy:\n%s", text)
 	}
 }
