@@ -2,6 +2,7 @@ package payment
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -59,6 +60,25 @@ func ParseMoney(number, code string) (Money, error) {
 		return Money{}, Refuse("INVALID_AMOUNT", "Amount is not a plain positive number of at most 12 digits, minor units included")
 	}
 	return Money{Minor: int64(minor), Currency: code}, nil
+}
+
+// In counts the amount in units of exponent minor digits, for a counterparty that does not count the currency
+// as ISO 4217 does. It fails where that would lose a fraction or does not fit: an amount is never rounded.
+func (m Money) In(exponent int) (int64, error) {
+	n := m.Minor
+	for digits := Exponent(m.Currency); digits != exponent; {
+		switch {
+		case digits < exponent && n > math.MaxInt64/10:
+			return 0, fmt.Errorf("payment: an amount in %s does not fit with %d minor digits", m.Currency, exponent)
+		case digits < exponent:
+			n, digits = n*10, digits+1
+		case n%10 != 0:
+			return 0, fmt.Errorf("payment: an amount in %s is no whole number with %d minor digits", m.Currency, exponent)
+		default:
+			n, digits = n/10, digits-1
+		}
+	}
+	return n, nil
 }
 
 // Number writes the amount as the API does: a JSON number in major units without needless zeros.

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -50,4 +51,27 @@ func TestMoneyIsReadAsItWasWritten(t *testing.T) {
 			t.Fatalf("%+v is written %s and read as %+v, %v", m, m.Number(), got, err)
 		}
 	})
+}
+
+func TestMoneyIsCountedByOthers(t *testing.T) {
+	for _, test := range []struct {
+		money    Money
+		exponent int
+		want     int64 // -1 is refused
+	}{
+		{Money{10000000, "IDR"}, 2, 10000000},
+		{Money{10000000, "IDR"}, 0, 100000},
+		{Money{10000001, "IDR"}, 0, -1},
+		{Money{10000010, "IDR"}, 1, 1000001},
+		{Money{405400, "VND"}, 2, 40540000},
+		{Money{1234, "KWD"}, 3, 1234},
+		{Money{0, "USD"}, 0, 0},
+		{Money{math.MaxInt64 / 10, "JPY"}, 1, math.MaxInt64 / 10 * 10},
+		{Money{math.MaxInt64/10 + 1, "JPY"}, 1, -1},
+	} {
+		got, err := test.money.In(test.exponent)
+		if test.want < 0 && err == nil || test.want >= 0 && (err != nil || got != test.want) {
+			t.Errorf("%+v with %d digits: %d, %v", test.money, test.exponent, got, err)
+		}
+	}
 }
