@@ -148,7 +148,7 @@ func newDoor(t *testing.T, c payment.Case) *door {
 			if hash != sha256.Sum256([]byte(secretKey)) {
 				return payment.Key{}, payment.ErrNotFound
 			}
-			return payment.Key{Hash: hash, Business: shop, Permission: payment.Secret}, nil
+			return payment.Key{Hash: hash, Business: shop, Kind: payment.Secret}, nil
 		},
 		Answered: func(context.Context, payment.BusinessID, string, string) ([]byte, int, []byte, error) {
 			return nil, 0, nil, payment.ErrNotFound

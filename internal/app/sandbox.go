@@ -218,9 +218,9 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		b.endpoints = append(b.endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: hook})
 	}
 	problems := []error{b.store.SaveMerchant(ctx, merchant), b.store.SaveEndpoints(ctx, sandboxBusiness, b.endpoints...)}
-	for key, permission := range map[string]payment.Permission{SandboxSecretKey: payment.Secret, SandboxPublicKey: payment.Public} {
+	for key, kind := range map[string]payment.KeyKind{SandboxSecretKey: payment.Secret, SandboxPublicKey: payment.Public} {
 		problems = append(problems, b.store.SaveKey(ctx, payment.Key{
-			Hash: sha256.Sum256([]byte(key)), Business: sandboxBusiness, Permission: permission,
+			Hash: sha256.Sum256([]byte(key)), Business: sandboxBusiness, Kind: kind, Created: o.Now(),
 		}))
 	}
 	problems = append(problems, b.store.SaveCustomer(ctx, payment.Customer{

@@ -151,16 +151,16 @@ func (w *world) Authorise(_ context.Context, p flow.Authorisation) payment.Answe
 // newGate knows two keys. It holds every answer against the contract.
 func newGate(t *testing.T, log *slog.Logger) *gate.Gate {
 	t.Helper()
-	keys := map[[32]byte]payment.Permission{
+	keys := map[[32]byte]payment.KeyKind{
 		sha256.Sum256([]byte(publicKey)): payment.Public, sha256.Sum256([]byte(secretKey)): payment.Secret,
 	}
 	g, err := gate.New(gate.Options{
 		Keys: func(_ context.Context, hash [32]byte) (payment.Key, error) {
-			permission, ok := keys[hash]
+			kind, ok := keys[hash]
 			if !ok {
 				return payment.Key{}, payment.ErrNotFound
 			}
-			return payment.Key{Hash: hash, Business: shop, Permission: permission}, nil
+			return payment.Key{Hash: hash, Business: shop, Kind: kind}, nil
 		},
 		Answered: func(context.Context, payment.BusinessID, string, string) ([]byte, int, []byte, error) {
 			return nil, 0, nil, payment.ErrNotFound

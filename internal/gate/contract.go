@@ -3,6 +3,7 @@ package gate
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -34,7 +35,9 @@ type contract struct {
 // operation is one operation of the contract.
 type operation struct {
 	pattern    string // "POST /sessions", as in http.ServeMux
-	permission payment.Permission
+	kind       payment.KeyKind
+	product    string         // the tag by which secret keys are permitted
+	access     payment.Access // what it needs of that
 	parameters []parameter
 	body       *jsonschema.Schema // nil: takes none
 	bodyAt     string             // the pointer of its schema
@@ -133,7 +136,12 @@ func (c *contract) build(k *jsonschema.Compiler) error {
 
 func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer string) error {
 	node := object(c.at(pointer))
-	op.permission = c.permission(pointer)
+	op.kind = c.kind(pointer)
+	if op.kind == payment.Secret {
+		if err := c.buildPermission(op, node["tags"]); err != nil {
+			return err
+		}
+	}
 	parameters, _ := node["parameters"].([]any)
 	for i := range parameters {
 		at := c.follow(fmt.Sprintf("%s/parameters/%d", pointer, i))
@@ -171,8 +179,27 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 	return nil
 }
 
-// permission reads which kind of key an operation takes.
-func (c *contract) permission(pointer string) payment.Permission {
+// buildPermission reads what a secret key must be permitted for an operation. The tag says the product, so
+// there is exactly one, and it is one that the contract describes.
+func (c *contract) buildPermission(op *operation, tags any) error {
+	list, _ := tags.([]any)
+	if len(list) != 1 {
+		return errors.New("an operation with a secret key has exactly one tag, the product that keys are permitted")
+	}
+	op.product, _ = list[0].(string)
+	described, _ := c.at("/tags").([]any)
+	if !slices.ContainsFunc(described, func(tag any) bool { return object(tag)["name"] == op.product }) {
+		return fmt.Errorf("tag %q is not described", op.product)
+	}
+	op.access = payment.AccessWrite
+	if strings.HasPrefix(op.pattern, "GET ") {
+		op.access = payment.AccessRead
+	}
+	return nil
+}
+
+// kind reads which kind of key an operation takes.
+func (c *contract) kind(pointer string) payment.KeyKind {
 	switch {
 	case c.at(pointer+"/security/0/secretKey") != nil:
 		return payment.Secret

@@ -210,3 +210,28 @@ func TestSpecIsServed(t *testing.T) {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }
+
+// TestOperationsRefuseKeys: whatever takes a key can refuse it, and a secret one also for its permissions.
+func TestOperationsRefuseKeys(t *testing.T) {
+	for pattern, op := range contractForTest(t).operations {
+		for status, wanted := range map[int]bool{401: op.kind != payment.Anyone, 403: op.kind == payment.Secret} {
+			if answers := op.answers[status] != nil; wanted && !answers {
+				t.Errorf("%s does not name the answer %d", pattern, status)
+			}
+		}
+	}
+}
+
+// TestProductIsOneTag: an operation whose permission nobody could say does not compile.
+func TestProductIsOneTag(t *testing.T) {
+	const right = "tags: [sessions]"
+	for _, wrong := range []string{"tags: []", "tags: [sessions, payments]", "tags: [nobody]", ""} {
+		text := strings.Replace(specification, right, wrong, 1)
+		if text == specification {
+			t.Fatalf("no %q in the contract", right)
+		}
+		if _, err := compile(text, false); err == nil || !strings.Contains(err.Error(), "tag") {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}

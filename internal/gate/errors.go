@@ -35,6 +35,8 @@ var statuses = map[string]int{
 
 	"INVALID_API_KEY": http.StatusUnauthorized,
 
+	"REQUEST_FORBIDDEN_ERROR": http.StatusForbidden,
+
 	"DATA_NOT_FOUND":     http.StatusNotFound,
 	"NOT_FOUND":          http.StatusNotFound,
 	"METHOD_NOT_ALLOWED": http.StatusMethodNotAllowed,
@@ -95,7 +97,9 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 	h := w.Header()
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="reprise", charset="UTF-8"`)
-		g.o.Log.Warn("key refused", "request_id", here.requestID, "operation", here.operation, "address", r.RemoteAddr) // PCI DSS 10.2.1.4
+	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden { // PCI DSS 10.2.1.4
+		g.o.Log.Warn("key refused", "request_id", here.requestID, "operation", here.operation, "address", r.RemoteAddr, "status", status)
 	}
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))

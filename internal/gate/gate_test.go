@@ -43,9 +43,9 @@ func newHouse(t *testing.T, change ...func(*gate.Options)) *house {
 	t.Helper()
 	h := &house{t: t, mux: http.NewServeMux(), answers: map[string]kept{}}
 	keys := map[[32]byte]payment.Key{}
-	for text, permission := range map[string]payment.Permission{secretKey: payment.Secret, publicKey: payment.Public} {
+	for text, kind := range map[string]payment.KeyKind{secretKey: payment.Secret, publicKey: payment.Public} {
 		hash := sha256.Sum256([]byte(text))
-		keys[hash] = payment.Key{Hash: hash, Business: business, Permission: permission}
+		keys[hash] = payment.Key{Hash: hash, Business: business, Kind: kind}
 	}
 	o := gate.Options{
 		Keys: func(_ context.Context, hash [32]byte) (payment.Key, error) {
@@ -95,8 +95,8 @@ func (h *house) remember(once *payment.Once, status int, body string) error {
 	return nil
 }
 
-func (h *house) handle(pattern string, permission payment.Permission, f gate.Handler) {
-	h.mux.Handle(pattern, h.gate.Handle(pattern, permission, f))
+func (h *house) handle(pattern string, kind payment.KeyKind, f gate.Handler) {
+	h.mux.Handle(pattern, h.gate.Handle(pattern, kind, f))
 }
 
 type request struct {

@@ -14,24 +14,24 @@ type Cut func(body []byte) (rest []byte, taken any, err error)
 
 // Handle makes the handler of an operation, named by its pattern as in http.ServeMux. The operation has to
 // be in the contract, or Handle panics, as a mux does for a pattern it cannot take.
-func (g *Gate) Handle(pattern string, permission payment.Permission, h Handler) http.Handler {
-	return g.door(pattern, permission, nil, func(ctx context.Context, r *Request, _ any) (Answer, error) {
+func (g *Gate) Handle(pattern string, kind payment.KeyKind, h Handler) http.Handler {
+	return g.door(pattern, kind, nil, func(ctx context.Context, r *Request, _ any) (Answer, error) {
 		return h(ctx, r)
 	})
 }
 
 // HandleCut is Handle for an operation with card fields in its body. The raw body is wiped before anything
 // else is done with what remains.
-func (g *Gate) HandleCut(pattern string, permission payment.Permission, cut Cut, h func(ctx context.Context, r *Request, taken any) (Answer, error)) http.Handler {
-	return g.door(pattern, permission, cut, h)
+func (g *Gate) HandleCut(pattern string, kind payment.KeyKind, cut Cut, h func(ctx context.Context, r *Request, taken any) (Answer, error)) http.Handler {
+	return g.door(pattern, kind, cut, h)
 }
 
-func (g *Gate) door(pattern string, permission payment.Permission, cut Cut, h func(context.Context, *Request, any) (Answer, error)) http.Handler {
+func (g *Gate) door(pattern string, kind payment.KeyKind, cut Cut, h func(context.Context, *Request, any) (Answer, error)) http.Handler {
 	op := g.contract.operations[pattern]
 	if op == nil {
 		panic("gate: " + pattern + " is not in the contract")
 	}
-	if op.permission != permission {
+	if op.kind != kind {
 		panic("gate: the contract gives " + pattern + " to another kind of key")
 	}
 	return g.Guard(pattern, func(w http.ResponseWriter, r *http.Request) error {
@@ -55,7 +55,7 @@ func (g *Gate) door(pattern string, permission payment.Permission, cut Cut, h fu
 // admit lets a request through, in this order: key, path and headers, body. Nothing of a body is read for
 // a caller without a key. taken is returned with an error too, to be wiped.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut Cut) (*Request, any, error) {
-	business, err := g.authorize(r.Context(), r, op.permission)
+	business, err := g.authorize(r.Context(), r, op)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,15 +6,17 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"slices"
 
 	"reprise/internal/payment"
 )
 
 // authorize tells whose key came with a request: HTTP Basic, the key as user name, no password. A key is
 // looked up by its hash, so what the time of a look-up tells is of the hash and not of the key. Why a key
-// is refused is not said, least of all that it is a good one of the other kind.
-func (g *Gate) authorize(ctx context.Context, r *http.Request, permission payment.Permission) (payment.BusinessID, error) {
-	if permission == payment.Anyone {
+// is refused is not said, least of all that it is a good one of the other kind; but a good one that lacks
+// the permission is told so, for its holder is who can have it given.
+func (g *Gate) authorize(ctx context.Context, r *http.Request, op *operation) (payment.BusinessID, error) {
+	if op.kind == payment.Anyone {
 		return "", nil
 	}
 	refused := payment.Refuse("INVALID_API_KEY", "API key is not authorized for this API")
@@ -30,8 +32,27 @@ func (g *Gate) authorize(ctx context.Context, r *http.Request, permission paymen
 	if err != nil {
 		return "", err
 	}
-	if subtle.ConstantTimeCompare(hash[:], key.Hash[:]) != 1 || key.Permission != permission {
+	if subtle.ConstantTimeCompare(hash[:], key.Hash[:]) != 1 || key.Kind != op.kind {
 		return "", refused
 	}
+	if op.kind == payment.Secret && !key.Permissions.Allow(op.product, op.access) {
+		return "", payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
+	}
 	return key.Business, nil
+}
+
+// Products are what a secret key is given permissions for: the tags of the operations that take one, sorted.
+func Products() ([]string, error) {
+	c, err := compile(specification, false)
+	if err != nil {
+		return nil, err
+	}
+	var products []string
+	for _, op := range c.operations {
+		if op.kind == payment.Secret {
+			products = append(products, op.product)
+		}
+	}
+	slices.Sort(products)
+	return slices.Compact(products), nil
 }

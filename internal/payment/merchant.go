@@ -76,21 +76,3 @@ type Endpoint struct {
 	ID  EndpointID
 	URL string
 }
-
-// Permission says what a key may do. A secret key and a public key cannot do each other's work.
-type Permission string
-
-const (
-	Secret Permission = "secret" // the merchant's server
-	Public Permission = "public" // the payer's browser: it can hand in a CVN and nothing else
-
-	// Anyone needs no key: what it opens has an address that cannot be guessed.
-	Anyone Permission = ""
-)
-
-// Key is what the gateway knows of an API key: not the key.
-type Key struct {
-	Hash       [32]byte // SHA-256 of the key; the key has 128 random bits or more, or is published (sandbox)
-	Business   BusinessID
-	Permission Permission
-}

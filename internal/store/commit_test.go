@@ -96,21 +96,74 @@ func testSeededRows(t *testing.T, db *database) {
 }
 
 func testKeys(t *testing.T, db *database) {
-	s := db.open(t)
+	now := moment
+	s := db.open(t, func(o *Options) { o.Now = func() time.Time { return now } })
 	ctx := t.Context()
-	k := payment.Key{Hash: sha256.Sum256([]byte("xnd_development_x")), Business: business, Permission: payment.Secret}
-	if _, err := s.Key(ctx, k.Hash); !errors.Is(err, payment.ErrNotFound) {
-		t.Errorf("unknown key: %v", err)
+	key := func(text string, k payment.Key) payment.Key {
+		k.Hash, k.Business, k.Created = sha256.Sum256([]byte(text)), business, moment
+		return k
 	}
-	must(t, s.SaveKey(ctx, k))
-	must(t, s.SaveKey(ctx, k))
-	if got, err := s.Key(ctx, k.Hash); err != nil || got != k {
-		t.Errorf("key of %s may do %s, %v", got.Business, got.Permission, err)
+	found := func(k payment.Key) {
+		t.Helper()
+		got, err := s.Key(ctx, k.Hash)
+		if diff := cmp.Diff(k, got); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
 	}
-	must(t, s.commit(ctx, stmt{sql: `UPDATE api_key SET revoked = 1 WHERE hash = $1`, args: []any{k.Hash[:]}}))
+	gone := func(what string, k payment.Key) {
+		t.Helper()
+		if _, err := s.Key(ctx, k.Hash); !errors.Is(err, payment.ErrNotFound) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	k := key("xnd_development_x", payment.Key{Kind: payment.Secret, Name: "till", Permissions: payment.Permissions{"sessions": payment.AccessRead}})
+	gone("unknown", k)
 	must(t, s.SaveKey(ctx, k))
-	if _, err := s.Key(ctx, k.Hash); !errors.Is(err, payment.ErrNotFound) {
-		t.Errorf("revoked key: %v", err)
+	must(t, s.SaveKey(ctx, k))
+	found(k)
+	for name, p := range map[string]payment.Permissions{"everything": nil, "nothing": {}} {
+		k := key(name, payment.Key{Kind: payment.Secret, Permissions: p})
+		must(t, s.SaveKey(ctx, k))
+		found(k)
+	}
+
+	first := key("xnd_public_development_1", payment.Key{Kind: payment.Public})
+	second, third := key("xnd_public_development_2", first), key("xnd_public_development_3", first)
+	must(t, s.SaveKey(ctx, first))
+	must(t, s.ReplaceKey(ctx, first.Hash, now.Add(time.Hour), second))
+	first.Ends = moment.Add(time.Hour)
+	found(first)
+	found(second)
+	must(t, s.ReplaceKey(ctx, first.Hash, now.Add(2*time.Hour), third)) // no time is gained
+	found(first)
+	now = moment.Add(time.Hour)
+	gone("its time is over", first)
+	found(second)
+	if err := s.ReplaceKey(ctx, first.Hash, now.Add(time.Hour), key("xnd_public_development_4", first)); err == nil {
+		t.Error("a key that had ended was replaced")
+	}
+	gone("ended and not replaced", first)
+	gone("whose place was refused", key("xnd_public_development_4", first))
+
+	must(t, s.EndKey(ctx, k.Hash))
+	k.Ends = now
+	now = now.Add(time.Minute)
+	must(t, s.EndKey(ctx, k.Hash))
+	must(t, s.SaveKey(ctx, k))
+	gone("revoked", k)
+	got, err := s.KeyByID(ctx, k.ID())
+	if diff := cmp.Diff(k, got); err != nil || diff != "" {
+		t.Errorf("a revoked key by its id: %v (-want +got):\n%s", err, diff)
+	}
+	for _, id := range []string{"", "000000000000", k.ID() + "00", "x"} {
+		if _, err := s.KeyByID(ctx, id); !errors.Is(err, payment.ErrNotFound) {
+			t.Errorf("id %q: %v", id, err)
+		}
+	}
+	for b, want := range map[payment.BusinessID]int{business: 6, "": 6, "5f27a14a9bf05c73dd040bc9": 0} {
+		if keys, err := s.Keys(ctx, b); err != nil || len(keys) != want {
+			t.Errorf("business %q: %d keys, want %d, %v", b, len(keys), want, err)
+		}
 	}
 }
 

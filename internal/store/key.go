@@ -1,28 +1,121 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
+	"time"
 
 	"reprise/internal/payment"
 )
 
-// Key reads an API key by its hash. A revoked one is not found.
+const keyColumns = `hash, business, kind, name, permissions, created, ends`
+
+// Key reads an API key by its hash. One that has ended is not found.
 func (s *Store) Key(ctx context.Context, hash [32]byte) (payment.Key, error) {
-	k := payment.Key{Hash: hash}
-	err := s.one(ctx, `SELECT business, permission FROM api_key WHERE hash = $1 AND revoked = 0`,
-		[]any{hash[:]}, &k.Business, &k.Permission)
+	return firstKey(s.keys(ctx, `hash = $1 AND (ends = 0 OR ends > $2)`, hash[:], micros(s.Now())))
+}
+
+// KeyByID reads an API key by its id, also one that has ended.
+func (s *Store) KeyByID(ctx context.Context, id string) (payment.Key, error) {
+	prefix, err := hex.DecodeString(id)
+	if err != nil || len(prefix) != 6 {
+		return payment.Key{}, payment.ErrNotFound
+	}
+	rest := len(payment.Key{}.Hash) - len(prefix)
+	first := append(bytes.Clone(prefix), make([]byte, rest)...)
+	last := append(prefix, bytes.Repeat([]byte{0xff}, rest)...)
+	return firstKey(s.keys(ctx, `hash BETWEEN $1 AND $2`, first, last))
+}
+
+// Keys reads all keys of a business, or of all where it is empty, also those that have ended.
+func (s *Store) Keys(ctx context.Context, b payment.BusinessID) ([]payment.Key, error) {
+	return s.keys(ctx, `business = $1 OR $1 = ''`, string(b))
+}
+
+func (s *Store) keys(ctx context.Context, where string, args ...any) ([]payment.Key, error) {
+	var keys []payment.Key
+	err := s.engine.query(ctx, stmt{
+		sql:  `SELECT ` + keyColumns + ` FROM api_key WHERE ` + where + ` ORDER BY business, created, hash`,
+		args: args,
+		each: func(r row) error {
+			var k payment.Key
+			var hash, permissions []byte
+			var created, ends int64
+			if err := r.Scan(&hash, &k.Business, &k.Kind, &k.Name, &permissions, &created, &ends); err != nil {
+				return err
+			}
+			copy(k.Hash[:], hash)
+			k.Created = fromMicros(created)
+			if ends != 0 {
+				k.Ends = fromMicros(ends)
+			}
+			keys = append(keys, k)
+			return decode(permissions, &keys[len(keys)-1].Permissions)
+		},
+	})
+	return keys, err
+}
+
+func firstKey(keys []payment.Key, err error) (payment.Key, error) {
+	if err == nil && len(keys) == 0 {
+		err = payment.ErrNotFound
+	}
 	if err != nil {
 		return payment.Key{}, err
 	}
-	return k, nil
+	return keys[0], nil
 }
 
-// SaveKey writes a key, new or known. A revoked key stays revoked.
+// SaveKey writes a key, new or known. What is known keeps when it was made and when it ends, so that a key
+// that was revoked stays revoked.
 func (s *Store) SaveKey(ctx context.Context, k payment.Key) error {
-	return s.commit(ctx, stmt{
+	insert, err := insertKey(k)
+	if err != nil {
+		return err
+	}
+	insert.sql += `
+ON CONFLICT (hash) DO UPDATE SET business = excluded.business, kind = excluded.kind, name = excluded.name,
+    permissions = excluded.permissions`
+	return s.commit(ctx, insert)
+}
+
+// ReplaceKey writes a new key and lets the old one end at a time, or when it would have ended anyway. It
+// fails where the old one has ended before now: who holds such a key must not gain time by it.
+func (s *Store) ReplaceKey(ctx context.Context, old [32]byte, ends time.Time, with payment.Key) error {
+	insert, err := insertKey(with)
+	if err != nil {
+		return err
+	}
+	return s.commit(ctx, insert, stmt{
 		sql: `
-INSERT INTO api_key (hash, business, permission) VALUES ($1, $2, $3)
-ON CONFLICT (hash) DO UPDATE SET business = excluded.business, permission = excluded.permission`,
-		args: []any{k.Hash[:], string(k.Business), string(k.Permission)},
+UPDATE api_key SET ends = CASE WHEN ends = 0 OR ends > $2 THEN $2 WHEN ends > $3 THEN ends ELSE 1/(ends-ends) END
+WHERE hash = $1`,
+		args: []any{old[:], micros(ends), micros(s.Now())},
 	})
+}
+
+// EndKey lets a key end now. One that has ended already ended when it did.
+func (s *Store) EndKey(ctx context.Context, hash [32]byte) error {
+	return s.commit(ctx, stmt{
+		sql:  `UPDATE api_key SET ends = $2 WHERE hash = $1 AND (ends = 0 OR ends > $2)`,
+		args: []any{hash[:], micros(s.Now())},
+	})
+}
+
+func insertKey(k payment.Key) (stmt, error) {
+	permissions, err := encode(k.Permissions)
+	if err != nil {
+		return stmt{}, err
+	}
+	var ends int64
+	if !k.Ends.IsZero() {
+		ends = micros(k.Ends)
+	}
+	return stmt{
+		sql: `INSERT INTO api_key (` + keyColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		args: []any{
+			k.Hash[:], string(k.Business), string(k.Kind), k.Name, permissions, micros(k.Created), ends,
+		},
+	}, nil
 }
