@@ -32,16 +32,9 @@ func (l *Line) Reserve(ctx context.Context, m payment.Merchant, why payment.Purp
 		return payment.Trace{}, fmt.Errorf("currency %q has no ISO 4217 number", amount.Currency)
 	case amount.Minor <= 0 || amount.Minor > 999_999_999_999:
 		return payment.Trace{}, errors.New("amount is not positive or does not fit DE4")
-	case countries[m.Country] == "":
-		return payment.Trace{}, fmt.Errorf("merchant %s: country %q is not known to the acquirer line", m.ID, m.Country)
-	case !n.holds(m.MCC) || len(m.MCC) != 4:
-		return payment.Trace{}, fmt.Errorf("merchant %s: MCC is not 4 digits", m.ID)
-	case !n.holds(m.AcquirerBIN) || m.AcquirerBIN == "" || len(m.AcquirerBIN) > 11:
-		return payment.Trace{}, fmt.Errorf("merchant %s: acquirer BIN is not 1 to 11 digits", m.ID)
-	case !ans.holds(m.Terminal) || m.Terminal == "" || len(m.Terminal) > 8:
-		return payment.Trace{}, fmt.Errorf("merchant %s: terminal is not 1 to 8 characters", m.ID)
-	case !ans.holds(m.CardAcceptor) || m.CardAcceptor == "" || len(m.CardAcceptor) > 15:
-		return payment.Trace{}, fmt.Errorf("merchant %s: card acceptor is not 1 to 15 characters", m.ID)
+	}
+	if err := errors.Join(unfit(m)...); err != nil {
+		return payment.Trace{}, fmt.Errorf("merchant %s: %w", m.ID, err)
 	}
 	terminal := fill(m.Terminal, 8) // as sent, so that what the host echoes finds it again
 	stan, err := l.stan(ctx, m.AcquirerBIN, terminal)
