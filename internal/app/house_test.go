@@ -25,6 +25,7 @@ type town struct {
 	database string // URL of a PostgreSQL database; empty: SQLite in dir
 	clock    *clock
 	outside  Outside
+	cards    *atomic.Int64 // cards of single tests, see ownCard
 	severed  *atomic.Value // the address that nobody reaches any more
 }
 
@@ -41,7 +42,7 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	}
 	w.outside = Real()
 	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
-	w.severed = &atomic.Value{}
+	w.severed, w.cards = &atomic.Value{}, &atomic.Int64{}
 	w.outside.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if w.severed.Load() == address {
 			return nil, errors.New("severed")

@@ -89,7 +89,6 @@ func (w *town) stranger() {
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	town := openTown(t)
-	town.stranger()
 
 	t.Run("what is not said has a default", func(t *testing.T) {
 		w := town.in(t)
@@ -141,49 +140,6 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%v", named)
 		}
 	})
-
-	soon := town.outside.Now().Add(9 * time.Minute).Format(time.RFC3339)
-	never := town.outside.Now().Add(32 * 24 * time.Hour).Format(time.RFC3339)
-	for name, test := range map[string]struct {
-		change func(map[string]any)
-		want   refusal
-	}{
-		"unknown token":        {inside("cards_session_js", "card_payment_token_id", "pt-00000000-0000-4000-8000-00000000dead"), refusal{400, "INVALID_TOKEN", "", ""}},
-		"a stranger's token":   {inside("cards_session_js", "card_payment_token_id", strangerToken), refusal{400, "INVALID_TOKEN", "", ""}},
-		"no token":             {inside("cards_session_js", "card_payment_token_id", nil), refusal{400, "API_VALIDATION_ERROR", "card_payment_token_id", "/body/cards_session_js/card_payment_token_id"}},
-		"no cards_session_js":  {with("cards_session_js", nil), refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'cards_session_js'", "/body/cards_session_js"}},
-		"no session_type":      {with("session_type", nil), refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'session_type'", "/body/session_type"}},
-		"no customer":          {with("customer", nil), refusal{400, "MISSING_CUSTOMER", "Customer object or customer_id is required", ""}},
-		"unknown customer":     {with("customer_id", "cust-00000000-0000-4000-8000-00000000dead"), refusal{404, "DATA_NOT_FOUND", "The customer ID provided in the request does not exist", ""}},
-		"a stranger's one":     {with("customer_id", string(strangerCustomer)), refusal{404, "DATA_NOT_FOUND", "The customer ID provided in the request does not exist", ""}},
-		"not the token's":      {with("customer_id", string(someonesCustomer)), refusal{400, "INVALID_TOKEN", "", ""}},
-		"misspelt customer_id": {with("customer_id", "customer-1"), refusal{400, "INVALID_CUSTOMER_ID", `Customer ID must start with "cust-"`, ""}},
-		"manual capture":       {with("capture_method", "MANUAL"), refusal{400, "DISALLOWED_CAPTURE_METHOD", "MANUAL", ""}},
-		"expires too soon":     {with("expires_at", soon), refusal{400, "INVALID_EXPIRY_DATE", "expires_at must be at least 10 minutes in the future", ""}},
-		"expires too late":     {with("expires_at", never), refusal{400, "INVALID_EXPIRY_DATE", "", ""}},
-		"SAVE":                 {with("session_type", "SAVE"), refusal{400, "SESSION_TYPE_NOT_SUPPORTED", "session_type SAVE is not supported for now", ""}},
-		"SUBSCRIPTION":         {with("session_type", "SUBSCRIPTION"), refusal{400, "SESSION_TYPE_NOT_SUPPORTED", "session_type SUBSCRIPTION is not supported for now", ""}},
-		"AUTHORIZATION":        {with("session_type", "AUTHORIZATION"), refusal{400, "SESSION_TYPE_NOT_SUPPORTED", "session_type AUTHORIZATION is not supported for now", ""}},
-		"another mode":         {with("mode", "PAYMENT_LINK"), refusal{400, "MODE_NOT_SUPPORTED", "", ""}},
-		"nothing to pay":       {amount(0), refusal{400, "INVALID_AMOUNT", "Amount must be greater than zero", ""}},
-		"less than nothing":    {amount(-1), refusal{400, "API_VALIDATION_ERROR", "", "/body/amount"}},
-		"a part of a rupiah":   {amount(100.5), refusal{400, "INVALID_AMOUNT", "", ""}},
-		"an amount in words":   {amount("100"), refusal{400, "API_VALIDATION_ERROR", "", "/body/amount"}},
-		"too much":             {amount(1e15), refusal{400, "INVALID_AMOUNT", "", ""}},
-		"another currency":     {with("currency", "XXX"), refusal{400, "INVALID_CURRENCY", "", ""}},
-		"another country":      {with("country", "NL"), refusal{400, "INVALID_COUNTRY", "", ""}},
-		"plain http":           {inside("cards_session_js", "success_return_url", "http://shop.example/"), refusal{400, "INVALID_URL", "Please provide a valid HTTPS URL", ""}},
-		"metadata too long":    {with("metadata", map[string]any{"k": strings.Repeat("x", 81)}), refusal{400, "INVALID_METADATA", "Metadata value must have at most 80 characters", ""}},
-		"another channel":      {with("allowed_payment_channels", []any{"DANA"}), refusal{400, "INVALID_PAYMENT_CHANNEL", "", ""}},
-		"a card number": {with("channel_properties", map[string]any{"cards": map[string]any{"card_details": map[string]any{}}}),
-			refusal{400, "API_VALIDATION_ERROR", "", "/body/channel_properties/cards/card_details"}},
-		"internal_metadata": {with("internal_metadata", map[string]any{}), refusal{400, "API_VALIDATION_ERROR", "", "/body/internal_metadata"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := town.in(t)
-			w.ask("POST", "/sessions", SandboxSecretKey, w.request(visaChallenge, test.change)).refuses(t, test.want)
-		})
-	}
 }
 
 // TestKeysOpenTheirOwnDoors: a session of another business does not exist, and no key does another's work.

@@ -1,8 +1,10 @@
 package gate
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,10 +37,9 @@ func (c *contract) checkResponse(op *operation, status int, header http.Header, 
 	schema, name := c.refusal, "a path outside the contract"
 	if op != nil {
 		name = op.pattern
+	}
+	if op != nil && status < http.StatusBadRequest {
 		schema = op.answers[status]
-		if status == http.StatusMethodNotAllowed {
-			schema = c.refusal
-		}
 	}
 	if schema == nil {
 		return fmt.Errorf("%s: the contract has no answer %d", name, status)
@@ -48,6 +49,19 @@ func (c *contract) checkResponse(op *operation, status int, header http.Header, 
 	}
 	if err := c.complain(schema, "response", body); err != nil {
 		return fmt.Errorf("%s: answer %d: %w", name, status, err)
+	}
+	if schema != c.refusal {
+		return nil
+	}
+	var told envelope
+	if err := json.Unmarshal(body, &told); err != nil {
+		return err
+	}
+	if statuses[told.Code] != status {
+		return fmt.Errorf("%s: %s is answered with status %d", name, told.Code, status)
+	}
+	if op != nil && !slices.Contains(op.codes, told.Code) && !slices.Contains(c.codes, told.Code) {
+		return fmt.Errorf("%s: %s is not among its x-error-codes", name, told.Code)
 	}
 	return nil
 }

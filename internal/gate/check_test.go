@@ -57,6 +57,9 @@ func TestCheckResponse(t *testing.T) {
 		"seconds only":    {"POST /sessions", 201, jsonType, edit(t, aSession, "created", "2024-11-27T06:49:36Z"), "response/body/created must match pattern"},
 		"paid, by what":   {"POST /sessions", 201, jsonType, edit(t, aSession, "status", "COMPLETED"), "must have required property 'payment_id'"},
 		"unknown code":    {"POST /sessions", 400, jsonType, []byte(`{"error_code":"OOPS","message":"m"}`), "response/body/error_code must be equal to one of the allowed values"},
+		"other's code":    {"GET /sessions/{session_id}", 400, jsonType, []byte(`{"error_code":"INVALID_URL","message":"m"}`), "INVALID_URL is not among its x-error-codes"},
+		"other's status":  {"POST /sessions", 404, jsonType, []byte(`{"error_code":"INVALID_URL","message":"m"}`), "INVALID_URL is answered with status 404"},
+		"any operation's": {"GET /sessions/{session_id}", 500, jsonType, []byte(`{"error_code":"SERVER_ERROR","message":"m"}`), ""},
 		"strings":         {"POST /sessions", 400, jsonType, []byte(`{"error_code":"INVALID_URL","message":"m","errors":["x"]}`), "response/body/errors/0 must be object"},
 	} {
 		t.Run(name, func(t *testing.T) {

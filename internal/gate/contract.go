@@ -30,6 +30,7 @@ type contract struct {
 	operations map[string]*operation
 	webhooks   map[payment.NoticeKind]*jsonschema.Schema
 	refusal    *jsonschema.Schema // the error envelope
+	codes      []string           // error codes that any operation may answer
 }
 
 // operation is one operation of the contract.
@@ -44,6 +45,7 @@ type operation struct {
 	named      *shape             // what the schema names in it
 	repeatable bool               // knows idempotency-key
 	answers    map[int]*jsonschema.Schema
+	codes      []string // error codes of its own
 }
 
 // compile reads and compiles a contract. What fails here is a mistake in it, or something that this package
@@ -115,6 +117,9 @@ func (c *contract) build(k *jsonschema.Compiler) error {
 	if c.refusal, err = k.Compile(base + "#/components/schemas/Error"); err != nil {
 		return err
 	}
+	if c.codes, err = c.errorCodes(""); err != nil {
+		return err
+	}
 	for path, item := range object(c.at("/paths")) {
 		for method := range object(item) {
 			op := &operation{pattern: strings.ToUpper(method) + " " + path}
@@ -164,19 +169,49 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 			return err
 		}
 	}
+	var err error
+	if op.codes, err = c.errorCodes(pointer); err != nil {
+		return err
+	}
 	op.answers = map[int]*jsonschema.Schema{}
+	if c.follow(pointer+"/responses/default") != "/components/responses/Error" {
+		return fmt.Errorf("default is not the answer that refuses")
+	}
 	for code := range object(node["responses"]) {
+		if code == "default" {
+			continue
+		}
+		var status int
+		if _, err := fmt.Sscanf(code, "%3d", &status); err != nil || status >= 400 {
+			return fmt.Errorf("response %s: a status below 400 is meant, and what refuses is named by x-error-codes", code)
+		}
 		schema, err := c.compileAt(k, c.follow(pointer+"/responses/"+code)+media)
 		if err != nil {
 			return err
 		}
-		var status int
-		if _, err := fmt.Sscanf(code, "%3d", &status); err != nil {
-			return fmt.Errorf("response %s: %w", code, err)
-		}
 		op.answers[status] = schema
 	}
 	return nil
+}
+
+// errorCodes reads x-error-codes of an operation, or of the document. A code stands in one place only: the
+// general ones are not repeated.
+func (c *contract) errorCodes(pointer string) ([]string, error) {
+	listed, ok := c.at(pointer + "/x-error-codes").([]any)
+	if !ok {
+		return nil, fmt.Errorf("x-error-codes is missing")
+	}
+	codes := make([]string, len(listed))
+	for i, code := range listed {
+		codes[i], _ = code.(string)
+		switch {
+		case statuses[codes[i]] == 0:
+			return nil, fmt.Errorf("x-error-codes: %v has no HTTP status", code)
+		case slices.Contains(codes[:i], codes[i]) || slices.Contains(c.codes, codes[i]):
+			return nil, fmt.Errorf("x-error-codes: %s is listed twice, or at the head of the contract too", codes[i])
+		}
+	}
+	return codes, nil
 }
 
 // buildPermission reads what a secret key must be permitted for an operation. The tag says the product, so

@@ -53,7 +53,7 @@ func TestStructure(t *testing.T) {
 		}
 	}
 	for name := range root {
-		if !slices.Contains([]string{"openapi", "info", "jsonSchemaDialect", "servers", "tags", "paths", "webhooks", "components"}, name) {
+		if !slices.Contains([]string{"openapi", "info", "jsonSchemaDialect", "servers", "tags", "paths", "webhooks", "components", "x-error-codes"}, name) {
 			t.Errorf("%s is not a field of an OpenAPI document", name)
 		}
 	}
@@ -211,17 +211,6 @@ func TestSpecIsServed(t *testing.T) {
 	}
 }
 
-// TestOperationsRefuseKeys: whatever takes a key can refuse it, and a secret one also for its permissions.
-func TestOperationsRefuseKeys(t *testing.T) {
-	for pattern, op := range contractForTest(t).operations {
-		for status, wanted := range map[int]bool{401: op.kind != payment.Anyone, 403: op.kind == payment.Secret} {
-			if answers := op.answers[status] != nil; wanted && !answers {
-				t.Errorf("%s does not name the answer %d", pattern, status)
-			}
-		}
-	}
-}
-
 // TestProductIsOneTag: an operation whose permission nobody could say does not compile.
 func TestProductIsOneTag(t *testing.T) {
 	const right = "tags: [sessions]"
@@ -233,5 +222,38 @@ func TestProductIsOneTag(t *testing.T) {
 		if _, err := compile(text, false); err == nil || !strings.Contains(err.Error(), "tag") {
 			t.Errorf("%q: %v", wrong, err)
 		}
+	}
+}
+
+// TestErrorCodesAreListed: an operation that does not say how it refuses is no contract.
+func TestErrorCodesAreListed(t *testing.T) {
+	const head, own = "x-error-codes: []\npaths", "x-error-codes: []\n      responses"
+	text := smallText("[]", "{type: object}", "{}")
+	for name, test := range map[string]struct{ old, new, want string }{
+		"none":            {own, "responses", "x-error-codes is missing"},
+		"none in general": {head, "paths", "x-error-codes is missing"},
+		"no list":         {own, "x-error-codes: NOT_FOUND\n      responses", "x-error-codes is missing"},
+		"made up":         {own, "x-error-codes: [NONSENSE]\n      responses", "NONSENSE has no HTTP status"},
+		"twice":           {own, "x-error-codes: [NOT_FOUND, NOT_FOUND]\n      responses", "NOT_FOUND is listed twice"},
+		"general too":     {own, "x-error-codes: [NOT_FOUND]\n      responses", "NOT_FOUND is listed twice"},
+		"by status":       {"responses: {default", "responses: {'404': {$ref: '#/components/responses/Error'}, default", "response 404"},
+		"no refusal":      {"responses: {default: {$ref: '#/components/responses/Error'}}", "responses: {}", "default is not the answer that refuses"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := strings.Replace(text, test.old, test.new, 1)
+			if name == "general too" {
+				changed = strings.Replace(changed, head, "x-error-codes: [NOT_FOUND]\npaths", 1)
+			}
+			if changed == text {
+				t.Fatal("nothing was changed")
+			}
+			_, err := compile(changed, false)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+	if _, err := compile(text, false); err != nil {
+		t.Error(err)
 	}
 }

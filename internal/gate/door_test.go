@@ -199,7 +199,6 @@ func TestErrorsOfHandlers(t *testing.T) {
 	}{
 		{"a refusal", payment.Refuse("NOT_FOUND", "Session not found"), 404, refusal{Code: "NOT_FOUND", Message: "Session not found"}, ""},
 		{"a wrapped refusal", fmt.Errorf("cancel: %w", payment.Refuse("NOT_FOUND", "Session not found")), 404, refusal{Code: "NOT_FOUND", Message: "Session not found"}, ""},
-		{"nothing there", payment.ErrNotFound, 404, refusal{Code: "DATA_NOT_FOUND", Message: "ID specified in request cannot be found."}, ""},
 		{"internal", errors.New("disk 7 is full"), 500, refusal{Code: "SERVER_ERROR", Message: plain}, "disk 7 is full"},
 		{"a code nobody knows", payment.Refuse("NONSENSE", "m"), 500, refusal{Code: "SERVER_ERROR", Message: plain}, "NONSENSE"},
 	} {
@@ -217,6 +216,18 @@ func TestErrorsOfHandlers(t *testing.T) {
 				t.Errorf("log: %s", log)
 			}
 		})
+	}
+}
+
+func TestNothingThere(t *testing.T) {
+	h := newHouse(t)
+	h.handle("GET /v3/payments/{payment_id}", payment.Secret, func(context.Context, *gate.Request) (gate.Answer, error) {
+		return gate.Answer{}, fmt.Errorf("payment: %w", payment.ErrNotFound)
+	})
+	w := h.send(request{method: "GET", path: "/v3/payments/py-3f57d678-2448-4c9f-a433-8468d366fb5c", key: secretKey})
+	want := refusal{Code: "DATA_NOT_FOUND", Message: "ID specified in request cannot be found."}
+	if diff := cmp.Diff(want, refused(t, w)); w.Code != 404 || diff != "" || h.log.Len() > 0 {
+		t.Errorf("%d %s, logged %s", w.Code, diff, h.log.String())
 	}
 }
 

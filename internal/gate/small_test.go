@@ -8,11 +8,16 @@ import (
 // small is a contract of one operation, POST /thing, with parameters and the schema of a body, both YAML.
 // The schema may refer to #/components/schemas/Part.
 func small(parameters, body, part string) (*contract, error) {
+	return compile(smallText(parameters, body, part), false)
+}
+
+func smallText(parameters, body, part string) string {
 	indent := func(text string, by int) string {
 		return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n"+strings.Repeat(" ", by))
 	}
-	text := `
+	return `
 openapi: 3.1.0
+x-error-codes: []
 paths:
   /thing:
     post:
@@ -24,14 +29,16 @@ paths:
           application/json:
             schema:
               ` + indent(body, 14) + `
-      responses: {}
+      x-error-codes: []
+      responses: {default: {$ref: '#/components/responses/Error'}}
 components:
+  responses:
+    Error: {}
   schemas:
     Error: {type: object}
     Part:
       ` + indent(part, 6) + `
 `
-	return compile(text, false)
 }
 
 // smallForTest is small for a contract that must compile.

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// operation is an operation of the contract that a house serves.
+type operation struct {
+	pattern      string // "POST /sessions"
+	method, path string
+	key          string // of the sandbox, of the kind that the operation takes; empty: it takes none
+	codes        []string
+	body         bool // takes one
+	repeatable   bool // knows idempotency-key
+}
+
+// operations reads the contract that a house serves, and the error codes that any operation may answer.
+func (f *front) operations() (operations []operation, general []string) {
+	f.t.Helper()
+	response, err := f.http.Get(f.base + "/openapi.yaml")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	type parameter struct {
+		Ref     string `yaml:"$ref"`
+		Name    string
+		Example string
+	}
+	var contract struct {
+		Codes []string `yaml:"x-error-codes"`
+		Paths map[string]map[string]struct {
+			Parameters []parameter
+			Security   []map[string]any
+			Body       map[string]any `yaml:"requestBody"`
+			Codes      []string       `yaml:"x-error-codes"`
+		}
+		Components struct{ Parameters map[string]parameter }
+	}
+	if err := yaml.Unmarshal(text, &contract); err != nil {
+		f.t.Fatal(err)
+	}
+	for path, methods := range contract.Paths {
+		for method, described := range methods {
+			o := operation{method: strings.ToUpper(method), path: path, codes: described.Codes, body: described.Body != nil}
+			o.pattern = o.method + " " + path
+			for _, scheme := range described.Security {
+				for kind := range scheme {
+					o.key = map[string]string{"secretKey": SandboxSecretKey, "publicKey": SandboxPublicKey}[kind]
+				}
+			}
+			for _, p := range described.Parameters {
+				if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
+					p = contract.Components.Parameters[name]
+				}
+				o.repeatable = o.repeatable || p.Name == "idempotency-key"
+				if p.Example != "" {
+					o.path = strings.ReplaceAll(o.path, "{"+p.Name+"}", p.Example)
+				}
+			}
+			operations = append(operations, o)
+		}
+	}
+	slices.SortFunc(operations, func(a, b operation) int { return strings.Compare(a.pattern, b.pattern) })
+	return operations, contract.Codes
+}

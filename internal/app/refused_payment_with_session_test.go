@@ -1,0 +1,101 @@
+package app
+
+import (
+	"fmt"
+
+	"reprise/internal/payment"
+)
+
+// handingIn asks to pay a new session with something changed about what the SDK sends.
+func handingIn(change ...func(map[string]any)) func(*town) asked {
+	return func(w *town) asked { return submitting(w.newSession(visaChallenge), change...) }
+}
+
+func submitting(session map[string]any, change ...func(map[string]any)) asked {
+	body := submission(session, "123")
+	for _, c := range change {
+		c(body)
+	}
+	return asked{path: "/v3/payment_with_session", body: body}
+}
+
+// ownCard stores a card that no other test has, so that wrong CVNs and cancellation are its own.
+func (w *town) ownCard() string {
+	w.t.Helper()
+	id := payment.TokenID(fmt.Sprintf("pt-00000000-0000-4000-8000-%012x", w.cards.Add(1)))
+	if err := w.StoreCard(w.t.Context(), w.outside, id, "4000000000001000"); err != nil {
+		w.t.Fatal(err)
+	}
+	return string(id)
+}
+
+// cancelCard makes a stored card useless.
+func (w *town) cancelCard(token string) {
+	w.t.Helper()
+	stored, err := w.store.Token(w.t.Context(), sandboxBusiness, payment.TokenID(token))
+	if err == nil {
+		stored.Status = payment.TokenCanceled
+		err = w.store.SaveToken(w.t.Context(), stored)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// guess hands in wrong CVNs for a card until no more are taken.
+func (w *town) guess(token string) {
+	w.t.Helper()
+	session := w.newSession(token, skipping)
+	for range payment.MaxCVNMismatch {
+		w.submitted(session, "999")
+	}
+}
+
+const tooMany = "Too many failed attempts. Please use another card or try again another day."
+
+func refusedPaymentsWithSession() map[string][]refusedRow {
+	invalid := func(message, path string) refusal {
+		return refusal{400, "API_VALIDATION_ERROR", "request" + path + " " + message, path}
+	}
+	return map[string][]refusedRow{
+		"POST /v3/payment_with_session": {
+			{"no session", handingIn(with("payment_session_id", nil)),
+				refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'payment_session_id'", "/body/payment_session_id"}},
+			{"no CVN", handingIn(with("cvn", nil)), refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'cvn'", "/body/cvn"}},
+			{"a digit too many", handingIn(with("cvn", "1234")), invalid("must be 3 digits", "/body/cvn")},
+			{"another device", handingIn(with("device", "x")), invalid("must be object", "/body/device")},
+			{"unknown session", func(w *town) asked {
+				return submitting(map[string]any{"payment_session_id": "ps-6746c1006b7752b4d91725af"})
+			}, refusal{404, "NOT_FOUND", "Session not found", ""}},
+			{"a stranger's session", func(w *town) asked {
+				q := handingIn()(w)
+				q.key = strangerPublicKey
+				return q
+			}, refusal{404, "NOT_FOUND", "Session not found", ""}},
+			{"a session that is over", func(w *town) asked {
+				session := w.newSession(visaChallenge)
+				w.ask("POST", "/sessions/"+session["payment_session_id"].(string)+"/cancel", SandboxSecretKey, nil)
+				return submitting(session)
+			}, refusal{422, "INVALID_SESSION_STATUS", "Session status is CANCELED, expecting ACTIVE", ""}},
+			{"a card that was cancelled", func(w *town) asked {
+				token := w.ownCard()
+				session := w.newSession(token)
+				w.cancelCard(token)
+				return submitting(session)
+			}, refusal{400, "INVALID_TOKEN", noToken, ""}},
+			{"many wrong CVNs", func(w *town) asked {
+				token := w.ownCard()
+				session := w.newSession(token)
+				w.guess(token)
+				return submitting(session)
+			}, refusal{422, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", tooMany, ""}},
+			{"a key used for another", func(w *town) asked {
+				q := handingIn()(w)
+				w.ask("POST", q.path, SandboxPublicKey, q.body, "idempotency-key", "used")
+				q = handingIn()(w)
+				q.headers = []string{"idempotency-key", "used"}
+				return q
+			}, refusal{409, "DUPLICATE_ERROR", keyUsed, ""}},
+		},
+	}
+}
