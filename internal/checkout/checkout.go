@@ -18,7 +18,7 @@ import (
 	"reprise/internal/payment"
 )
 
-//go:embed web/*.html web/*.css web/*.svg web/*.js
+//go:embed web/*.html web/*.css web/*.svg web/*.js web/words/*.json
 var web embed.FS
 
 // Options of a Checkout.
@@ -38,13 +38,18 @@ type Options struct {
 // Checkout answers the payer's browser.
 type Checkout struct {
 	Options
-	pages *template.Template
+	pages     *template.Template
+	languages map[string]words
 }
 
 // New makes a Checkout.
 func New(o Options) (*Checkout, error) {
 	pages, err := template.ParseFS(web, "web/*.html")
-	return &Checkout{o, pages}, err
+	if err != nil {
+		return nil, err
+	}
+	languages, err := readWords()
+	return &Checkout{o, pages, languages}, err
 }
 
 // Routes is the whole surface of this door.

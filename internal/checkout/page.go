@@ -22,20 +22,28 @@ func (c *Checkout) cvnPage(w http.ResponseWriter, r *http.Request) error {
 	return c.document(w, r, "cvn.html")
 }
 
-// document shows a page about an attempt.
+// document shows a page about an attempt, in its session's language.
 func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string) error {
 	k, err := c.Flow.Attempt(r.Context(), r.PathValue("page"))
-	if errors.Is(err, payment.ErrNotFound) {
-		return c.show(w, http.StatusNotFound, "lost.html", "'none'", nil)
-	} else if err != nil {
-		c.Log.Error("payment page", "error", err)
-		return c.show(w, http.StatusServiceUnavailable, "lost.html", "'none'", map[string]any{"Busy": true})
+	if err != nil {
+		return c.lost(w, r, err)
 	}
-	return c.show(w, http.StatusOK, name, "'none'", map[string]any{
+	return c.show(w, http.StatusOK, name, "'none'", c.speak(k.Session.Locale), map[string]any{
 		"Page": k.Request.Page, "Merchant": k.Merchant.Name, "Accept": r.Header.Get("Accept"),
-		"Currency": k.Request.Amount.Currency, "Amount": k.Request.Amount.Number(),
-		"Brand": brandName(k.Token.Brand), "Last4": k.Token.Masked[max(0, len(k.Token.Masked)-4):], "CVNDigits": k.Token.CVNDigits,
+		"Amount": k.Request.Amount,
+		"Brand":  brandName(k.Token.Brand), "Last4": k.Token.Masked[max(0, len(k.Token.Masked)-4):], "CVNDigits": k.Token.CVNDigits,
 	})
+}
+
+// lost says that there is no such page, or that it cannot be shown now. Nobody knows who the payer is, so the
+// browser's own languages count.
+func (c *Checkout) lost(w http.ResponseWriter, r *http.Request, err error) error {
+	words := c.speak(r.Header.Get("Accept-Language"))
+	if errors.Is(err, payment.ErrNotFound) {
+		return c.show(w, http.StatusNotFound, "lost.html", "'none'", words, nil)
+	}
+	c.Log.Error("payment page", "error", err)
+	return c.show(w, http.StatusServiceUnavailable, "lost.html", "'none'", words, map[string]any{"Busy": true})
 }
 
 // brandName is how people write a brand.
@@ -53,8 +61,8 @@ func brandName(brand string) string {
 
 // methodReturn is where the bank's 3DS Method comes back to, in a hidden frame. It tells the page around it,
 // and nobody else: the notification proves nothing and need not come at all (EMV 3DS 2.2 §5.8.1).
-func (c *Checkout) methodReturn(w http.ResponseWriter, _ *http.Request) error {
-	return c.show(w, http.StatusOK, "return.html", "'self'", map[string]any{"From": "method"})
+func (c *Checkout) methodReturn(w http.ResponseWriter, r *http.Request) error {
+	return c.show(w, http.StatusOK, "return.html", "'self'", c.speak(r.Header.Get("Accept-Language")), map[string]any{"From": "method"})
 }
 
 // challengeReturn is where the bank's challenge brings the payer home to. What it says proves nothing: the
@@ -62,14 +70,14 @@ func (c *Checkout) methodReturn(w http.ResponseWriter, _ *http.Request) error {
 func (c *Checkout) challengeReturn(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	_ = r.ParseForm() // what cannot be read says nothing
-	return c.show(w, http.StatusOK, "return.html", "'self'", map[string]any{
+	return c.show(w, http.StatusOK, "return.html", "'self'", c.speak(r.Header.Get("Accept-Language")), map[string]any{
 		"From": "challenge", "Broken": c.ChallengeBroken(r.PostForm),
 	})
 }
 
 // show writes a page under the policy that all pages of this door have: scripts by nonce only, nothing from
 // elsewhere but the bank's frames, and framed by nobody who is not named.
-func (c *Checkout) show(w http.ResponseWriter, status int, name, ancestors string, data map[string]any) error {
+func (c *Checkout) show(w http.ResponseWriter, status int, name, ancestors string, words words, data map[string]any) error {
 	random := make([]byte, 18)
 	if _, err := io.ReadFull(c.Rand, random); err != nil {
 		return err
@@ -78,7 +86,7 @@ func (c *Checkout) show(w http.ResponseWriter, status int, name, ancestors strin
 	if data == nil {
 		data = map[string]any{}
 	}
-	data["Nonce"] = nonce
+	data["Nonce"], data["Words"] = nonce, words
 	var body bytes.Buffer
 	if err := c.pages.ExecuteTemplate(&body, name, data); err != nil {
 		return err

@@ -81,16 +81,55 @@ func TestPages(t *testing.T) {
 }
 
 func TestPageSaysWhatIsPaid(t *testing.T) {
-	d := newDoor(t, caseIn(payment.Submitted))
-	for _, path := range []string{"/pay/" + page, "/pay/" + page + "/cvn"} {
-		body := d.send("GET", path, "", "").Body.String()
-		for _, want := range []string{"Shoes &amp; &lt;Co&gt;", "10000", "IDR", "1091", "Visa", page} {
-			if !strings.Contains(body, want) {
-				t.Errorf("%s does not say %s", path, want)
+	for locale, amount := range map[string]string{"en": "IDR\u00a010,000", "id-ID": "Rp\u00a010.000", "th": "IDR\u00a010,000", "vi": "10.000\u00a0IDR", "fr": "IDR\u00a010,000"} {
+		c := caseIn(payment.Submitted)
+		c.Session.Locale = locale
+		d := newDoor(t, c)
+		for _, path := range []string{"/pay/" + page, "/pay/" + page + "/cvn"} {
+			body := d.send("GET", path, "", "").Body.String()
+			for _, want := range []string{"Shoes &amp; &lt;Co&gt;", amount, "1091", "Visa", page} {
+				if !strings.Contains(body, want) {
+					t.Errorf("%s in %s does not say %s", path, locale, want)
+				}
+			}
+			if strings.Contains(body, "<Co>") || strings.Contains(body, "400000") {
+				t.Errorf("%s shows too much", path)
 			}
 		}
-		if strings.Contains(body, "<Co>") || strings.Contains(body, "400000") {
-			t.Errorf("%s shows too much", path)
+	}
+}
+
+func TestPageSpeaksTheSessionsLanguage(t *testing.T) {
+	for locale, said := range map[string][2]string{
+		"en": {"Contacting your bank", "Your security code once more"}, "id": {"Menghubungi bank Anda", "Mohon masukkan kode keamanan"},
+		"th": {"กำลังติดต่อธนาคาร", "โปรดกรอกรหัสความปลอดภัยอีกครั้ง"}, "vi": {"Đang liên hệ với ngân hàng", "Vui lòng nhập lại mã bảo mật"},
+	} {
+		c := caseIn(payment.Submitted)
+		c.Session.Locale = locale
+		d := newDoor(t, c)
+		for i, path := range []string{"/pay/" + page, "/pay/" + page + "/cvn"} {
+			body := d.send("GET", path, "", "").Body.String()
+			if !strings.Contains(body, `<html lang="`+locale+`">`) || !strings.Contains(body, said[i]) {
+				t.Errorf("%s does not speak %s", path, locale)
+			}
+		}
+	}
+}
+
+// TestPageOfNobodySpeaksTheBrowsersLanguage: without a session there is only the browser to ask.
+func TestPageOfNobodySpeaksTheBrowsersLanguage(t *testing.T) {
+	d := newDoor(t, caseIn(payment.Submitted))
+	for _, path := range []string{"/pay/nowhere", "/3ds/method", "/3ds/challenge"} {
+		method := http.MethodGet
+		if strings.HasPrefix(path, "/3ds/") {
+			method = http.MethodPost
+		}
+		r := httptest.NewRequest(method, path, nil)
+		r.Header.Set("Accept-Language", "fr,vi;q=0.8,en;q=0.5")
+		w := httptest.NewRecorder()
+		d.mux.ServeHTTP(w, r)
+		if !strings.Contains(w.Body.String(), `<html lang="vi">`) {
+			t.Errorf("%s: %s", path, w.Body)
 		}
 	}
 }

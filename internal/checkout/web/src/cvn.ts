@@ -1,7 +1,7 @@
 // Asks for the CVN again, because the browser's share was lost. It goes straight to the gateway and stays
 // nowhere.
-import { showAmounts } from './money';
 import { call, pause, Refused, Step } from './step';
+import { say, sayRefused } from './words';
 
 const page = document.body.dataset.page!;
 const digits = Number(document.body.dataset.digits);
@@ -9,7 +9,7 @@ const form = document.getElementById('form') as HTMLFormElement;
 const box = document.getElementById('cvn') as HTMLInputElement;
 const problem = document.getElementById('error')!;
 const button = document.getElementById('submit') as HTMLButtonElement;
-const wrongLength = `Please type the ${digits} digits of the security code.`;
+const wrongLength = say('page.code_length', { digits });
 let busy = false;
 
 function complain(text: string): void {
@@ -51,7 +51,7 @@ form.addEventListener('submit', async (event) => {
     go(await call(`/pay/${page}/cvn`, { cvn }));
   } catch (error) {
     setBusy(false);
-    complain(error instanceof Refused ? words(error) : 'The connection was interrupted. Please type the code again.');
+    complain(error instanceof Refused ? words(error) : say('cvn.interrupted'));
   }
 });
 
@@ -59,10 +59,8 @@ function go(step: Step): void {
   location.replace(step.do === 'done' && step.return_url ? step.return_url : `/pay/${page}`);
 }
 
-// words says a refusal to a person: of the API's messages only those that are meant for one.
 function words(refused: Refused): string {
-  if (refused.code === 'API_VALIDATION_ERROR') return wrongLength;
-  return refused.code === 'PAYMENT_ATTEMPT_COUNTS_EXCEEDED' ? refused.message : 'That did not work. Please try again in a moment.';
+  return refused.code === 'API_VALIDATION_ERROR' ? wrongLength : sayRefused(refused.code);
 }
 
 // follow leaves the form where it is not needed: paid from another tab, replaced, or out of time.
@@ -76,6 +74,5 @@ async function follow(): Promise<void> {
 }
 
 window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
-showAmounts();
 button.disabled = false; // until here, Enter would have sent nothing: the box has no name and the form no way
 void follow();

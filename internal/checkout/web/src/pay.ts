@@ -1,10 +1,12 @@
 // The attempt's page. It does what the gateway says comes next, and knows nothing else: a reload, a second
 // tab and the back button all end where the attempt is.
-import { showAmounts } from './money';
 import { forgetPage, forgetShare, rememberPage, takeShare } from './share';
 import { call, Form, pause, Refused, Step } from './step';
+import { say, sayRefused } from './words';
 
 const page = document.body.dataset.page!;
+const merchant = document.body.dataset.merchant!;
+const saves = document.body.dataset.saves !== undefined; // a card is saved, and nothing paid
 const share = takeShare(page);
 rememberPage(page);
 
@@ -13,14 +15,14 @@ const lookEvery = 1_500;
 
 const element = (id: string): HTMLElement => document.getElementById(id)!;
 
-function say(headline: string, detail: string, working = true): void {
+function show(headline: string, detail: string, working = true): void {
   if (element('headline').textContent !== headline) element('headline').textContent = headline;
   if (element('detail').textContent !== detail) element('detail').textContent = detail;
   element('spinner').hidden = !working;
   title(headline);
 }
 
-function title(text: string): void { document.title = text + ' · ' + document.body.dataset.merchant; }
+function title(text: string): void { document.title = text + ' · ' + merchant; }
 
 // offer shows the one way on from here.
 function offer(text: string, address: string): void {
@@ -92,7 +94,7 @@ function post(form: Form, target: string): void {
 
 // The 3DS Method lets the bank look at the browser, unseen. That it never comes back is no error.
 async function runMethod(form: Form): Promise<'Y' | 'N'> {
-  const hidden = frame('reprise-method', 'Your bank');
+  const hidden = frame('reprise-method', say('pay.bank'));
   hidden.hidden = true;
   hidden.setAttribute('sandbox', 'allow-scripts allow-forms allow-same-origin'); // it has nothing to open or to leave
   document.body.append(hidden);
@@ -112,12 +114,12 @@ const beforeProof = (step: Step): boolean => ['authenticate', 'wait', 'challenge
 // that the gateway has heard of the result.
 async function runChallenge(form: Form, round: number): Promise<Step> {
   const place = element('bank');
-  const shown = frame('reprise-challenge', 'Your bank asks you to confirm this payment');
+  const shown = frame('reprise-challenge', say('pay.bank_asks'));
   element('status').hidden = true;
   place.append(shown);
   place.hidden = false;
   document.body.classList.add('challenged');
-  title('Confirm with your bank');
+  title(say('pay.confirm'));
   // Typing goes to the bank: its page may put the caret into its box only where the frame has the focus before
   // it loads; some browsers lose that when a page of another site comes.
   shown.addEventListener('load', () => { if (document.activeElement !== shown) shown.focus(); });
@@ -157,13 +159,13 @@ async function patiently(ask: () => Promise<Step>): Promise<Step> {
       return await ask();
     } catch (error) {
       if (error instanceof Refused && error.status < 500 && error.status !== 429) throw error;
-      say('Reconnecting', 'The connection was interrupted. Please keep this page open.');
+      show(say('pay.reconnecting'), say('pay.reconnecting_detail'));
       await pause(error instanceof Refused && error.retryAfter ? error.retryAfter * 1000 : wait);
     }
   }
 }
 
-const contacting = (): void => say('Contacting your bank', 'This takes a few seconds. Please keep this page open.');
+const contacting = (): void => show(say('pay.contacting'), say('pay.contacting_detail'));
 
 function authenticate(completed: 'Y' | 'N' | 'U'): Promise<Step> {
   return patiently(() => call(`/pay/${page}/authenticate`, { browser: browser(), method_completed: completed }));
@@ -171,8 +173,8 @@ function authenticate(completed: 'Y' | 'N' | 'U'): Promise<Step> {
 
 async function act(step: Step): Promise<Step | undefined> {
   if (following && beforeProof(step)) {
-    say('Please confirm in your other tab', 'Your bank is asking you there. This page goes on by itself.');
-    offer('Confirm here instead', location.pathname);
+    show(say('pay.other_tab'), say('pay.other_tab_detail'));
+    offer(say('pay.here'), location.pathname);
     await pause(lookEvery);
     return look();
   }
@@ -192,14 +194,14 @@ async function act(step: Step): Promise<Step | undefined> {
       return runChallenge(step.challenge!, step.round ?? 0);
     case 'confirm':
       if (!share) return { do: 'retype' };
-      say('Completing your payment', 'Your bank has confirmed it is you.');
+      show(say(saves ? 'pay.saving' : 'pay.completing'), say('pay.confirmed'));
       return patiently(() => call(`/pay/${page}/pay`, { share }));
     case 'retype':
       forgetShare(page);
       location.replace(`/pay/${page}/cvn`);
       return undefined;
     case 'pending':
-      say('Waiting for your bank’s answer', 'Your payment is being processed. Please keep this page open and do not pay again: it goes on by itself, and you are never charged twice.');
+      show(say('pay.pending'), say('pay.pending_detail'));
       await pause(lookEvery);
       return look();
     case 'done':
@@ -210,15 +212,15 @@ async function act(step: Step): Promise<Step | undefined> {
 function finish(step: Step): undefined {
   forgetShare(page);
   forgetPage();
-  if (step.return_url) offer('Back to ' + document.body.dataset.merchant, step.return_url);
+  if (step.return_url) offer(say('page.back', { merchant }), step.return_url);
   if (step.outcome === 'canceled') {
-    say('This payment was replaced', 'You have started it again, or the shop has withdrawn it. Nothing was charged here.', false);
+    show(say('pay.replaced'), say('pay.replaced_detail'), false);
     return undefined;
   }
   if (step.outcome === 'succeeded') {
-    say('Payment complete', 'Taking you back to the shop.');
+    show(say(saves ? 'pay.saved' : 'pay.paid'), say('pay.onward', { merchant }));
   } else {
-    say('The payment did not go through', 'Nothing was charged.', false);
+    show(say(saves ? 'pay.not_saved' : 'pay.failed'), say('pay.not_charged'), false);
   }
   if (step.notice) {
     // The bank wants the payer to read this (cardholderInfo): it is not taken away.
@@ -232,12 +234,11 @@ function finish(step: Step): undefined {
 }
 
 async function run(): Promise<void> {
-  showAmounts();
   try {
     for (let step: Step | undefined = await look(); step; step = await act(step));
   } catch (error) {
-    say('We cannot go on here', error instanceof Refused ? error.message : 'Something on this page went wrong. You are never charged twice.', false);
-    offer('Load this page again', location.pathname);
+    show(say('pay.stuck'), error instanceof Refused ? sayRefused(error.code) : say('pay.stuck_detail'), false);
+    offer(say('pay.reload'), location.pathname);
   }
 }
 

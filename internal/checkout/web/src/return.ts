@@ -2,11 +2,11 @@
 // was said proves nothing and is not passed on.
 import { rememberedPage } from './share';
 
-const { from, broken } = document.body.dataset;
+const { from, broken, back } = document.body.dataset;
 if (window.parent !== window) {
   window.parent.postMessage({ reprise: from, broken: broken === '1' }, location.origin);
 } else if (/^[A-Za-z0-9_-]+$/.test(rememberedPage())) {
   location.replace('/pay/' + rememberedPage());
 } else {
-  document.querySelector('h1')!.textContent = 'Please go back to the page where you started to pay.';
+  document.querySelector('h1')!.textContent = back!;
 }
