@@ -31,7 +31,7 @@ func (a authenticator) ChallengeForm(au payment.Authentication, window string) f
 
 func (a authenticator) Authenticate(ctx context.Context, q flow.AuthenticationRequest) (payment.Authentication, error) {
 	return a.Server.Authenticate(ctx, threeds.AuthenticationRequest{
-		Authentication: q.Authentication, Merchant: q.Merchant, PAN: q.PAN, Expiry: q.Expiry, Cardholder: q.Cardholder.Name(),
+		Authentication: q.Authentication, Merchant: q.Merchant, PAN: q.PAN, Expiry: q.Expiry, Cardholder: q.Cardholder, OnFile: q.OnFile,
 		Browser: threeds.Browser(q.Browser), MethodCompleted: q.MethodCompleted, NotificationURL: q.NotificationURL,
 		Challenge: q.Challenge, At: q.At,
 	})

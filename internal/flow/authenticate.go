@@ -37,7 +37,8 @@ func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		a := payment.Authentication{
 			ServerTransID: f.newServerTransID(), Version: version, MethodURL: methodURL,
-			Amount: c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
+			NonPayment: c.Request.Amount.Minor == 0, // a card is saved, nothing is paid
+			Amount:     c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
 		}
 		now := f.o.Now()
 		events := []payment.Event{{Kind: payment.Open, At: now, Authentication: &a}}
@@ -169,7 +170,7 @@ func (f *Flow) Restart(ctx context.Context, page string, round int) (payment.Cas
 		}
 		a := payment.Authentication{
 			ServerTransID: f.newServerTransID(), Version: was.Version, MethodURL: was.MethodURL, Restarts: was.Restarts + 1,
-			Amount: was.Amount, Merchant: was.Merchant, Token: was.Token,
+			NonPayment: was.NonPayment, Amount: was.Amount, Merchant: was.Merchant, Token: was.Token,
 		}
 		return payment.Apply(c, payment.Event{Kind: payment.Restart, At: f.o.Now(), Authentication: &a})
 	})

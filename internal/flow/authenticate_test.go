@@ -104,6 +104,48 @@ func TestWhatAnAReqSays(t *testing.T) {
 	}
 }
 
+// TestNonPayment: where nothing is paid, the bank is asked so, also after a restart, and its result needs no
+// authentication value. A result about a payment is then not the one that was asked for.
+func TestNonPayment(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Submitted)
+	free := s.memory.requests[k.id]
+	free.Amount.Minor = 0
+	s.memory.requests[k.id] = free
+	ask := func() {
+		t.Helper()
+		if err := second(s.Open(ctx, k.page)); err != nil {
+			t.Fatal(err)
+		}
+		if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	if err := second(s.Restart(ctx, k.page, 0)); err != nil {
+		t.Fatal(err)
+	}
+	ask()
+	for _, q := range s.bank.asked {
+		if !q.Authentication.NonPayment || q.Authentication.Amount.Minor != 0 {
+			t.Errorf("asked for a payment: %+v", q.Authentication)
+		}
+	}
+	other := s.bank.result(*s.at(k).Authentication, "Y")
+	other.NonPayment = false
+	if err := s.Result(ctx, other); !errors.Is(err, payment.ErrNotFound) || s.at(k).State != payment.Challenging {
+		t.Errorf("a result about a payment: %v", err)
+	}
+	if err := s.Result(ctx, s.bank.result(*s.at(k).Authentication, "Y")); err != nil || s.at(k).State != payment.Authenticated {
+		t.Errorf("%v, %s", err, s.at(k).State)
+	}
+
+	paid := s.bring(s.session(), payment.Challenging)
+	if s.at(paid).Authentication.NonPayment {
+		t.Error("a payment is asked for as none")
+	}
+}
+
 // TestAReqOfADeadNode: who asked died before the answer; after a while another AReq is sent, and the old
 // answer, should it still come, is not used.
 func TestAReqOfADeadNode(t *testing.T) {

@@ -79,6 +79,7 @@ type AuthenticationRequest struct {
 	PAN             card.PAN
 	Expiry          card.Expiry
 	Cardholder      payment.Cardholder
+	OnFile          payment.CardOnFile // the agreement on which the card is used, if any
 	Browser         Browser
 	MethodCompleted string // threeDSCompInd: Y, N, or U where the range has no Method
 	NotificationURL string // where the ACS brings the browser home; at most 256 characters

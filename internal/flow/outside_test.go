@@ -158,9 +158,9 @@ func (b *bank) frictionless(a payment.Authentication) (payment.Authentication, e
 func (b *bank) result(a payment.Authentication, status string) payment.Result {
 	r := payment.Result{
 		Directory: a.Directory, ServerTransID: a.ServerTransID, DSTransID: a.DSTransID, ACSTransID: a.ACSTransID,
-		TransStatus: status,
+		NonPayment: a.NonPayment, TransStatus: status,
 	}
-	if status == "Y" {
+	if status == "Y" && !a.NonPayment {
 		r.ECI, r.Value = "05", b.value()
 	}
 	return r

@@ -10,6 +10,10 @@ type Authentication struct {
 	Asked         time.Time
 	Restarts      int // challenges before this one that the bank's page broke off
 
+	// NonPayment asks the bank to authenticate the payer for a card that is stored, not for an amount
+	// (messageCategory 02, EMV 3DS 2.2 table A.1).
+	NonPayment bool
+
 	// What was authenticated. Only this may be authorised with the proof.
 	Amount   Money
 	Merchant BusinessID
@@ -43,9 +47,10 @@ func (a Authentication) Flow() string {
 }
 
 // Proves says whether the result is a proof to authorise with: authenticated or attempted, with the value
-// that shows it (EMV 3DS 2.2 table A.7; the ECI alone proves nothing).
+// that shows it (EMV 3DS 2.2 table A.7; the ECI alone proves nothing). Where no money is asked for, banks
+// need not give a value (table B.2), and the status is the proof.
 func (a Authentication) Proves() bool {
-	return (a.TransStatus == "Y" || a.TransStatus == "A") && a.Value != ""
+	return (a.TransStatus == "Y" || a.TransStatus == "A") && (a.NonPayment || a.Value != "")
 }
 
 // Covers says whether what was authenticated is what is about to be authorised.
@@ -73,6 +78,7 @@ type Result struct {
 	ServerTransID ServerTransID
 	DSTransID     string
 	ACSTransID    string
+	NonPayment    bool // messageCategory 02
 	TransStatus   string
 	Reason        string
 	Cancel        string
@@ -87,8 +93,9 @@ func (a Authentication) Conclude(r Result) Authentication {
 	return a
 }
 
-// Issued says whether the result comes from who answered the AReq, about the same transaction.
+// Issued says whether the result comes from who answered the AReq, about the same transaction and what it
+// asked for.
 func (a Authentication) Issued(r Result) bool {
 	return a.Directory == r.Directory && a.ServerTransID == r.ServerTransID &&
-		a.DSTransID == r.DSTransID && a.ACSTransID == r.ACSTransID
+		a.DSTransID == r.DSTransID && a.ACSTransID == r.ACSTransID && a.NonPayment == r.NonPayment
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/text/language"
@@ -19,7 +18,8 @@ type AuthenticationRequest struct {
 	Merchant        payment.Merchant
 	PAN             card.PAN
 	Expiry          card.Expiry
-	Cardholder      string
+	Cardholder      payment.Cardholder
+	OnFile          payment.CardOnFile // the agreement on which the card is used, if any
 	Browser         Browser
 	MethodCompleted string // threeDSCompInd: Y, N, or U where the range has no Method
 	NotificationURL string // where the ACS brings the browser home; at most 256 characters
@@ -37,49 +37,86 @@ func (d *directory) areq(q AuthenticationRequest) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	amount := q.Authentication.Amount
-	currency, ok := payment.NumericCurrency(amount.Currency)
-	if !ok {
-		return Message{}, fmt.Errorf("threeds: currency %q has no ISO 4217 number", amount.Currency)
-	}
-
 	fields := d.identity()
 	for name, value := range map[string]string{
-		"threeDSServerTransID":              string(q.Authentication.ServerTransID),
-		"threeDSRequestorURL":               q.Merchant.Website,
-		"threeDSRequestorAuthenticationInd": "01", // payment
-		"threeDSRequestorChallengeInd":      q.Challenge,
-		"threeDSCompInd":                    q.MethodCompleted,
-		"notificationURL":                   q.NotificationURL,
+		"threeDSServerTransID":         string(q.Authentication.ServerTransID),
+		"threeDSRequestorURL":          q.Merchant.Website,
+		"threeDSRequestorChallengeInd": q.Challenge,
+		"threeDSCompInd":               q.MethodCompleted,
+		"notificationURL":              q.NotificationURL,
 
 		"acctNumber":     q.PAN.Reveal(),
 		"cardExpiryDate": expiry(q.Expiry),
-		"cardholderName": cardholderName(q.Cardholder),
 
 		"acquirerBIN":         q.Merchant.AcquirerBIN,
 		"acquirerMerchantID":  q.Merchant.CardAcceptor,
 		"mcc":                 q.Merchant.MCC,
 		"merchantCountryCode": country,
 		"merchantName":        truncate(q.Merchant.Name, 40),
+	} {
+		put(fields, name, value)
+	}
+	if err := q.purpose(fields); err != nil {
+		return Message{}, err
+	}
+	q.Browser.describe(fields, version)
+	describeCardholder(q.Cardholder, fields, version)
+	return newMessage("AReq", version, fields), nil
+}
 
-		"purchaseAmount":   strconv.FormatInt(amount.Minor, 10),
+// purpose says what the payer is authenticated for: a purchase, or a card that is stored, which has no amount
+// and no kind of purchase (EMV 3DS 2.2 table B.1, message category 02).
+func (q AuthenticationRequest) purpose(fields map[string]any) error {
+	if q.Authentication.NonPayment {
+		put(fields, "messageCategory", nonPayment)
+		put(fields, "threeDSRequestorAuthenticationInd", "04") // add a card
+		return nil
+	}
+	amount := q.Authentication.Amount
+	currency, ok := payment.NumericCurrency(amount.Currency)
+	if !ok {
+		return fmt.Errorf("threeds: currency %q has no ISO 4217 number", amount.Currency)
+	}
+	exponent, otherwise := q.Merchant.DirectoryExponents[amount.Currency]
+	if !otherwise {
+		exponent = payment.Exponent(amount.Currency)
+	}
+	units, err := amount.In(exponent)
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"messageCategory":  forPayment,
+		"purchaseAmount":   strconv.FormatInt(units, 10),
 		"purchaseCurrency": currency,
-		"purchaseExponent": strconv.Itoa(payment.Exponent(amount.Currency)),
+		"purchaseExponent": strconv.Itoa(exponent),
 		"purchaseDate":     q.At.UTC().Format(layouts[Second]),
 		"transType":        "01", // goods or services
 	} {
 		put(fields, name, value)
 	}
-	q.Browser.describe(fields, version)
-	return newMessage("AReq", version, fields), nil
+	put(fields, "threeDSRequestorAuthenticationInd", "01") // payment
+	if last, frequency, ok := recurring(q.OnFile); ok {
+		put(fields, "threeDSRequestorAuthenticationInd", "02")
+		put(fields, "recurringExpiry", last)
+		put(fields, "recurringFrequency", frequency)
+	}
+	return nil
+}
+
+// recurring is the agreement that a first payment begins, as recurringExpiry and recurringFrequency. A message
+// that says recurring needs both, so an agreement without either is a payment like any other.
+func recurring(f payment.CardOnFile) (last, frequency string, ok bool) {
+	day, err := time.Parse(time.DateOnly, f.Expiry)
+	if f.Type != payment.Recurring || f.Sequence != payment.Initial || f.Frequency < 1 || f.Frequency > 9999 || err != nil {
+		return "", "", false
+	}
+	return day.Format(layouts[Date]), strconv.Itoa(f.Frequency), true
 }
 
 // identity is what every AReq to a directory server has in common.
 func (d Directory) identity() map[string]any {
-	fields := map[string]any{
-		"deviceChannel":   "02", // browser
-		"messageCategory": "01", // payment
-	}
+	fields := map[string]any{"deviceChannel": "02"} // browser
 	put(fields, "threeDSServerRefNumber", d.ServerRef)
 	put(fields, "threeDSServerOperatorID", d.OperatorID)
 	put(fields, "threeDSServerURL", d.ResultsURL)
@@ -109,16 +146,6 @@ func expiry(e card.Expiry) string {
 		return ""
 	}
 	return e.YYMM()
-}
-
-// cardholderName is the name where it can be written in the characters of EMV, else empty: a name that is
-// spelt differently is worse to a risk engine than none.
-func cardholderName(name string) string {
-	name = strings.TrimSpace(name)
-	if len(name) < 2 || len(name) > 45 || !Name.admits(name) {
-		return ""
-	}
-	return name
 }
 
 // numericCountry turns ISO 3166-1 alpha-2 into the three digits that messages have.

@@ -23,6 +23,7 @@ const (
 	invalidFormat    = "203"
 	duplicateElement = "204"
 	unknownID        = "301"
+	invalidData      = "305"
 	invalidSerial    = "307"
 	transientFailure = "403"
 )
@@ -36,6 +37,7 @@ var descriptions = map[string]string{
 	invalidFormat:    "A data element does not have the format that is specified",
 	duplicateElement: "A data element is there twice",
 	unknownID:        "The transaction is not known",
+	invalidData:      "The data of the transaction are not valid",
 	invalidSerial:    "The serial number is not valid",
 	transientFailure: "The system failed and may work again soon",
 }

@@ -130,7 +130,7 @@ func (h *house) authenticate(t *testing.T, digits string) payment.Authentication
 			Name: "Toko Kopi", Country: "ID", MCC: "5814", AcquirerBIN: "400001", CardAcceptor: "MERCHANT0000001",
 			Website: "https://toko.example",
 		},
-		PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, Cardholder: "SITI RAHAYU",
+		PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, Cardholder: payment.Cardholder{FirstName: "SITI", LastName: "RAHAYU"},
 		Browser: threeds.Browser{
 			AcceptHeader: "text/html", UserAgent: "Mozilla/5.0", Language: "id-ID", IP: "127.0.0.1",
 			ColorDepth: 30, ScreenHeight: 900, ScreenWidth: 1440, TimeZone: -420,

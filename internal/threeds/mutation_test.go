@@ -50,6 +50,39 @@ var samples = []struct {
 		"messageCategory":"01","transStatus":"N","transStatusReason":"01","authenticationType":"02","challengeCancel":"01","interactionCounter":"00"}`,
 		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "messageCategory", "transStatus", "transStatusReason", "authenticationType", "interactionCounter"},
 	},
+	{ // without a payment, an ARes may be as good as empty (table B.2, message category 02)
+		"ARes of a stored card", sampleAddCard, `{"messageType":"ARes","messageVersion":"2.2.0","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",
+		"dsTransID":"22222222-2222-4222-8222-222222222222","acsTransID":"33333333-3333-4333-8333-333333333333",
+		"acsReferenceNumber":"ACS-1","dsReferenceNumber":"DS-1","transStatus":"Y","eci":"N2"}`,
+		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "acsReferenceNumber", "dsReferenceNumber"},
+	},
+	{
+		"ARes N of a stored card", sampleAddCard, `{"messageType":"ARes","messageVersion":"2.2.0","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",
+		"dsTransID":"22222222-2222-4222-8222-222222222222","acsTransID":"33333333-3333-4333-8333-333333333333",
+		"acsReferenceNumber":"ACS-1","dsReferenceNumber":"DS-1","transStatus":"N","transStatusReason":"01","eci":"N0",
+		"authenticationValue":"AAABBZEEBgAAAAAAAAQGAAAAAAA="}`,
+		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "acsReferenceNumber", "dsReferenceNumber"},
+	},
+	{
+		"ARes C of a stored card", sampleAddCard, `{"messageType":"ARes","messageVersion":"2.2.0","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",
+		"dsTransID":"22222222-2222-4222-8222-222222222222","acsTransID":"33333333-3333-4333-8333-333333333333",
+		"acsReferenceNumber":"ACS-1","dsReferenceNumber":"DS-1","transStatus":"C","acsChallengeMandated":"N",
+		"authenticationType":"02","acsURL":"https://acs.example/challenge"}`,
+		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "acsReferenceNumber", "dsReferenceNumber", "acsChallengeMandated", "authenticationType", "acsURL"},
+	},
+	{
+		"RReq of a stored card", "", `{"messageType":"RReq","messageVersion":"2.2.0","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",
+		"dsTransID":"22222222-2222-4222-8222-222222222222","acsTransID":"33333333-3333-4333-8333-333333333333",
+		"messageCategory":"02","transStatus":"Y","authenticationType":"02","eci":"05",
+		"authenticationValue":"AAABBZEEBgAAAAAAAAQGAAAAAAA=","interactionCounter":"01"}`,
+		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "messageCategory", "authenticationType", "interactionCounter"},
+	},
+	{
+		"RReq N of a stored card", "", `{"messageType":"RReq","messageVersion":"2.2.0","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",
+		"dsTransID":"22222222-2222-4222-8222-222222222222","acsTransID":"33333333-3333-4333-8333-333333333333",
+		"messageCategory":"02","transStatus":"N","transStatusReason":"01","authenticationType":"02","challengeCancel":"01","interactionCounter":"00"}`,
+		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "messageCategory", "authenticationType", "interactionCounter"},
+	},
 	{
 		"PRes", `{"messageType":"PReq","messageVersion":"2.2.0"}`, `{"messageType":"PRes","messageVersion":"2.2.0","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",
 		"dsTransID":"22222222-2222-4222-8222-222222222222","dsStartProtocolVersion":"2.1.0","dsEndProtocolVersion":"2.2.0","serialNum":"7",
@@ -88,6 +121,27 @@ var samples = []struct {
 			"browserScreenHeight", "browserScreenWidth", "browserTZ", "browserUserAgent",
 		},
 	},
+	{
+		"AReq of a stored card", "", sampleAddCard,
+		[]string{
+			"threeDSServerTransID", "threeDSServerRefNumber", "threeDSServerURL", "deviceChannel", "messageCategory",
+			"threeDSRequestorID", "threeDSRequestorName", "threeDSRequestorURL", "threeDSRequestorAuthenticationInd", "threeDSCompInd", "notificationURL",
+			"acctNumber", "browserAcceptHeader", "browserJavascriptEnabled", "browserJavaEnabled", "browserLanguage", "browserColorDepth",
+			"browserScreenHeight", "browserScreenWidth", "browserTZ", "browserUserAgent", "billAddrCountry",
+		},
+	},
+	{
+		"AReq of an agreement", "", strings.Replace(sampleAReq, `"threeDSRequestorAuthenticationInd":"01"`,
+			`"threeDSRequestorAuthenticationInd":"02","recurringExpiry":"20300131","recurringFrequency":"30"`, 1),
+		[]string{
+			"threeDSServerTransID", "threeDSServerRefNumber", "threeDSServerURL", "deviceChannel", "messageCategory",
+			"threeDSRequestorID", "threeDSRequestorName", "threeDSRequestorURL", "threeDSRequestorAuthenticationInd", "threeDSCompInd", "notificationURL",
+			"acctNumber", "acquirerBIN", "acquirerMerchantID", "mcc", "merchantCountryCode", "merchantName",
+			"purchaseAmount", "purchaseCurrency", "purchaseExponent", "purchaseDate", "recurringExpiry", "recurringFrequency",
+			"browserAcceptHeader", "browserJavascriptEnabled", "browserJavaEnabled", "browserLanguage", "browserColorDepth",
+			"browserScreenHeight", "browserScreenWidth", "browserTZ", "browserUserAgent",
+		},
+	},
 }
 
 const sampleAReq = `{"messageType":"AReq","messageVersion":"2.2.0","deviceChannel":"02","messageCategory":"01",
@@ -100,6 +154,19 @@ const sampleAReq = `{"messageType":"AReq","messageVersion":"2.2.0","deviceChanne
 	"transType":"01","browserAcceptHeader":"text/html","browserIP":"192.0.2.7","browserJavascriptEnabled":true,"browserJavaEnabled":false,
 	"browserLanguage":"id-ID","browserColorDepth":"24","browserScreenHeight":"900","browserScreenWidth":"1440","browserTZ":"-420",
 	"browserUserAgent":"Mozilla/5.0"}`
+
+// sampleAddCard asks about a card that is stored: no purchase, and all that may be said of the cardholder.
+const sampleAddCard = `{"messageType":"AReq","messageVersion":"2.2.0","deviceChannel":"02","messageCategory":"02",
+	"threeDSServerTransID":"11111111-1111-4111-8111-111111111111","threeDSServerRefNumber":"REF","threeDSServerOperatorID":"OP",
+	"threeDSServerURL":"https://gateway.example/results","threeDSRequestorID":"R1","threeDSRequestorName":"Shop",
+	"threeDSRequestorURL":"https://shop.example","threeDSRequestorAuthenticationInd":"04","threeDSRequestorChallengeInd":"03",
+	"threeDSCompInd":"Y","notificationURL":"https://gateway.example/n","acctNumber":"4000000000001091","cardExpiryDate":"3012",
+	"cardholderName":"SITI RAHAYU","acquirerBIN":"400551","acquirerMerchantID":"M1","mcc":"5411","merchantCountryCode":"360",
+	"merchantName":"Shop","browserAcceptHeader":"text/html","browserIP":"192.0.2.7","browserJavascriptEnabled":true,"browserJavaEnabled":false,
+	"browserLanguage":"id-ID","browserColorDepth":"24","browserScreenHeight":"900","browserScreenWidth":"1440","browserTZ":"-420",
+	"browserUserAgent":"Mozilla/5.0","email":"siti@example.com","mobilePhone":{"cc":"62","subscriber":"81234567890"},
+	"billAddrLine1":"Jl. Sudirman 1","billAddrLine2":"Lantai 3","billAddrCity":"Jakarta","billAddrPostCode":"10220",
+	"billAddrState":"JK","billAddrCountry":"360"}`
 
 // TestMutations changes each element of each sample in each way that could go wrong on a wire, and wants
 // the error code of the rules or, where they allow it, the message.

@@ -76,6 +76,10 @@ func (s *Server) serveResult(w http.ResponseWriter, r *http.Request) {
 
 // conclude hands the result in. It says what to answer when that did not work.
 func (s *Server) conclude(ctx context.Context, directory string, m Message) *Erro {
+	category := m.text("messageCategory")
+	if category != forPayment && category != nonPayment { // of the directory server's own kind: we never ask so
+		return refuse(invalidData, "messageCategory", m)
+	}
 	ctx, done := s.limit(ctx, resultTimeout)
 	defer done()
 	err := s.o.Result(ctx, payment.Result{
@@ -83,6 +87,7 @@ func (s *Server) conclude(ctx context.Context, directory string, m Message) *Err
 		ServerTransID: payment.ServerTransID(m.text("threeDSServerTransID")),
 		DSTransID:     m.text("dsTransID"),
 		ACSTransID:    m.text("acsTransID"),
+		NonPayment:    category == nonPayment,
 		TransStatus:   m.text("transStatus"),
 		Reason:        m.text("transStatusReason"),
 		Cancel:        m.text("challengeCancel"),

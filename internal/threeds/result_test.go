@@ -82,6 +82,7 @@ func rreq(t *testing.T, more map[string]any) string {
 		"eci": "05", "interactionCounter": "01",
 	}
 	maps.Copy(fields, more)
+	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == nil })
 	text, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +136,18 @@ func TestResult(t *testing.T) {
 	if diff := cmp.Diff([]payment.Result{known}, got); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
+
+	got = nil
+	saved := map[string]any{"messageCategory": "02", "authenticationValue": nil, "eci": "N2"}
+	if _, answer, err = l.send(t, &ds, "POST", "application/json", rreq(t, saved)); err != nil || answer["messageType"] != "RRes" {
+		t.Fatal(answer, err)
+	}
+	known = payment.Result{
+		Directory: "ds", ServerTransID: serverID, DSTransID: dsID, ACSTransID: acsID, NonPayment: true, TransStatus: "Y", ECI: "N2",
+	}
+	if diff := cmp.Diff([]payment.Result{known}, got); diff != "" {
+		t.Errorf("result about a stored card (-want +got):\n%s", diff)
+	}
 	if log := l.log.String(); strings.Contains(log, "AAABBZEE") || strings.Contains(log, serverID) {
 		t.Errorf("log of good results: %s", log)
 	}
@@ -156,6 +169,8 @@ func TestResultRefused(t *testing.T) {
 		{"twice", "POST", json, `{"transStatus":"N",` + rreq(t, nil)[1:], 200, "204", "transStatus", nil},
 		{"missing", "POST", json, strings.Replace(rreq(t, nil), `"interactionCounter":"01",`, "", 1), 200, "201", "interactionCounter", nil},
 		{"malformed", "POST", json, rreq(t, map[string]any{"transStatus": "D", "eci": ""}), 200, "203", "transStatus,eci", nil},
+		{"no value for a payment", "POST", json, rreq(t, map[string]any{"authenticationValue": nil}), 200, "201", "authenticationValue", nil},
+		{"another category", "POST", json, rreq(t, map[string]any{"messageCategory": "85"}), 200, "305", "messageCategory", nil},
 		{"an Erro", "POST", json, `{"messageType":"Erro","messageVersion":"2.2.0","errorCode":"301"}`, 204, "", "", nil},
 		{"too large", "POST", json, rreq(t, map[string]any{"x": strings.Repeat("x", maxMessage)}), 413, "", "", nil},
 		{"GET", "GET", json, "", 405, "", "", nil},

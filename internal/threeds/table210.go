@@ -34,7 +34,7 @@ var table210 = table220.amended(map[string]amendment{
 		without: []string{"whiteListStatus", "whiteListStatusSource"},
 		with: []Rule{
 			{Field: "transStatusReason", Need: all(payments, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-21", reserved}},
-			{Field: "authenticationType", Need: all(payments, when("transStatus", "Y", "N")), Class: Digits, Enum: []string{"01-03", reserved}},
+			{Field: "authenticationType", Need: all(when("transStatus", "Y", "N")), Class: Digits, Enum: []string{"01-03", reserved}},
 			{Field: "challengeCancel", Class: Digits, Enum: []string{"01", "04-08", reserved}},
 		},
 	},

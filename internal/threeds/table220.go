@@ -1,13 +1,19 @@
 package threeds
 
+// Values of messageCategory.
+const (
+	forPayment = "01"
+	nonPayment = "02"
+)
+
 // Conditions that several rules share.
 var (
 	browser   = when("deviceChannel", "02")
 	scripted  = when("browserJavascriptEnabled", "true")
-	payments  = when("messageCategory", "01")
+	payments  = when("messageCategory", forPayment)
 	repeating = when("threeDSRequestorAuthenticationInd", "02", "03") // recurring, instalment
 	// An ARes does not say what it is about: its AReq does.
-	paymentAsked = when("AReq.messageCategory", "01")
+	paymentAsked = when("AReq.messageCategory", forPayment)
 
 	yesNo = []string{"Y", "N"}
 	// reserved values are given out by the directory servers.
@@ -16,7 +22,7 @@ var (
 	kinds    = []string{"AReq", "ARes", "CReq", "CRes", "PReq", "PRes", "RReq", "RRes", "Erro"}
 
 	// priced: an amount belongs to every payment, and to the first of a series that is set up without one.
-	priced = Need{{payments}, {when("messageCategory", "02"), repeating}}
+	priced = Need{{payments}, {when("messageCategory", nonPayment), repeating}}
 )
 
 // table220 holds the rules of EMV 3DS 2.2.0, message by message (tables B.1 to B.10, and A.1 for the form).
@@ -150,7 +156,7 @@ var table220 = Table{
 		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
 		{Field: "transStatus", Need: all(payments), Class: Text, Enum: []string{"Y", "N", "U", "A", "R"}},
 		{Field: "transStatusReason", Need: all(payments, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-26", reserved}},
-		{Field: "authenticationType", Need: all(payments, when("transStatus", "Y", "N")), Class: Digits, Enum: []string{"01-04", reserved}},
+		{Field: "authenticationType", Need: all(when("transStatus", "Y", "N")), Class: Digits, Enum: []string{"01-04", reserved}},
 		{Field: "authenticationMethod", Class: Digits, Min: 2, Max: 2},
 		{Field: "authenticationValue", Need: all(payments, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
 		{Field: "eci", Class: Text, Max: 2},

@@ -4,7 +4,8 @@
 // challenges (RReq), which are the only proof.
 //
 // What a message may hold is said once, in a table per protocol version (table220.go, table210.go): the
-// decoder, our own requests and the tests all read the same rules. Browser channel (02), payment (01).
+// decoder, our own requests and the tests all read the same rules. Browser channel (02); for a payment (01) and,
+// without one, for a card that is stored (02).
 package threeds
 
 import (

@@ -285,7 +285,12 @@ func request(t *testing.T) AuthenticationRequest {
 			Name: "Toko Kopi", Country: "ID", MCC: "5814", AcquirerBIN: "400551", CardAcceptor: "M-1",
 			Website: "https://toko.example",
 		},
-		PAN: pan(t, testPAN), Expiry: card.Expiry{Year: 2030, Month: 12}, Cardholder: "SITI RAHAYU",
+		PAN: pan(t, testPAN), Expiry: card.Expiry{Year: 2030, Month: 12}, Cardholder: payment.Cardholder{
+			FirstName: "SITI", LastName: "RAHAYU", Email: "siti@example.com", Phone: "+6281234567890",
+			Billing: payment.Billing{
+				Street1: "Jl. Sudirman 1", Street2: "Lantai 3", City: "Jakarta", ProvinceState: "ID-JK", Country: "ID", PostalCode: "10220",
+			},
+		},
 		Browser: Browser{
 			AcceptHeader: "text/html", UserAgent: "Mozilla/5.0", Language: "id-ID", IP: "192.0.2.7",
 			ColorDepth: 24, ScreenHeight: 900, ScreenWidth: 1440, TimeZone: -420,

@@ -1,0 +1,94 @@
+package threeds
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reprise/internal/payment"
+)
+
+// TestCardholder: what is known of the cardholder is said where it fits, and left out where it does not.
+func TestCardholder(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		holder payment.Cardholder
+		want   map[string]any
+	}{
+		{"nothing", payment.Cardholder{}, map[string]any{}},
+		{"one name", payment.Cardholder{FirstName: "Sukarno"}, map[string]any{"cardholderName": "Sukarno"}},
+		{"accents", payment.Cardholder{FirstName: "Nguyễn Văn", LastName: "Đạt"}, map[string]any{"cardholderName": "Nguyen Van Dat"}},
+		{"other Latin letters", payment.Cardholder{FirstName: "Łukasz", LastName: "Weiß-Ångström"}, map[string]any{"cardholderName": "Lukasz Weiss-Angstrom"}},
+		{"an apostrophe", payment.Cardholder{FirstName: "Siobhán", LastName: "O’Neill"}, map[string]any{"cardholderName": "Siobhan O'Neill"}},
+		{"another script", payment.Cardholder{FirstName: "สมชาย", LastName: "ใจดี"}, map[string]any{}},
+		{"half in another script", payment.Cardholder{FirstName: "Kim", LastName: "철수"}, map[string]any{}},
+		{"short name", payment.Cardholder{FirstName: " A "}, map[string]any{}},
+		{"longest name", payment.Cardholder{FirstName: strings.Repeat("A", 45)}, map[string]any{"cardholderName": strings.Repeat("A", 45)}},
+		{"long name", payment.Cardholder{FirstName: strings.Repeat("A", 46)}, map[string]any{}},
+		{"email", payment.Cardholder{Email: "siti@example.com"}, map[string]any{"email": "siti@example.com"}},
+		{"no email", payment.Cardholder{Email: "siti"}, map[string]any{}},
+		{"long email", payment.Cardholder{Email: strings.Repeat("a", 250) + "@example.com"}, map[string]any{}},
+		{"email of the bill", payment.Cardholder{Billing: payment.Billing{Email: "b@example.com"}}, map[string]any{"email": "b@example.com"}},
+		{"both emails", payment.Cardholder{Email: "a@example.com", Billing: payment.Billing{Email: "b@example.com"}}, map[string]any{"email": "a@example.com"}},
+		{"telephone", payment.Cardholder{Phone: "+6281234567890"}, map[string]any{"mobilePhone": map[string]any{"cc": "62", "subscriber": "81234567890"}}},
+		{"telephone of the bill", payment.Cardholder{Billing: payment.Billing{Phone: "+85512345678"}}, map[string]any{"mobilePhone": map[string]any{"cc": "855", "subscriber": "12345678"}}},
+		{"telephone without a country", payment.Cardholder{Phone: "081234567890"}, map[string]any{}},
+		{
+			"address", payment.Cardholder{Billing: payment.Billing{Street1: " 1 Raffles Place ", City: "Singapore", Country: "SG", PostalCode: "048616"}},
+			map[string]any{"billAddrLine1": "1 Raffles Place", "billAddrCity": "Singapore", "billAddrCountry": "702", "billAddrPostCode": "048616"},
+		},
+		{"blanks", payment.Cardholder{Billing: payment.Billing{Street1: "  ", City: "\t", PostalCode: " "}}, map[string]any{}},
+		{
+			"too long", payment.Cardholder{Billing: payment.Billing{
+				Street1: strings.Repeat("é", 50), Street2: strings.Repeat("é", 51), City: strings.Repeat("a", 51), PostalCode: strings.Repeat("1", 17),
+			}},
+			map[string]any{"billAddrLine1": strings.Repeat("é", 50)},
+		},
+		{"state", payment.Cardholder{Billing: payment.Billing{ProvinceState: "ny", Country: "US"}}, map[string]any{"billAddrState": "NY", "billAddrCountry": "840"}},
+		{"state with its country", payment.Cardholder{Billing: payment.Billing{ProvinceState: "TH-10", Country: "TH"}}, map[string]any{"billAddrState": "10", "billAddrCountry": "764"}},
+		{"state of another country", payment.Cardholder{Billing: payment.Billing{ProvinceState: "US-NY", Country: "TH"}}, map[string]any{"billAddrCountry": "764"}},
+		{"name of a state", payment.Cardholder{Billing: payment.Billing{ProvinceState: "Jawa Barat", Country: "ID"}}, map[string]any{"billAddrCountry": "360"}},
+		{"state without a country", payment.Cardholder{Billing: payment.Billing{ProvinceState: "NY"}}, map[string]any{}},
+		{"no such country", payment.Cardholder{Billing: payment.Billing{Country: "XX", ProvinceState: "NY"}}, map[string]any{}},
+		{"bytes that are no text", payment.Cardholder{FirstName: "A\xff", Billing: payment.Billing{City: "A\xff"}}, map[string]any{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, version := range spoken {
+				got := map[string]any{}
+				describeCardholder(test.holder, got, version)
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("in %s (-want +got):\n%s", version, diff)
+				}
+				q := request(t)
+				q.Authentication.Version, q.Cardholder = version, test.holder
+				if m, err := newWorld(t).directories[0].areq(q); err != nil || m.ours() != nil {
+					t.Errorf("the AReq breaks the rules: %v, %v", err, m.ours())
+				} else if maps.Copy(got, m.fields); len(got) != len(m.fields) {
+					t.Error("the AReq lacks something")
+				}
+			}
+		})
+	}
+}
+
+func TestSplitPhone(t *testing.T) {
+	for number, want := range map[string][2]string{
+		"+12025550123": {"1", "2025550123"}, "+79161234567": {"7", "9161234567"}, "+442071838750": {"44", "2071838750"},
+		"+6591234567": {"65", "91234567"}, "+84912345678": {"84", "912345678"}, "+66812345678": {"66", "812345678"},
+		"+639171234567": {"63", "9171234567"}, "+60123456789": {"60", "123456789"}, "+85291234567": {"852", "91234567"},
+		"+886912345678": {"886", "912345678"}, "+971501234567": {"971", "501234567"}, "+35312345678": {"353", "12345678"},
+		"+2348012345678": {"234", "8012345678"}, "+6221234": {"62", "21234"}, "+123456789012345": {"1", "23456789012345"},
+	} {
+		code, subscriber, ok := splitPhone(number)
+		if !ok || code != want[0] || subscriber != want[1] {
+			t.Errorf("%s is taken apart as %q and %q", number, code, subscriber)
+		}
+	}
+	for _, bad := range []string{"", "+", "+62", "+622123", "62812345678", "+0812345678", "+62 812 345 678", "+62-812345", "+1234567890123456", "+62८१२३४५६७"} {
+		if code, subscriber, ok := splitPhone(bad); ok {
+			t.Errorf("%q is taken apart as %q and %q", bad, code, subscriber)
+		}
+	}
+}
