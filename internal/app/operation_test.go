@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"io"
 	"slices"
 	"strings"
@@ -14,8 +15,9 @@ type operation struct {
 	method, path string
 	key          string // of the sandbox, of the kind that the operation takes; empty: it takes none
 	codes        []string
-	body         bool // takes one
-	repeatable   bool // knows idempotency-key
+	body         bool              // takes one
+	repeatable   bool              // knows idempotency-key
+	examples     map[string]string // of the body, as JSON
 }
 
 // operations reads the contract that a house serves, and the error codes that any operation may answer.
@@ -40,8 +42,12 @@ func (f *front) operations() (operations []operation, general []string) {
 		Paths map[string]map[string]struct {
 			Parameters []parameter
 			Security   []map[string]any
-			Body       map[string]any `yaml:"requestBody"`
-			Codes      []string       `yaml:"x-error-codes"`
+			Body       *struct {
+				Content map[string]struct {
+					Examples map[string]struct{ Value any }
+				}
+			} `yaml:"requestBody"`
+			Codes []string `yaml:"x-error-codes"`
 		}
 		Components struct{ Parameters map[string]parameter }
 	}
@@ -50,8 +56,17 @@ func (f *front) operations() (operations []operation, general []string) {
 	}
 	for path, methods := range contract.Paths {
 		for method, described := range methods {
-			o := operation{method: strings.ToUpper(method), path: path, codes: described.Codes, body: described.Body != nil}
+			o := operation{method: strings.ToUpper(method), path: path, codes: described.Codes, examples: map[string]string{}}
 			o.pattern = o.method + " " + path
+			if o.body = described.Body != nil; o.body {
+				for name, example := range described.Body.Content["application/json"].Examples {
+					text, err := json.Marshal(example.Value)
+					if err != nil {
+						f.t.Fatal(err)
+					}
+					o.examples[name] = string(text)
+				}
+			}
 			for _, scheme := range described.Security {
 				for kind := range scheme {
 					o.key = map[string]string{"secretKey": SandboxSecretKey, "publicKey": SandboxPublicKey}[kind]

@@ -41,6 +41,7 @@ type operation struct {
 	access     payment.Access // what it needs of that
 	parameters []parameter
 	body       *jsonschema.Schema // nil: takes none
+	at         string             // its pointer
 	bodyAt     string             // the pointer of its schema
 	named      *shape             // what the schema names in it
 	repeatable bool               // knows idempotency-key
@@ -141,6 +142,7 @@ func (c *contract) build(k *jsonschema.Compiler) error {
 
 func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer string) error {
 	node := object(c.at(pointer))
+	op.at = pointer
 	op.kind = c.kind(pointer)
 	if op.kind == payment.Secret {
 		if err := c.buildPermission(op, node["tags"]); err != nil {

@@ -120,6 +120,44 @@ func TestStructure(t *testing.T) {
 	}
 }
 
+// TestExamples: each body has examples, each parameter of a path one, and all are what the schemas ask for.
+func TestExamples(t *testing.T) {
+	c := contractForTest(t)
+	for _, pattern := range list(c.operations) {
+		op := c.operations[pattern]
+		for i, p := range op.parameters {
+			at := c.follow(fmt.Sprintf("%s/parameters/%d", op.at, i))
+			if example := c.at(at + "/example"); example != nil {
+				text := fmt.Sprint(example)
+				if err := c.checkParameter(p, []string{text}); err != nil {
+					t.Errorf("%s: example of %s: %v", pattern, p.name, err)
+				}
+			} else if p.in == "path" {
+				t.Errorf("%s: parameter %s has no example", pattern, p.name)
+			}
+		}
+		if op.body == nil {
+			continue
+		}
+		examples := object(c.at(strings.TrimSuffix(op.bodyAt, "/schema") + "/examples"))
+		if len(examples) == 0 {
+			t.Errorf("%s: its body has no examples", pattern)
+		}
+		for name, example := range examples {
+			if object(example)["summary"] == nil {
+				t.Errorf("%s: example %s says nothing of itself", pattern, name)
+			}
+			value := object(example)["value"]
+			if err := c.check(op.body, "/body", value); err != nil {
+				t.Errorf("%s: example %s: %v", pattern, name, err)
+			}
+			if op.named.prune(value) {
+				t.Errorf("%s: example %s has members that are ignored", pattern, name)
+			}
+		}
+	}
+}
+
 // TestReferences finds references that lead nowhere and components that nothing leads to.
 func TestReferences(t *testing.T) {
 	c := contractForTest(t)

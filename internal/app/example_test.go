@@ -1,0 +1,88 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// What the examples of the contract speak of and no sandbox has from the beginning.
+const (
+	exampleSession = "ps-6746c1006b7752b4d91725af"
+	exampleRequest = "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f"
+	examplePayment = "py-3f57d678-2448-4c9f-a433-8468d366fb5c"
+	examplePage    = "0123456789abcdef0123456789abcdef"
+	exampleShare   = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+)
+
+// exampleStages makes, by operation, what its examples speak of, and says what stands in its place.
+func exampleStages() map[string]func(w *town) map[string]string {
+	session := func(w *town) map[string]string {
+		return map[string]string{exampleSession: w.newSession(visaChallenge)["payment_session_id"].(string)}
+	}
+	paid := func(w *town) map[string]string {
+		id := w.submitted(w.newSession(visaChallenge, skipping), "123")["payment_request_id"].(string)
+		return map[string]string{exampleRequest: id, examplePayment: w.attempt(id)["latest_payment_id"].(string)}
+	}
+	only := func(name string, stage func(w *town) map[string]string) func(w *town) map[string]string {
+		return func(w *town) map[string]string { return map[string]string{name: stage(w)[name]} }
+	}
+	page := func(token string, steps ...func(p *visitor)) func(w *town) map[string]string {
+		return func(w *town) map[string]string {
+			p := w.visitor(w.submitted(w.newSession(token), "123"))
+			for _, step := range steps {
+				step(p)
+			}
+			return map[string]string{examplePage: p.page, exampleShare: p.share}
+		}
+	}
+	opened := func(p *visitor) { p.must(p.act("open", looking("U"))) }
+	arrived := func(p *visitor) { p.must(p.arrive()) }
+	return map[string]func(w *town) map[string]string{
+		"GET /sessions/{session_id}":                    session,
+		"POST /sessions/{session_id}/cancel":            session,
+		"POST /v3/payment_with_session":                 session,
+		"GET /v3/payment_requests/{payment_request_id}": only(exampleRequest, paid),
+		"GET /v3/payments/{payment_id}":                 only(examplePayment, paid),
+		"GET /pay/{page}/step":                          only(examplePage, page(visaChallenge)),
+		"POST /pay/{page}/open":                         only(examplePage, page(visaChallenge)),
+		"POST /pay/{page}/authenticate":                 only(examplePage, page(visaChallenge, opened)),
+		"POST /pay/{page}/restart":                      only(examplePage, page(visaChallenge, arrived)),
+		"POST /pay/{page}/pay":                          page(visaFrictionless, arrived),
+		"POST /pay/{page}/cvn":                          only(examplePage, page(visaFrictionless, arrived)),
+	}
+}
+
+// TestExamples sends every example of the contract to a sandbox, and each must succeed.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	operations, _ := w.operations()
+	stages := exampleStages()
+	for _, o := range operations {
+		stage := stages[o.pattern]
+		delete(stages, o.pattern)
+		if !o.body {
+			o.examples[""] = ""
+		}
+		for name, body := range o.examples {
+			t.Run(strings.TrimSuffix(o.pattern+" "+name, " "), func(t *testing.T) {
+				w, path := w.in(t), o.path
+				if stage != nil {
+					for from, to := range stage(w) {
+						if !strings.Contains(path+body, from) {
+							t.Errorf("neither path nor body has %s", from)
+						}
+						path, body = strings.ReplaceAll(path, from, to), strings.ReplaceAll(body, from, to)
+					}
+				}
+				if a := w.ask(o.method, path, o.key, body); a.status >= http.StatusMultipleChoices {
+					t.Errorf("%s %s %s: %d %v", o.method, path, body, a.status, a.body)
+				}
+			})
+		}
+	}
+	for pattern := range stages {
+		t.Errorf("the contract has no %s", pattern)
+	}
+}
