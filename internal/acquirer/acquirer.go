@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +28,8 @@ type Options struct {
 	TLS       *tls.Config // nil for plain TCP; ServerName defaults to the host of Address
 	Forwarder string      // DE33: how the acquirer knows this gateway, 1 to 11 digits
 
-	AnswerTimeout  time.Duration // for a 0210, from the call of Authorise; required
-	AdviceTimeout  time.Duration // for a 0430: 5 s, so that one try of a job ends within 10 s
+	AnswerTimeout  time.Duration // for an 0110 or 0210, from the call of Authorise; required
+	AdviceTimeout  time.Duration // for an 0230 or 0430: 5 s, so that one try of a job ends within 10 s
 	NetworkTimeout time.Duration // for an 0810: 5 s
 	DialTimeout    time.Duration // to connect, TLS included: 5 s
 	WriteTimeout   time.Duration // for one message: 5 s
@@ -41,7 +42,7 @@ type Options struct {
 	// Lease hands out size numbers of a lane, from a counter that never goes back and that all nodes
 	// share; it returns the first. Lanes are named "stan/<DE32>/<DE41>" and "rrn/<DE32>".
 	Lease func(ctx context.Context, lane string, size int64) (from int64, err error)
-	// Late is told of an approval for which nobody waits any more, by the Trace.Key of its purchase; judge
+	// Late is told of an approval for which nobody waits any more, by the Trace.Key of its message; judge
 	// says what it means for the message that was committed under that key. It may be the second copy of an
 	// answer that was taken in time: the keeper of the payments knows. After an error it is told again.
 	Late func(ctx context.Context, key string, judge func(sent payment.Trace) payment.Answer) error
@@ -158,15 +159,15 @@ func (l *Line) Counts() Counts {
 	return Counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load()}
 }
 
-// Authorise sends an 0200 and waits for its answer, at most for the answer time-out. It is Unsent when not
-// one byte has left, Unknown when one may have and no answer came.
+// Authorise sends an 0100 or 0200, as the trace says, and waits for its answer, at most for the answer time-out.
+// It is Unsent when not one byte has left, Unknown when one may have and no answer came.
 func (l *Line) Authorise(ctx context.Context, p Authorisation) payment.Answer {
-	m, err := buildPurchase(p)
+	m, err := buildAuthorisation(p)
 	if err == nil {
 		err = check(m)
 	}
 	if err != nil {
-		l.o.Log.Error("purchase does not fit the acquirer profile", "rrn", p.Trace.RRN, "error", err)
+		l.o.Log.Error("authorisation does not fit the acquirer profile", "rrn", p.Trace.RRN, "error", err)
 		return payment.Answer{Outcome: payment.Unsent, Failure: payment.ServerError}
 	}
 	r := l.exchange(ctx, m, p.NotAfter, l.o.AnswerTimeout)
@@ -174,35 +175,35 @@ func (l *Line) Authorise(ctx context.Context, p Authorisation) payment.Answer {
 	case r.err == nil:
 		return judge(m, r.got, p.PAN.Brand())
 	case r.sent:
-		l.o.Log.Warn("purchase not answered", "rrn", p.Trace.RRN, "stan", p.Trace.STAN, "error", r.err)
+		l.o.Log.Warn("authorisation not answered", "rrn", p.Trace.RRN, "stan", p.Trace.STAN, "error", r.err)
 		return payment.Answer{Outcome: payment.Unknown}
 	default:
-		l.o.Log.Warn("purchase not sent", "rrn", p.Trace.RRN, "stan", p.Trace.STAN, "error", r.err)
+		l.o.Log.Warn("authorisation not sent", "rrn", p.Trace.RRN, "stan", p.Trace.STAN, "error", r.err)
 		return payment.Answer{Outcome: payment.Unsent, Failure: payment.ChannelUnavailable}
 	}
 }
 
-// Advise sends the 0420 of a reversal, or its 0421 when it was tried before. Approved: acknowledged with 00.
-// Declined: acknowledged with another code. Unknown: sent, and no answer in time. Unsent: nothing left.
-func (l *Line) Advise(ctx context.Context, r payment.Advice, pan card.PAN) payment.Answer {
-	advice := buildAdvice(r, pan)
-	if err := check(advice); err != nil {
-		l.o.Log.Error("reversal does not fit the acquirer profile", "rrn", r.Trace.RRN, "error", err)
+// Advise sends an 0220 or 0420, by the advice's kind, or its repeat when it was tried before. Approved:
+// acknowledged with 00. Declined: acknowledged with another code. Unknown: sent, and no answer that is one.
+// Unsent: nothing left.
+func (l *Line) Advise(ctx context.Context, a payment.Advice, pan card.PAN) payment.Answer {
+	m, err := buildAdvice(a, pan)
+	if err == nil {
+		err = check(m)
+	}
+	if err != nil {
+		l.o.Log.Error("advice does not fit the acquirer profile", "kind", a.Kind, "rrn", a.Trace.RRN, "error", err)
 		return payment.Answer{Outcome: payment.Unsent, Failure: payment.ServerError}
 	}
-	answer := l.exchange(ctx, advice, time.Time{}, l.o.AdviceTimeout)
-	if answer.err != nil {
-		l.o.Log.Warn("reversal not acknowledged", "rrn", r.Trace.RRN, "stan", r.Trace.STAN, "error", answer.err)
-		if answer.sent {
-			return payment.Answer{Outcome: payment.Unknown}
-		}
-		return payment.Answer{Outcome: payment.Unsent, Failure: payment.ChannelUnavailable}
+	r := l.exchange(ctx, m, time.Time{}, l.o.AdviceTimeout)
+	if r.err == nil {
+		return judgeAdvice(m, r.got, pan.Brand())
 	}
-	outcome := payment.Declined
-	if answer.got.fields[39] == "00" {
-		outcome = payment.Approved
+	l.o.Log.Warn("advice not acknowledged", "kind", a.Kind, "rrn", a.Trace.RRN, "stan", a.Trace.STAN, "error", r.err)
+	if r.sent {
+		return payment.Answer{Outcome: payment.Unknown}
 	}
-	return payment.Answer{Outcome: outcome, Authorization: authorization(answer.got, pan.Brand())}
+	return payment.Answer{Outcome: payment.Unsent, Failure: payment.ChannelUnavailable}
 }
 
 // exchange sends a message on the one connection that there is.
@@ -231,9 +232,11 @@ func (l *Line) exchange(ctx context.Context, m message, notAfter time.Time, with
 // lateAtOnce bounds the running calls of Late: a host that floods us with approvals must not fill the memory.
 const lateAtOnce = 64
 
-// unwanted takes an answer that nobody waits for. It never blocks the connection's reader.
+// unwanted takes an answer that nobody waits for. It never blocks the connection's reader. Only an approval
+// that moves money matters: an advice is repeated, and a verification that came too late has failed.
 func (l *Line) unwanted(got message) {
-	if got.mti != "0210" || !approves(got).money() {
+	late := got.mti == "0110" || got.mti == "0210"
+	if !late || !approves(got).money() || strings.Trim(got.fields[4], "0") == "" {
 		l.unmatched.Add(1)
 		return
 	}
@@ -252,7 +255,7 @@ func (l *Line) unwanted(got message) {
 // tell hands a late approval over until it is taken: it is money that somebody must decide about.
 func (l *Line) tell(got message) {
 	key := payment.Trace{
-		MTI: "0200", Acquirer: got.fields[32], Terminal: got.fields[41], Transmitted: got.fields[7],
+		MTI: got.mti, Acquirer: got.fields[32], Terminal: got.fields[41], Transmitted: got.fields[7],
 		STAN: got.fields[11], RRN: got.fields[37],
 	}.Key()
 	judged := func(sent payment.Trace) payment.Answer { return judgeLate(sent, got) }

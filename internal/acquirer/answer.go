@@ -7,10 +7,13 @@ import (
 	"reprise/internal/payment"
 )
 
-// judge makes of an 0210 what became of the purchase that was sent. Approved needs more than a code that
+// judge makes of an 0110 or 0210 what became of the message that was sent. Approved needs more than a code that
 // says so: the answer must be about what was asked. What the issuer approved but we refuse is Unwanted and
 // will be reversed.
 func judge(sent, got message, brand card.Brand) payment.Answer {
+	if sent.fields[25] == accountStatus {
+		return judgeVerification(sent, got, brand)
+	}
 	a := payment.Answer{Outcome: payment.Declined, Authorization: authorization(got, brand)}
 	a.Failure = meaning(brand, a.Authorization.ResponseCode).failure
 	mismatch := a.Authorization.CVNResult == "N"
@@ -32,11 +35,28 @@ func judge(sent, got message, brand card.Brand) payment.Answer {
 	return a
 }
 
+// judgeVerification is judge for a message that moves no money: there is nothing to take back, so what we
+// refuse is declined. An issuer that finds no fault says 85, or 00, and need not give a DE38.
+func judgeVerification(sent, got message, brand card.Brand) payment.Answer {
+	a := payment.Answer{Outcome: payment.Declined, Authorization: authorization(got, brand)}
+	a.Failure = meaning(brand, a.Authorization.ResponseCode).failure
+	good := approves(got) == inFull || got.fields[39] == "85"
+	switch {
+	case !echoes(sent, got):
+		a.Failure = payment.ProcessorError
+	case a.Authorization.CVNResult == "N":
+		a.Failure = payment.InvalidCVN
+	case good:
+		a.Outcome, a.Failure = payment.Approved, ""
+	}
+	return a
+}
+
 // judgeLate is judge for an answer that nobody waits for any more, against what was committed of its
-// purchase. The PAN is not in a trace, so one that is echoed is not compared.
+// message. The PAN is not in a trace, so one that is echoed is not compared.
 func judgeLate(sent payment.Trace, got message) payment.Answer {
 	return judge(message{sent.MTI, map[int]string{
-		3: sent.ProcessingCode, 4: sent.Amount, 7: sent.Transmitted, 11: sent.STAN, 32: sent.Acquirer,
+		3: sent.ProcessingCode, 4: sent.Amount, 7: sent.Transmitted, 11: sent.STAN, 25: sent.Condition, 32: sent.Acquirer,
 		37: sent.RRN, 41: sent.Terminal, 49: sent.Currency,
 	}}, got, "")
 }

@@ -102,6 +102,35 @@ func TestJudgeLate(t *testing.T) {
 	}
 }
 
+// A verification moves no money: what is wrong with its answer fails it, and nothing is reversed.
+func TestJudgeVerification(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer map[int]string
+		want   payment.Outcome
+		code   payment.FailureCode
+	}{
+		"85":             {map[int]string{39: "85", 38: ""}, payment.Approved, ""},
+		"00":             {map[int]string{38: ""}, payment.Approved, ""},
+		"00 with a code": {nil, payment.Approved, ""},
+		"CVN wrong":      {map[int]string{39: "85", 44: cvnMismatch}, payment.Declined, payment.InvalidCVN},
+		"an amount":      {map[int]string{4: "000000000001"}, payment.Declined, payment.ProcessorError},
+		"in part":        {map[int]string{39: "10"}, payment.Declined, payment.ProcessorError},
+		"host gave up":   {map[int]string{39: "68", 38: ""}, payment.Declined, payment.PartnerTimeout},
+		"stolen":         {map[int]string{39: "43", 38: ""}, payment.Declined, payment.StolenCard},
+	} {
+		sent := sampleMessages(t)["0100 verification"]
+		a := judge(sent, answerTo(sent, c.answer), card.Visa)
+		if a.Outcome != c.want || a.Failure != c.code {
+			t.Errorf("%s: %s %s, want %s %s", name, a.Outcome, a.Failure, c.want, c.code)
+		}
+		trace := sampleHold()
+		trace.Amount, trace.Condition = nothing, accountStatus
+		if late := judgeLate(trace, answerTo(sent, c.answer)); late.Outcome != c.want {
+			t.Errorf("%s, late: %s, want %s", name, late.Outcome, c.want)
+		}
+	}
+}
+
 func TestAddressResult(t *testing.T) {
 	got := map[string]string{}
 	for _, letter := range []string{"X", "Y", "D", "F", "M", "N", "C", "A", "Z", "U", ""} {

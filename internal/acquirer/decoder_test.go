@@ -42,11 +42,18 @@ func flatten(m message) map[string]string {
 	return flat
 }
 
-func TestWiresharkReadsThePurchase(t *testing.T) {
+// What has only a primary bitmap, Wireshark reads: all that asks for money.
+func TestWiresharkReadsTheAuthorisations(t *testing.T) {
 	text2pcap, tshark := program(t, "text2pcap"), program(t, "tshark")
-	m := sampleMessages(t)["0200"]
+	for _, name := range []string{"0100", "0100 verification", "0200"} {
+		t.Run(name, func(t *testing.T) { wiresharkReads(t, text2pcap, tshark, sampleMessages(t)[name]) })
+	}
+}
+
+func wiresharkReads(t *testing.T, text2pcap, tshark string, m message) {
+	t.Helper()
 	frame := mustEncode(t, m)
-	dump, capture := filepath.Join(t.TempDir(), "0200.txt"), filepath.Join(t.TempDir(), "0200.pcap")
+	dump, capture := filepath.Join(t.TempDir(), "frame.txt"), filepath.Join(t.TempDir(), "frame.pcap")
 	var text strings.Builder
 	for at, b := range frame {
 		if at%16 == 0 {
@@ -75,7 +82,7 @@ func TestWiresharkReadsThePurchase(t *testing.T) {
 		t.Fatalf("tshark printed %d packets: %v", len(packets), err)
 	}
 	want := map[string]string{
-		"iso8583.len": strconv.Itoa(int(binary.BigEndian.Uint16(frame))), "iso8583.mti": "0200",
+		"iso8583.len": strconv.Itoa(int(binary.BigEndian.Uint16(frame))), "iso8583.mti": m.mti,
 		"iso8583.map1": hex.EncodeToString(frame[6:14]),
 	}
 	for number, value := range m.fields {
@@ -97,7 +104,7 @@ func TestNodeReadsWhatWeSendAndWeReadWhatItSends(t *testing.T) {
 	}
 
 	ours := sampleMessages(t)
-	types := slices.Sorted(maps.Keys(ours))
+	names := slices.Sorted(maps.Keys(ours))
 	theirs := []message{
 		answerTo(ours["0200"], map[int]string{
 			2: "4000000000001091", 44: " Y       M  2", 48: "840203", 62: "016153570198200", 63: "7345007929096981703954",
@@ -105,14 +112,19 @@ func TestNodeReadsWhatWeSendAndWeReadWhatItSends(t *testing.T) {
 		answerTo(ours["0200"], map[int]string{38: "", 39: "N7", 44: "         N"}),
 		answerTo(ours["0420"], nil),
 		answerTo(ours["0421"], map[int]string{39: "25"}),
+		answerTo(ours["0100"], map[int]string{44: " Y       M  2", 62: "016153570198200"}),
+		answerTo(ours["0100 verification"], map[int]string{38: "", 39: "85", 62: "016153570198200"}),
+		answerTo(ours["0220 capture"], nil),
+		answerTo(ours["0221 refund"], map[int]string{39: "61"}),
+		answerTo(ours["0420 release"], nil),
 		answerTo(ours["0800"], nil),
 	}
 	var task struct {
 		Decode []string            `json:"decode"`
 		Encode []map[string]string `json:"encode"`
 	}
-	for _, mti := range types {
-		task.Decode = append(task.Decode, hex.EncodeToString(mustEncode(t, ours[mti])))
+	for _, name := range names {
+		task.Decode = append(task.Decode, hex.EncodeToString(mustEncode(t, ours[name])))
 	}
 	for _, m := range theirs {
 		task.Encode = append(task.Encode, flatten(m))
@@ -136,12 +148,12 @@ func TestNodeReadsWhatWeSendAndWeReadWhatItSends(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if len(types) != 4 || len(done.Decoded) != len(types) || len(done.Encoded) != len(theirs) {
-		t.Fatalf("%d types, %d decoded, %d encoded", len(types), len(done.Decoded), len(done.Encoded))
+	if len(done.Decoded) != len(names) || len(done.Encoded) != len(theirs) {
+		t.Fatalf("%d messages, %d decoded, %d encoded", len(names), len(done.Decoded), len(done.Encoded))
 	}
-	for i, mti := range types {
-		if diff := cmp.Diff(flatten(ours[mti]), done.Decoded[i]); diff != "" {
-			t.Errorf("%s: %s", mti, diff)
+	for i, name := range names {
+		if diff := cmp.Diff(flatten(ours[name]), done.Decoded[i]); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 	for i, want := range theirs {

@@ -211,6 +211,49 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 	})
 }
 
+// A hold that comes late is told as a purchase is; a verification or an acknowledgement has nothing to give back.
+func TestOnlyMoneyIsLate(t *testing.T) {
+	late := make(chan string, 10)
+	inTime(t, managed(func(p *peer, m message) bool {
+		if m.mti == "0100" {
+			return true
+		}
+		return approving(p, m) && approving(p, m)
+	}), func(o *Options) {
+		o.Late = func(_ context.Context, key string, _ func(payment.Trace) payment.Answer) error {
+			late <- key
+			return nil
+		}
+	}, func(t *testing.T, l *Line) {
+		hold, check := nthPurchase(t, 1), nthPurchase(t, 2)
+		hold.Trace.MTI = "0100"
+		check.Trace.MTI, check.Trace.Amount, check.Trace.Condition = "0100", nothing, accountStatus
+		for _, p := range []Authorisation{hold, check} {
+			if a := l.Authorise(t.Context(), p); a.Outcome != payment.Unknown {
+				t.Errorf("%s", a.Outcome)
+			}
+		}
+		capture := sampleAdvice(payment.CaptureAdvice, sampleHold())
+		if a := l.Advise(t.Context(), capture, hold.PAN); a.Outcome != payment.Approved { // and its second copy
+			t.Errorf("%s", a.Outcome)
+		}
+		for _, p := range []Authorisation{hold, check} {
+			m, err := buildAuthorisation(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.unwanted(answerTo(m, nil))
+		}
+		synctest.Wait()
+		if key := <-late; key != hold.Trace.Key() || len(late) > 0 {
+			t.Errorf("%s, and %d more", key, len(late))
+		}
+		if counts := l.Counts(); counts.Late != 1 || counts.Unmatched != 2 {
+			t.Errorf("%+v", counts)
+		}
+	})
+}
+
 func TestSecondCopyOfAnAnswerIsLate(t *testing.T) {
 	late := make(chan string, 1)
 	inTime(t, managed(func(p *peer, m message) bool { return approving(p, m) && approving(p, m) }), func(o *Options) {

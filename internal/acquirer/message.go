@@ -18,21 +18,25 @@ const (
 	echo    = "301"
 )
 
-// Values that every message of a stored card at a shop on the internet has in common.
+// purchaseCode is DE3 of what asks for a purchase, at once, later or only whether it could be.
+const purchaseCode = "000000"
+
+// Codes of DE25.
 const (
-	purchaseCode       = "000000" // DE3
-	credentialOnFile   = "102"    // DE22: stored credential, no PIN entry
-	electronicCommerce = "59"     // DE25
-	// DE48 tag 22: the cardholder is here (C1) and pays once (01) with a card that is on file.
-	cardholderInitiated = "C101"
+	electronicCommerce = "59"
+	accountStatus      = "51" // no payment: is the card good?
 )
 
-// buildPurchase makes an 0200. The authentication is in it only as a whole and only where there was one;
-// an ECI without its value would claim what nobody can check.
-func buildPurchase(p Authorisation) (message, error) {
+// buildAuthorisation makes an 0100 or 0200. The authentication is in it only as a whole and only where there
+// was one; an ECI without its value would claim what nobody can check.
+func buildAuthorisation(p Authorisation) (message, error) {
 	m := fromTrace(p.Trace, p.PAN)
-	tags := []tag{{tagStoredCredential, cardholderInitiated}}
-	if p.Proof != nil {
+	tags, rule := credential(p)
+	if rule != "" {
+		return message{}, fault{p.Trace.MTI, 48, rule}
+	}
+	// Who only adds a card may be authenticated without a value (EMV 3DS 2.2, non-payment authentication).
+	if p.Proof != nil && (p.Proof.Value != "" || p.Trace.Condition != accountStatus) {
 		if p.Proof.ECI != "" { // optional in an ARes (EMV 3DS 2.2 table A.1)
 			tags = append(tags, tag{tagECI, p.Proof.ECI})
 		}
@@ -47,31 +51,19 @@ func buildPurchase(p Authorisation) (message, error) {
 	if !p.Expiry.IsZero() {
 		m.fields[14] = p.Expiry.YYMM()
 	}
-	m.fields[22] = credentialOnFile
+	m.fields[22] = entryMode(p.OnFile)
 	m.fields[43] = fill(p.Merchant.Name, 25) + fill(p.Merchant.City, 13) + p.Merchant.Country
-	m.fields[48] = formatTags(tags)
+	if len(tags) > 0 {
+		m.fields[48] = formatTags(tags)
+	}
 	return m, nil
 }
 
-// buildAdvice makes the 0420 of a reversal, or the 0421 that repeats it: equal in every field but the MTI.
-func buildAdvice(r payment.Advice, pan card.PAN) message {
-	reversal := fromTrace(r.Trace, pan)
-	if r.Tries > 0 {
-		reversal.mti = "0421"
-	}
-	if r.Code != "" {
-		reversal.fields[38] = fill(r.Code, 6)
-	}
-	o := r.Original
-	reversal.fields[90] = o.MTI + o.STAN + o.Transmitted + zeros(o.Acquirer, 11) + zeros(o.Forwarder, 11)
-	return reversal
-}
-
-// fromTrace makes what purchases and reversals have in common, exactly as it was committed.
+// fromTrace makes what authorisations and advices have in common, exactly as it was committed.
 func fromTrace(t payment.Trace, pan card.PAN) message {
 	return message{t.MTI, map[int]string{
 		2: pan.Reveal(), 3: t.ProcessingCode, 4: t.Amount, 7: t.Transmitted, 11: t.STAN, 12: t.LocalTime,
-		13: t.LocalDate, 18: t.Category, 19: t.Country, 25: electronicCommerce, 32: t.Acquirer, 33: t.Forwarder,
+		13: t.LocalDate, 18: t.Category, 19: t.Country, 25: t.Condition, 32: t.Acquirer, 33: t.Forwarder,
 		37: t.RRN, 41: t.Terminal, 42: t.CardAcceptor, 49: t.Currency,
 	}}
 }

@@ -71,42 +71,48 @@ type element struct {
 	presence string // by column: M mandatory, C conditional, - never
 }
 
-// columns are the messages of the profile in the order of the table below. A repeat has the column of
-// what it repeats: it differs in the MTI alone. The reserved 0100, 0110, 0220 and 0230 become columns here.
-var columns = map[string]int{"0200": 0, "0210": 1, "0420": 2, "0421": 2, "0430": 3, "0800": 4, "0810": 5}
+// columns are the messages of the profile in the order of the table below. An 0100 and an 0200 differ in what
+// they do with the money and not in their fields; a repeat differs from what it repeats in the MTI alone.
+var columns = map[string]int{
+	"0100": 0, "0200": 0, "0110": 1, "0210": 1, "0220": 2, "0221": 2, "0420": 3, "0421": 3, "0230": 4, "0430": 4,
+	"0800": 5, "0810": 6,
+}
 
 // answers tells which message answers which.
-var answers = map[string]string{"0200": "0210", "0420": "0430", "0421": "0430", "0800": "0810"}
+var answers = map[string]string{
+	"0100": "0110", "0200": "0210", "0220": "0230", "0221": "0230", "0420": "0430", "0421": "0430", "0800": "0810",
+}
 
 // elements is the table of docs/acquirer-profile.md, from which messages are packed, unpacked and checked.
 var elements = []element{
-	{2, n, 2, 12, 19, "MCM---"},       // PAN
-	{3, n, 0, 6, 6, "MMMM--"},         // processing code
-	{4, n, 0, 12, 12, "MMMM--"},       // amount in minor units of DE49
-	{7, n, 0, 10, 10, "MMMMMM"},       // transmission date and time, MMDDhhmmss UTC
-	{11, n, 0, 6, 6, "MMMMMM"},        // systems trace audit number
-	{12, n, 0, 6, 6, "MMM---"},        // local time, hhmmss
-	{13, n, 0, 4, 4, "MMM---"},        // local date, MMDD
-	{14, n, 0, 4, 4, "M-----"},        // card expiry, YYMM
-	{18, n, 0, 4, 4, "M-M---"},        // merchant category code
-	{19, n, 0, 3, 3, "M-M---"},        // acquiring country
-	{22, n, 0, 3, 3, "M-----"},        // entry mode
-	{25, n, 0, 2, 2, "M-M---"},        // condition code
-	{32, n, 2, 1, 11, "MMMM--"},       // acquiring institution
-	{33, n, 2, 1, 11, "MMM---"},       // forwarding institution
-	{37, an, 0, 12, 12, "MMMM--"},     // retrieval reference number
-	{38, an, 0, 6, 6, "-CC---"},       // authorisation code
-	{39, an, 0, 2, 2, "-M-M-M"},       // response code
-	{41, ans, 0, 8, 8, "MMMM--"},      // terminal
-	{42, ans, 0, 15, 15, "MMM---"},    // card acceptor
-	{43, ans, 0, 40, 40, "M-----"},    // name and location
-	{44, ans, 2, 1, 25, "-C----"},     // results by position
-	{48, tagged, 3, 4, 999, "MC----"}, // tagged data
-	{49, n, 0, 3, 3, "MMMM--"},        // currency
-	{62, an, 3, 1, 15, "-C----"},      // network transaction id
-	{63, an, 3, 1, 22, "-C----"},      // acquirer's own reference
-	{70, n, 0, 3, 3, "----MM"},        // network management code
-	{90, n, 0, 42, 42, "--M---"},      // original data elements
+	{2, n, 2, 12, 19, "MCMM---"},       // PAN
+	{3, n, 0, 6, 6, "MMMMM--"},         // processing code
+	{4, n, 0, 12, 12, "MMMMM--"},       // amount in minor units of DE49
+	{7, n, 0, 10, 10, "MMMMMMM"},       // transmission date and time, MMDDhhmmss UTC
+	{11, n, 0, 6, 6, "MMMMMMM"},        // systems trace audit number
+	{12, n, 0, 6, 6, "MMMM---"},        // local time, hhmmss
+	{13, n, 0, 4, 4, "MMMM---"},        // local date, MMDD
+	{14, n, 0, 4, 4, "M------"},        // card expiry, YYMM
+	{18, n, 0, 4, 4, "M-MM---"},        // merchant category code
+	{19, n, 0, 3, 3, "M-MM---"},        // acquiring country
+	{22, n, 0, 3, 3, "M------"},        // entry mode
+	{25, n, 0, 2, 2, "M-MM---"},        // condition code
+	{32, n, 2, 1, 11, "MMMMM--"},       // acquiring institution
+	{33, n, 2, 1, 11, "MMMM---"},       // forwarding institution
+	{37, an, 0, 12, 12, "MMMMM--"},     // retrieval reference number
+	{38, an, 0, 6, 6, "-CMC---"},       // authorisation code
+	{39, an, 0, 2, 2, "-M--M-M"},       // response code
+	{41, ans, 0, 8, 8, "MMMMM--"},      // terminal
+	{42, ans, 0, 15, 15, "MMMM---"},    // card acceptor
+	{43, ans, 0, 40, 40, "M------"},    // name and location
+	{44, ans, 2, 1, 25, "-C-----"},     // results by position
+	{48, tagged, 3, 4, 999, "CC-----"}, // tagged data
+	{49, n, 0, 3, 3, "MMMMM--"},        // currency
+	{62, an, 3, 1, 15, "-C-----"},      // network transaction id
+	{63, an, 3, 1, 22, "-C-----"},      // acquirer's own reference
+	{70, n, 0, 3, 3, "-----MM"},        // network management code
+	{90, n, 0, 42, 42, "--MM---"},      // original data elements
+	{95, n, 0, 42, 42, "---C---"},      // replacement amounts
 }
 
 // spec is the same table as the codec wants it. Every field is a string: a number would lose its zeros,

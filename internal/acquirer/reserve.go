@@ -23,15 +23,31 @@ const (
 	serials = 36 * 36 * 36 * 36 * 36 * 36 // the last six of DE37
 )
 
-// Reserve draws the trace that will identify an 0200, so that it can be committed before it is sent. The
-// error says what of the merchant or the amount does not fit the line, or that no numbers could be leased.
+// nothing is an amount of zero (DE4).
+const nothing = "000000000000"
+
+// purposes are what an authorisation is for: its message type, and DE25.
+var purposes = map[payment.Purpose]struct{ mti, condition string }{
+	payment.Purchase:      {"0200", electronicCommerce},
+	payment.Authorisation: {"0100", electronicCommerce},
+	payment.Verification:  {"0100", accountStatus},
+}
+
+// Reserve draws the trace that will identify an 0100 or 0200, so that it can be committed before it is sent.
+// The error says what of the merchant or the amount does not fit the line, or that no numbers could be leased.
 func (l *Line) Reserve(ctx context.Context, m payment.Merchant, why payment.Purpose, amount payment.Money) (payment.Trace, error) {
+	kind, known := purposes[why]
 	currency, ok := payment.NumericCurrency(amount.Currency)
+	digits, err := m.AcquirerAmount(amount)
 	switch {
+	case !known:
+		return payment.Trace{}, fmt.Errorf("purpose %q is not known to the acquirer line", why)
 	case !ok:
 		return payment.Trace{}, fmt.Errorf("currency %q has no ISO 4217 number", amount.Currency)
-	case amount.Minor <= 0 || amount.Minor > 999_999_999_999:
-		return payment.Trace{}, errors.New("amount is not positive or does not fit DE4")
+	case err != nil:
+		return payment.Trace{}, err
+	case (digits == nothing) != (why == payment.Verification):
+		return payment.Trace{}, errors.New("a verification has no amount, and all else has one")
 	}
 	if err := errors.Join(unfit(m)...); err != nil {
 		return payment.Trace{}, fmt.Errorf("merchant %s: %w", m.ID, err)
@@ -47,15 +63,16 @@ func (l *Line) Reserve(ctx context.Context, m payment.Merchant, why payment.Purp
 	}
 	now := l.o.Now()
 	return payment.Trace{
-		MTI:            "0200",
+		MTI:            kind.mti,
 		ProcessingCode: purchaseCode,
-		Amount:         fmt.Sprintf("%012d", amount.Minor),
+		Amount:         digits,
 		Transmitted:    transmitted(now),
 		STAN:           stan,
 		LocalTime:      now.In(l.o.Location).Format("150405"),
 		LocalDate:      now.In(l.o.Location).Format("0102"),
 		Category:       m.MCC,
 		Country:        countries[m.Country],
+		Condition:      kind.condition,
 		Acquirer:       m.AcquirerBIN,
 		Forwarder:      l.o.Forwarder,
 		RRN:            rrn(now, serial),
@@ -65,14 +82,35 @@ func (l *Line) Reserve(ctx context.Context, m payment.Merchant, why payment.Purp
 	}, nil
 }
 
-// ReserveAdvice draws the trace of a 0420: DE7 and DE11 of its own, all else as the original has it.
+// ReserveAdvice draws the trace of an advice: DE7 and DE11 of its own, DE37 and all that names the merchant as
+// the original has it. A capture and a refund have the amount that they are about; a refund is a sale's
+// opposite and has a DE3 and a local time of its own too. The error says what does not fit the original.
 func (l *Line) ReserveAdvice(ctx context.Context, m payment.Merchant, kind payment.AdviceKind, original payment.Trace, amount payment.Money) (payment.Trace, error) {
+	if rule := mayAdvise(kind, original); rule != "" {
+		return payment.Trace{}, errors.New("an advice " + rule)
+	}
+	t := original
+	if kind == payment.CaptureAdvice || kind == payment.RefundAdvice {
+		digits, err := m.AcquirerAmount(amount)
+		currency, _ := payment.NumericCurrency(amount.Currency)
+		switch {
+		case err != nil:
+			return payment.Trace{}, err
+		case currency != original.Currency || digits == nothing || digits > original.Amount:
+			return payment.Trace{}, errors.New("an advice is about more than its original, about nothing or another currency")
+		}
+		t.Amount = digits
+	}
 	stan, err := l.stan(ctx, original.Acquirer, original.Terminal)
 	if err != nil {
 		return payment.Trace{}, err
 	}
-	t := original
-	t.MTI, t.Transmitted, t.STAN = "0420", transmitted(l.o.Now()), stan
+	now := l.o.Now()
+	t.MTI, t.Transmitted, t.STAN = adviceTypes[kind].first, transmitted(now), stan
+	if kind == payment.RefundAdvice {
+		t.ProcessingCode = refundCode
+		t.LocalTime, t.LocalDate = now.In(l.o.Location).Format("150405"), now.In(l.o.Location).Format("0102")
+	}
 	return t, nil
 }
 

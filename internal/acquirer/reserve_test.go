@@ -68,6 +68,97 @@ func TestReserve(t *testing.T) {
 	}
 }
 
+func TestReserveByPurpose(t *testing.T) {
+	l := reserving(t, nil)
+	for _, c := range []struct {
+		why                    payment.Purpose
+		amount                 int64
+		mti, digits, condition string
+	}{
+		{payment.Purchase, 10000000, "0200", "000010000000", "59"},
+		{payment.Authorisation, 10000000, "0100", "000010000000", "59"},
+		{payment.Verification, 0, "0100", "000000000000", "51"},
+	} {
+		trace, err := l.Reserve(t.Context(), sampleMerchant, c.why, payment.Money{Minor: c.amount, Currency: "IDR"})
+		if err != nil || trace.MTI != c.mti || trace.Amount != c.digits || trace.Condition != c.condition || trace.ProcessingCode != "000000" {
+			t.Errorf("%s: %+v, %v", c.why, trace, err)
+		}
+	}
+}
+
+// An acquirer that counts the rupiah without decimals is sent what it counts, in every message.
+func TestReserveCountsAsTheAcquirerDoes(t *testing.T) {
+	l, m := reserving(t, nil), sampleMerchant
+	m.AcquirerExponents = map[string]int{"IDR": 0}
+	hold, err := l.Reserve(t.Context(), m, payment.Authorisation, hundredThousandRupiah)
+	if err != nil || hold.Amount != "000000100000" {
+		t.Fatalf("%+v, %v", hold, err)
+	}
+	capture, err := l.ReserveAdvice(t.Context(), m, payment.CaptureAdvice, hold, payment.Money{Minor: 2500000, Currency: "IDR"})
+	if err != nil || capture.Amount != "000000025000" {
+		t.Errorf("%+v, %v", capture, err)
+	}
+	if _, err := l.Reserve(t.Context(), m, payment.Purchase, payment.Money{Minor: 10000001, Currency: "IDR"}); err == nil {
+		t.Error("a hundredth of a rupiah was lost")
+	}
+}
+
+func TestReserveAdvice(t *testing.T) {
+	jakarta := time.FixedZone("WIB", 7*3600)
+	shared := &counters{next: map[string]int64{"stan/400552/WEB00001": 900}}
+	l := reserving(t, func(o *Options) {
+		o.Location, o.Lease = jakarta, shared.lease
+		o.Now = func() time.Time { return sampleTime.Add(34 * time.Second) }
+	})
+	part := payment.Money{Minor: 6000000, Currency: "IDR"}
+	for i, c := range []struct {
+		kind     payment.AdviceKind
+		original payment.Trace
+		want     func(*payment.Trace)
+	}{
+		{payment.Reversal, sampleTrace, func(w *payment.Trace) { w.MTI = "0420" }},
+		{payment.Release, sampleHold(), func(w *payment.Trace) { w.MTI = "0420" }},
+		{payment.CaptureAdvice, sampleHold(), func(w *payment.Trace) { w.MTI, w.Amount = "0220", "000006000000" }},
+		{payment.RefundAdvice, sampleHold(), func(w *payment.Trace) {
+			w.MTI, w.Amount, w.ProcessingCode, w.LocalTime = "0220", "000006000000", "200000", "153005"
+		}},
+	} {
+		want := c.original
+		want.Transmitted, want.STAN = "0213083005", fmt.Sprintf("%06d", 901+i)
+		c.want(&want)
+		got, err := l.ReserveAdvice(t.Context(), sampleMerchant, c.kind, c.original, part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", c.kind, diff)
+		}
+	}
+}
+
+func TestReserveAdviceRefuses(t *testing.T) {
+	verification := sampleHold()
+	verification.Amount, verification.Condition = nothing, accountStatus
+	rupiah := func(minor int64) payment.Money { return payment.Money{Minor: minor, Currency: "IDR"} }
+	for name, c := range map[string]struct {
+		kind     payment.AdviceKind
+		original payment.Trace
+		amount   payment.Money
+	}{
+		"more than was held":         {payment.CaptureAdvice, sampleHold(), rupiah(10000001)},
+		"nothing":                    {payment.RefundAdvice, sampleTrace, rupiah(0)},
+		"another currency":           {payment.RefundAdvice, sampleTrace, payment.Money{Minor: 100, Currency: "USD"}},
+		"no currency":                {payment.RefundAdvice, sampleTrace, payment.Money{Minor: 100}},
+		"capture of what is taken":   {payment.CaptureAdvice, sampleTrace, rupiah(100)},
+		"release of what is taken":   {payment.Release, sampleTrace, rupiah(0)},
+		"reversal of a verification": {payment.Reversal, verification, rupiah(0)},
+	} {
+		if trace, err := reserving(t, nil).ReserveAdvice(t.Context(), sampleMerchant, c.kind, c.original, c.amount); err == nil {
+			t.Errorf("%s: %+v", name, trace)
+		}
+	}
+}
+
 func TestReserveFillsWhatTheHostEchoesFilled(t *testing.T) {
 	m := sampleMerchant
 	m.Terminal = "W1"
@@ -163,14 +254,14 @@ func TestReserveRefuses(t *testing.T) {
 		merchant func(*payment.Merchant)
 		amount   payment.Money
 	}{
-		"currency \"XXQ\"": {nil, payment.Money{Minor: 1, Currency: "XXQ"}},
-		"not positive":     {nil, payment.Money{Minor: 0, Currency: "IDR"}},
-		"does not fit DE4": {nil, payment.Money{Minor: 1_000_000_000_000, Currency: "IDR"}},
-		"country \"AQ\"":   {func(m *payment.Merchant) { m.Country = "AQ" }, hundredThousandRupiah},
-		"MCC":              {func(m *payment.Merchant) { m.MCC = "594" }, hundredThousandRupiah},
-		"acquirer BIN":     {func(m *payment.Merchant) { m.AcquirerBIN = "4005-2" }, hundredThousandRupiah},
-		"terminal":         {func(m *payment.Merchant) { m.Terminal = "" }, hundredThousandRupiah},
-		"card acceptor":    {func(m *payment.Merchant) { m.CardAcceptor = strings.Repeat("M", 16) }, hundredThousandRupiah},
+		"currency \"XXQ\"":  {nil, payment.Money{Minor: 1, Currency: "XXQ"}},
+		"has no amount":     {nil, payment.Money{Minor: 0, Currency: "IDR"}},
+		"not fit 12 digits": {nil, payment.Money{Minor: 1_000_000_000_000, Currency: "IDR"}},
+		"country \"AQ\"":    {func(m *payment.Merchant) { m.Country = "AQ" }, hundredThousandRupiah},
+		"MCC":               {func(m *payment.Merchant) { m.MCC = "594" }, hundredThousandRupiah},
+		"acquirer BIN":      {func(m *payment.Merchant) { m.AcquirerBIN = "4005-2" }, hundredThousandRupiah},
+		"terminal":          {func(m *payment.Merchant) { m.Terminal = "" }, hundredThousandRupiah},
+		"card acceptor":     {func(m *payment.Merchant) { m.CardAcceptor = strings.Repeat("M", 16) }, hundredThousandRupiah},
 	} {
 		m := sampleMerchant
 		if c.merchant != nil {

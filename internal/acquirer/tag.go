@@ -11,6 +11,7 @@ const (
 	tagStoredCredential = "22"
 	tagECI              = "42"
 	tagAuthentication   = "43"
+	tagFirstUse         = "63"
 	tagThreeDS          = "66"
 	tagAdvice           = "84"
 	tagCVN              = "92"

@@ -1,5 +1,7 @@
 package payment
 
+import "fmt"
+
 // Purpose is what a message asks of the issuer.
 type Purpose string
 
@@ -21,13 +23,30 @@ type Trace struct {
 	LocalDate      string // DE13, MMDD
 	Category       string // DE18, merchant category code
 	Country        string // DE19, 3 digits
-	Condition      string // DE25: 59 electronic commerce, 51 account status check
+	Condition      string // DE25: 59 electronic commerce, 51 account status check; in an advice as in its original
 	Acquirer       string // DE32
 	Forwarder      string // DE33
 	RRN            string // DE37, 12 characters
 	Terminal       string // DE41
 	CardAcceptor   string // DE42
 	Currency       string // DE49, 3 digits
+}
+
+// AcquirerAmount writes an amount as the merchant's acquirer counts it: the 12 digits of DE4 and DE95. It fails
+// where it does not fit or would have to be rounded.
+func (m Merchant) AcquirerAmount(amount Money) (string, error) {
+	exponent, ok := m.AcquirerExponents[amount.Currency]
+	if !ok {
+		exponent = Exponent(amount.Currency)
+	}
+	counted, err := amount.In(exponent)
+	if err != nil {
+		return "", err
+	}
+	if counted < 0 || counted > 999_999_999_999 {
+		return "", fmt.Errorf("payment: an amount in %s does not fit 12 digits", amount.Currency)
+	}
+	return fmt.Sprintf("%012d", counted), nil
 }
 
 // Key is the host's own key for duplicates: MTI class, DE32, DE41, DE7, DE11, DE37.
