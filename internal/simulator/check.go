@@ -50,14 +50,42 @@ func checkPurchase(m message) error {
 	if _, err := time.Parse("0601", m.fields[14]); err != nil {
 		return errors.New("DE14 is no month")
 	}
-	if m.fields[22] != "102" {
-		return errors.New("DE22 is not a credential on file")
-	}
 	tags, err := parseTags(m.fields[48])
 	if err != nil {
 		return fmt.Errorf("DE48: %w", err)
 	}
+	if err := checkCredential(tags, m.fields[22]); err != nil {
+		return err
+	}
 	return checkTags(tags, m.fields[2])
+}
+
+// checkCredential judges what is said of a card on file. Without a word about one the card is used
+// once, and was typed; so it was when it is put on file.
+func checkCredential(tags map[string]string, entry string) error {
+	indicator, onFile := tags["22"]
+	first, hasFirst := tags["63"]
+	_, hasCVN := tags["92"]
+	merchant := indicator == "M101" || indicator == "M102"
+	switch {
+	case entry != "012" && entry != "102":
+		return errors.New("DE22 is neither typed nor on file")
+	case onFile && !merchant && indicator != "C101" && indicator != "C102":
+		return errors.New("DE48 tag 22 is no indicator")
+	case entry == "102" && !onFile:
+		return errors.New("DE22 is on file and DE48 tag 22 is missing")
+	case entry == "012" && merchant:
+		return errors.New("DE22 is typed in a payment that the merchant begins")
+	case entry == "012" && hasFirst:
+		return errors.New("DE48 tag 63 before the first use")
+	case hasFirst && !idShape.MatchString(first):
+		return errors.New("DE48 tag 63 is no network transaction id")
+	case merchant && !hasFirst:
+		return errors.New("DE48 tag 63 is missing in a payment that the merchant begins")
+	case merchant && hasCVN:
+		return errors.New("DE48 tag 92 in a payment that the merchant begins")
+	}
+	return nil
 }
 
 // checkReversal judges the content of an 0420 or 0421 whose layout is right.
@@ -100,6 +128,7 @@ func parseTags(text string) (map[string]string, error) {
 }
 
 var (
+	idShape   = regexp.MustCompile(`^[A-Za-z0-9]{1,15}$`)
 	eciShape  = regexp.MustCompile(`^0[0-7]$`)
 	avShape   = regexp.MustCompile(`^[A-Za-z0-9+/]{27}[A-Za-z0-9+/=]$`)
 	dsIDShape = regexp.MustCompile(`^2[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -116,7 +145,7 @@ func checkTags(tags map[string]string, pan string) error {
 	eci, hasECI := tags["42"]
 	id, hasID := tags["66"]
 	known := 0
-	for _, tag := range []string{"22", "42", "43", "66", "92"} {
+	for _, tag := range []string{"22", "42", "43", "63", "66", "92"} {
 		if _, ok := tags[tag]; ok {
 			known++
 		}
@@ -124,8 +153,6 @@ func checkTags(tags map[string]string, pan string) error {
 	switch {
 	case known != len(tags):
 		return errors.New("DE48 has an unknown tag")
-	case tags["22"] != "C101":
-		return errors.New("DE48 tag 22 is not C101")
 	case hasECI && !eciShape.MatchString(eci):
 		return errors.New("DE48 tag 42 is no ECI")
 	case authenticated && !avShape.MatchString(value):
