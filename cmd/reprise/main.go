@@ -17,6 +17,8 @@ type cli struct {
 
 	Sandbox   sandboxCmd   `cmd:"" help:"Run everything on this machine: gateway, simulated bank and acquirer, example shop."`
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated outside world alone: acquirer host, directory server, the bank's pages."`
+	Merchant  merchantCmd  `cmd:"" help:"Make, change and list merchants."`
+	Keys      keysCmd      `cmd:"" help:"Make, list, rotate and revoke the API keys of merchants."`
 }
 
 func main() {

@@ -43,6 +43,7 @@ type Key struct {
 	Hash        [32]byte // SHA-256 of the key; the key has 192 random bits or more, or is published (sandbox)
 	Business    BusinessID
 	Kind        KeyKind
+	Production  bool        // its text says xnd_production_, and not xnd_development_
 	Name        string      // what the operator calls it; may be empty
 	Permissions Permissions // of a secret key; a public key has none to give or take
 	Created     time.Time

@@ -69,6 +69,14 @@ func testSeededRows(t *testing.T, db *database) {
 	must(t, s.SaveEndpoints(ctx, business, endpoints[1]))
 	m.Endpoints = endpoints[1:]
 
+	another := payment.Merchant{ID: "5f27a14a9bf05c73dd040bc7", Name: "Sate"}
+	must(t, s.SaveMerchant(ctx, another))
+	unhooked := m
+	unhooked.Endpoints = nil
+	list, err := s.Merchants(ctx)
+	if diff := cmp.Diff([]payment.Merchant{another, unhooked}, list); err != nil || diff != "" {
+		t.Errorf("merchants: %v (-want +got):\n%s", err, diff)
+	}
 	gotMerchant, err := s.Merchant(ctx, business)
 	if diff := cmp.Diff(m, gotMerchant); err != nil || diff != "" {
 		t.Errorf("merchant: %v (-want +got):\n%s", err, diff)
@@ -127,7 +135,7 @@ func testKeys(t *testing.T, db *database) {
 		found(k)
 	}
 
-	first := key("xnd_public_development_1", payment.Key{Kind: payment.Public})
+	first := key("xnd_public_development_1", payment.Key{Kind: payment.Public, Production: true})
 	second, third := key("xnd_public_development_2", first), key("xnd_public_development_3", first)
 	must(t, s.SaveKey(ctx, first))
 	must(t, s.ReplaceKey(ctx, first.Hash, now.Add(time.Hour), second))

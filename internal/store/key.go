@@ -9,7 +9,7 @@ import (
 	"reprise/internal/payment"
 )
 
-const keyColumns = `hash, business, kind, name, permissions, created, ends`
+const keyColumns = `hash, business, kind, production, name, permissions, created, ends`
 
 // Key reads an API key by its hash. One that has ended is not found.
 func (s *Store) Key(ctx context.Context, hash [32]byte) (payment.Key, error) {
@@ -41,11 +41,12 @@ func (s *Store) keys(ctx context.Context, where string, args ...any) ([]payment.
 		each: func(r row) error {
 			var k payment.Key
 			var hash, permissions []byte
-			var created, ends int64
-			if err := r.Scan(&hash, &k.Business, &k.Kind, &k.Name, &permissions, &created, &ends); err != nil {
+			var production, created, ends int64
+			if err := r.Scan(&hash, &k.Business, &k.Kind, &production, &k.Name, &permissions, &created, &ends); err != nil {
 				return err
 			}
 			copy(k.Hash[:], hash)
+			k.Production = production != 0
 			k.Created = fromMicros(created)
 			if ends != 0 {
 				k.Ends = fromMicros(ends)
@@ -75,8 +76,8 @@ func (s *Store) SaveKey(ctx context.Context, k payment.Key) error {
 		return err
 	}
 	insert.sql += `
-ON CONFLICT (hash) DO UPDATE SET business = excluded.business, kind = excluded.kind, name = excluded.name,
-    permissions = excluded.permissions`
+ON CONFLICT (hash) DO UPDATE SET business = excluded.business, kind = excluded.kind,
+    production = excluded.production, name = excluded.name, permissions = excluded.permissions`
 	return s.commit(ctx, insert)
 }
 
@@ -108,14 +109,17 @@ func insertKey(k payment.Key) (stmt, error) {
 	if err != nil {
 		return stmt{}, err
 	}
-	var ends int64
+	var production, ends int64
+	if k.Production {
+		production = 1
+	}
 	if !k.Ends.IsZero() {
 		ends = micros(k.Ends)
 	}
 	return stmt{
-		sql: `INSERT INTO api_key (` + keyColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		sql: `INSERT INTO api_key (` + keyColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		args: []any{
-			k.Hash[:], string(k.Business), string(k.Kind), k.Name, permissions, micros(k.Created), ends,
+			k.Hash[:], string(k.Business), string(k.Kind), production, k.Name, permissions, micros(k.Created), ends,
 		},
 	}, nil
 }

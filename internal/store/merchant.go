@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"reprise/internal/payment"
@@ -19,6 +21,28 @@ FROM merchant m WHERE m.id = $1`, []any{string(b)}, &data, &endpoints)
 		return payment.Merchant{}, err
 	}
 	return decodeMerchant(data, endpoints)
+}
+
+// Merchants reads all merchants, by name, without their endpoints.
+func (s *Store) Merchants(ctx context.Context) ([]payment.Merchant, error) {
+	var merchants []payment.Merchant
+	err := s.engine.query(ctx, stmt{
+		sql: `SELECT data FROM merchant`,
+		each: func(r row) error {
+			var data []byte
+			if err := r.Scan(&data); err != nil {
+				return err
+			}
+			var m payment.Merchant
+			err := decode(data, &m)
+			merchants = append(merchants, m)
+			return err
+		},
+	})
+	slices.SortFunc(merchants, func(a, b payment.Merchant) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	return merchants, err
 }
 
 // SaveMerchant writes a merchant, new or known. Its endpoints are left as they are: SaveEndpoints.

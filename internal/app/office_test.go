@@ -1,0 +1,104 @@
+package app
+
+import (
+	"crypto/sha256"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// office opens the operator's office on the database of a town that runs.
+func (w *town) office() *Office {
+	w.t.Helper()
+	database := w.database
+	if database == "" {
+		database = filepath.Join(w.dir, "reprise.db")
+	}
+	office, err := OpenOffice(w.t.Context(), w.outside, database, slog.New(slog.DiscardHandler))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = office.Close(w.t.Context()) })
+	return office
+}
+
+// TestKeysOfARunningGateway: what is done to a key in the office holds with the next request.
+func TestKeysOfARunningGateway(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	office := w.office()
+	id := func(text string) string {
+		return payment.Key{Hash: sha256.Sum256([]byte(text))}.ID()
+	}
+	must := func(text string, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	create := func(n NewKey) string {
+		t.Helper()
+		n.Business = string(sandboxBusiness)
+		text, _, err := office.CreateKey(t.Context(), n)
+		return must(text, err)
+	}
+	answers := func(what, key string, read, write int) {
+		t.Helper()
+		for method, want := range map[string]int{"GET": read, "POST": write} {
+			path, body := "/sessions/ps-000000000000000000000000", any(nil)
+			if method == "POST" {
+				path, body = "/sessions", w.request(visaChallenge)
+			}
+			if status, said := w.call(method, path, key, body); status != want {
+				t.Errorf("%s: %s %s: %d %v, want %d", what, method, path, status, said["error_code"], want)
+			}
+		}
+	}
+
+	all := create(NewKey{})
+	answers("all", all, 404, 201)
+	answers("read", create(NewKey{Permissions: map[string]string{"sessions": "READ"}}), 404, 403)
+	answers("other products", create(NewKey{Permissions: map[string]string{"payments": "WRITE"}}), 403, 403)
+	answers("none", create(NewKey{Permissions: map[string]string{"sessions": "NONE"}}), 403, 403)
+	answers("nothing named", create(NewKey{Permissions: map[string]string{}}), 403, 403)
+	answers("public", create(NewKey{Public: true}), 401, 401)
+
+	brief := create(NewKey{Lifetime: time.Hour})
+	next, _, _, err := office.RotateKey(t.Context(), id(all), 2*time.Hour, 0)
+	must(next, err)
+	answers("in the overlap, the old one", all, 404, 201)
+	answers("in the overlap, the new one", next, 404, 201)
+	w.forward(time.Hour)
+	answers("at the end of its life", brief, 401, 401)
+	answers("still in the overlap", all, 404, 201)
+	w.forward(time.Hour)
+	answers("after the overlap, the old one", all, 401, 401)
+	answers("after the overlap, the new one", next, 404, 201)
+	if _, _, _, err := office.RotateKey(t.Context(), id(all), 0, 0); err == nil || !strings.Contains(err.Error(), "has ended") {
+		t.Errorf("a key that had ended was rotated: %v", err)
+	}
+	if _, err := office.RevokeKey(t.Context(), id(next)); err != nil {
+		t.Fatal(err)
+	}
+	answers("revoked", next, 401, 401)
+}
+
+// TestNoDatabase: a path that was mistyped does not become a database.
+func TestNoDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "repirse.db")
+	for _, name := range []string{path, "file:" + path} {
+		_, err := OpenOffice(t.Context(), Real(), name, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "--database") {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("it was made")
+	}
+}
