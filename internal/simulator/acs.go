@@ -48,12 +48,13 @@ func (a *acs) authenticate(o object) (object, error) {
 	r, _ := rangeOf(pan)
 	t := &transaction{
 		version:       o.text("messageVersion"),
+		category:      o.text("messageCategory"),
 		serverTransID: o.text("threeDSServerTransID"),
 		dsTransID:     a.stage.random.uuid(),
 		acsTransID:    a.stage.random.uuid(),
 		resultURL:     o.text("threeDSServerURL"),
 		notification:  o.text("notificationURL"),
-		merchant:      o.text("merchantName"),
+		merchant:      orElse(o, "merchantName", o.text("threeDSRequestorName")),
 		scheme:        r.scheme,
 		card:          mask(pan),
 		proof: proof{
@@ -65,6 +66,9 @@ func (a *acs) authenticate(o object) (object, error) {
 		told:     make(chan struct{}),
 	}
 	t.proof.dsTransID = t.dsTransID
+	if withoutPayment(o) {
+		t.proof.amount, t.proof.eci = "0", schemes[r.scheme].eciAdded
+	}
 	if err := a.admit(t, o.text("threeDSCompInd"), r.noMethod); err != nil {
 		return nil, err
 	}
@@ -77,6 +81,7 @@ func (a *acs) authenticate(o object) (object, error) {
 	switch authentication(pan, t.proof.amount, t.proof.currency, o.text("threeDSRequestorChallengeInd")) {
 	case notAuthentic:
 		answer["transStatus"], answer["transStatusReason"] = "N", "01"
+		t.refuse(answer)
 	case challenge:
 		answer["transStatus"], answer["acsURL"] = "C", a.origin+"/challenge"
 		answer["acsChallengeMandated"], answer["authenticationType"] = "Y", "02"
@@ -85,10 +90,37 @@ func (a *acs) authenticate(o object) (object, error) {
 		a.mu.Unlock()
 		a.stage.spawn(func() { a.watch(t) })
 	default:
-		answer["transStatus"], answer["eci"] = "Y", t.proof.eci
-		answer["authenticationValue"] = a.issuer.prove(r.scheme, t.proof)
+		answer["transStatus"] = "Y"
+		t.grant(answer, a.prove(t))
 	}
 	return answer, nil
+}
+
+// withoutPayment tells that a card is to be added.
+func (t *transaction) withoutPayment() bool { return t.category == "02" }
+
+// prove gives out the authentication value of a payer who is authenticated; "" where the scheme has none for a
+// card that is added.
+func (a *acs) prove(t *transaction) string {
+	if t.withoutPayment() && schemes[t.scheme].bareAdded {
+		return ""
+	}
+	return a.issuer.prove(t.scheme, t.proof)
+}
+
+// grant writes into an ARes or RReq what shows that the payer is authenticated.
+func (t *transaction) grant(o object, value string) {
+	o["eci"] = t.proof.eci
+	if value != "" {
+		o["authenticationValue"] = value
+	}
+}
+
+// refuse writes into an ARes or RReq what the scheme has for a card that is not added.
+func (t *transaction) refuse(o object) {
+	if eci := schemes[t.scheme].eciRefused; eci != "" && t.withoutPayment() {
+		o["eci"] = eci
+	}
 }
 
 // admit refuses a threeDSServerTransID that was used before, and forgets old business.

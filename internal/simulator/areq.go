@@ -5,12 +5,53 @@ import "slices"
 // versions that this world speaks, oldest first.
 var versions = []string{"2.1.0", "2.2.0"}
 
-// areqRules are the elements of an AReq in the browser channel (deviceChannel 02) for a payment
-// (messageCategory 01), EMV 3DS 2.2 table B.1. What only an app or a 3RI request has is refused.
-var areqRules = slices.Concat([]rule{
+// paymentRules are the elements of an AReq for a payment (messageCategory 01), EMV 3DS 2.2 table B.1.
+var paymentRules = slices.Concat(payerRules, merchantRules(always), []rule{
+	{"threeDSRequestorAuthenticationInd", always, fromTo("0106", "8099")},
+
+	{"purchaseAmount", always, plainNumber(48)},
+	{"purchaseCurrency", always, number(3, 3)},
+	{"purchaseExponent", always, number(1, 1)},
+	{"purchaseDate", always, when("20060102150405")},
+	{"transType", isVisa, oneOf("01", "03", "10", "11", "28")},
+	{"purchaseInstalData", authenticationInd("03"), number(1, 3)},
+	{"recurringExpiry", authenticationInd("02", "03"), when("20060102")},
+	{"recurringFrequency", authenticationInd("02", "03"), number(1, 4)},
+})
+
+// cardRules are the elements of an AReq without a payment (messageCategory 02), for a card that is added,
+// maintained or looked at. A purchase has no business there; of the merchant, Visa wants to know all the same.
+var cardRules = slices.Concat(payerRules, merchantRules(isVisa), []rule{
+	{"threeDSRequestorAuthenticationInd", always, fromTo("0406", "8099")},
+})
+
+// areqRules are those of the category that an AReq names.
+func areqRules(o object) []rule {
+	if withoutPayment(o) {
+		return cardRules
+	}
+	return paymentRules
+}
+
+func withoutPayment(o object) bool { return o.text("messageCategory") == "02" }
+
+// merchantRules are what an AReq says of the merchant and his acquirer.
+func merchantRules(must func(object) bool) []rule {
+	return []rule{
+		{"acquirerBIN", must, number(1, 11)},
+		{"acquirerMerchantID", must, ascii(1, 35)},
+		{"mcc", must, number(4, 4)},
+		{"merchantCountryCode", must, number(3, 3)},
+		{"merchantName", must, text(1, 40)},
+	}
+}
+
+// payerRules are the elements that every AReq in the browser channel (deviceChannel 02) has. What only an app
+// or a 3RI request has is refused.
+var payerRules = slices.Concat([]rule{
 	{"messageType", always, oneOf("AReq")},
 	{"messageVersion", always, oneOf(versions...)},
-	{"messageCategory", always, oneOf("01")},
+	{"messageCategory", always, oneOf("01", "02")},
 	{"deviceChannel", always, oneOf("02")},
 	{"threeDSServerTransID", always, shaped(uuidShape)},
 
@@ -20,7 +61,6 @@ var areqRules = slices.Concat([]rule{
 	{"threeDSRequestorID", always, ascii(1, 35)},
 	{"threeDSRequestorName", always, text(1, 40)},
 	{"threeDSRequestorURL", always, address(2048, "https", "http")},
-	{"threeDSRequestorAuthenticationInd", always, fromTo("0106", "8099")},
 	{"threeDSCompInd", always, oneOf("Y", "N", "U")},
 	{"notificationURL", always, address(256, "https", "http")},
 
@@ -31,21 +71,6 @@ var areqRules = slices.Concat([]rule{
 	{"acctID", nil, text(1, 64)},
 	{"payTokenInd", nil, boolean},
 	{"payTokenSource", nil, fromTo("0102")},
-
-	{"acquirerBIN", always, number(1, 11)},
-	{"acquirerMerchantID", always, ascii(1, 35)},
-	{"mcc", always, number(4, 4)},
-	{"merchantCountryCode", always, number(3, 3)},
-	{"merchantName", always, text(1, 40)},
-
-	{"purchaseAmount", always, plainNumber(48)},
-	{"purchaseCurrency", always, number(3, 3)},
-	{"purchaseExponent", always, number(1, 1)},
-	{"purchaseDate", always, when("20060102150405")},
-	{"transType", isVisa, oneOf("01", "03", "10", "11", "28")},
-	{"purchaseInstalData", authenticationInd("03"), number(1, 3)},
-	{"recurringExpiry", authenticationInd("02", "03"), when("20060102")},
-	{"recurringFrequency", authenticationInd("02", "03"), number(1, 4)},
 
 	{"browserAcceptHeader", always, text(1, 2048)},
 	{"browserUserAgent", always, text(1, 2048)},
@@ -121,7 +146,7 @@ func checkAReq(o object) *erro {
 	if v, ok := o["messageVersion"].(string); ok && !slices.Contains(versions, v) {
 		return &erro{"102", "message version not supported", "messageVersion"}
 	}
-	if fault := judge(o, areqRules); fault != nil {
+	if fault := judge(o, areqRules(o)); fault != nil {
 		return fault
 	}
 	if fault := critical(o); fault != nil {
@@ -132,6 +157,9 @@ func checkAReq(o object) *erro {
 	}
 	if _, issued := rangeOf(o.text("acctNumber")); !issued {
 		return &erro{"305", "transaction data not valid", "acctNumber"}
+	}
+	if withoutPayment(o) {
+		return nil
 	}
 	money, known := currencies[o.text("purchaseCurrency")]
 	if !known {

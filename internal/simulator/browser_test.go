@@ -208,11 +208,14 @@ func TestChallengePageFits(t *testing.T) {
 	shop := openShopfront(t)
 	results := listenForResults(t, w, "").url
 	for _, size := range []struct{ width, height int64 }{{250, 400}, {390, 400}, {500, 600}, {600, 400}, {360, 740}, {1280, 800}} {
-		for _, wrong := range []bool{false, true} {
-			name := fmt.Sprintf("%dx%d", size.width, size.height)
+		for _, kind := range []string{"", "-error", "-card"} {
+			name := fmt.Sprintf("%dx%d%s", size.width, size.height, kind)
 			change := object{"notificationURL": shop.URL + "/home"}
+			wrong := kind == "-error"
+			if kind == "-card" {
+				change = adding(change)
+			}
 			if wrong { // and everything as long as it can be
-				name += "-error"
 				change["acctNumber"], change["merchantName"] = "5200000000002151", "PT Perusahaan Perdagangan Kopi Nusantara"
 				change["purchaseAmount"] = "99999999999999"
 			}

@@ -54,16 +54,19 @@ func mask(pan string) string {
 
 // schemes are what differs between the schemes on our wires.
 var schemes = map[string]struct {
-	program  string // what the scheme calls 3-D Secure, shown to the cardholder
-	eci      string // of a full authentication
-	avBytes  int    // length of the authentication value before base64: always 28 characters after
-	badCVN   string // DE39 for a wrong CVN
-	cvnSize  int
-	mismatch string // the CVN that never matches
-	waved    string // the CVN that does not match and is approved all the same
+	program    string // what the scheme calls 3-D Secure, shown to the cardholder
+	eci        string // of a full authentication
+	eciAdded   string // the same for a card that is added, without a payment
+	eciRefused string // of a card that is not added; empty: none is said
+	bareAdded  bool   // a card is added without an authentication value, which EMV 3DS allows
+	avBytes    int    // length of the authentication value before base64: always 28 characters after
+	badCVN     string // DE39 for a wrong CVN
+	cvnSize    int
+	mismatch   string // the CVN that never matches
+	waved      string // the CVN that does not match and is approved all the same
 }{
-	"visa":       {program: "Visa Secure", eci: "05", avBytes: 20, badCVN: "N7", cvnSize: 3, mismatch: "999", waved: "998"},
-	"mastercard": {program: "Mastercard Identity Check", eci: "02", avBytes: 21, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
-	"amex":       {program: "American Express SafeKey", eci: "05", avBytes: 20, badCVN: "82", cvnSize: 4, mismatch: "9999", waved: "9998"},
-	"jcb":        {program: "J/Secure", eci: "05", avBytes: 20, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
+	"visa":       {program: "Visa Secure", eci: "05", eciAdded: "05", avBytes: 20, badCVN: "N7", cvnSize: 3, mismatch: "999", waved: "998"},
+	"mastercard": {program: "Mastercard Identity Check", eci: "02", eciAdded: "N2", eciRefused: "N0", bareAdded: true, avBytes: 21, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
+	"amex":       {program: "American Express SafeKey", eci: "05", eciAdded: "05", avBytes: 20, badCVN: "82", cvnSize: 4, mismatch: "9999", waved: "9998"},
+	"jcb":        {program: "J/Secure", eci: "05", eciAdded: "05", avBytes: 20, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
 }

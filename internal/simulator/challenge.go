@@ -13,11 +13,11 @@ const abandonAfter = 10 * time.Minute
 
 // transaction is one authentication that needs the cardholder.
 type transaction struct {
-	version, serverTransID, dsTransID, acsTransID string
-	resultURL, notification                       string
-	merchant, scheme, card                        string
-	proof                                         proof
-	begun                                         time.Time
+	version, category, serverTransID, dsTransID, acsTransID string // category is messageCategory
+	resultURL, notification                                 string
+	merchant, scheme, card                                  string
+	proof                                                   proof
+	begun                                                   time.Time
 
 	mu          sync.Mutex
 	shown       bool // a CReq has come
@@ -34,7 +34,7 @@ type verdict struct {
 	status string // Y or N
 	cancel string // challengeCancel, if the cardholder did not answer
 	reason string // transStatusReason, with N
-	value  string // authenticationValue, with Y
+	value  string // authenticationValue, with Y; some schemes have none for a card that is added
 	count  int    // interactions
 }
 
@@ -57,7 +57,7 @@ func (a *acs) concludeLocked(t *transaction, v verdict) {
 		return
 	}
 	if v.status == "Y" {
-		v.value = a.issuer.prove(t.scheme, t.proof)
+		v.value = a.prove(t)
 	}
 	t.end = &v
 	close(t.finished)
@@ -239,10 +239,11 @@ func (t *transaction) triesLeft() string {
 	return "Wrong code. 1 try left."
 }
 
-// challengePage is what the cardholder sees. Card and Phone are last digits only.
+// challengePage is what the cardholder sees. Card and Phone are last digits only; Amount is empty where a card
+// is added.
 type challengePage struct {
-	Program, Merchant, Amount, Card, Phone string
-	ID, Hint, OTP                          string
+	Program, Title, Merchant, Amount, Card, Phone string
+	ID, Hint, OTP                                 string
 }
 
 func (a *acs) show(rw http.ResponseWriter, t *transaction, hint string) {
@@ -251,10 +252,15 @@ func (a *acs) show(rw http.ResponseWriter, t *transaction, hint string) {
 		hint = t.triesLeft()
 	}
 	t.mu.Unlock()
+	title, amount := "Add your card", ""
+	if !t.withoutPayment() {
+		title, amount = "Confirm your payment", currencies[t.proof.currency].print(t.proof.amount)
+	}
 	a.render(rw, http.StatusOK, "challenge.html", t.notification, challengePage{
 		Program:  schemes[t.scheme].program,
+		Title:    title,
 		Merchant: t.merchant,
-		Amount:   currencies[t.proof.currency].print(t.proof.amount),
+		Amount:   amount,
 		Card:     t.card[len(t.card)-4:],
 		Phone:    phoneDigits(t.proof.account),
 		ID:       t.acsTransID,

@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -256,6 +257,54 @@ func TestChallenge(t *testing.T) {
 				if a.fields[39] != "00" || a.fields[44] != " Y       M  2" {
 					t.Errorf("payment with the proof: %q %q", a.fields[39], a.fields[44])
 				}
+			}
+			wantComplaints(t, w)
+		})
+	}
+}
+
+// TestChallengeForACard: a card is added as a payment is confirmed, without an amount. Mastercard's result has
+// no authentication value.
+func TestChallengeForACard(t *testing.T) {
+	for _, c := range []struct {
+		name, pan, action string
+		want              object
+		value             bool
+	}{
+		{"Visa", "4000000000001091", "confirm", object{"transStatus": "Y", "interactionCounter": "02", "eci": "05"}, true},
+		{"Mastercard", "5200000000001096", "confirm", object{"transStatus": "Y", "interactionCounter": "02", "eci": "N2"}, false},
+		{"Visa, cancelled", "4000000000001091", "cancel", object{"transStatus": "N", "interactionCounter": "01", "transStatusReason": "01", "challengeCancel": "01"}, false},
+		{"Mastercard, cancelled", "5200000000001096", "cancel", object{"transStatus": "N", "interactionCounter": "01", "transStatusReason": "01", "challengeCancel": "01", "eci": "N0"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := startWorld(t, nil)
+			gateway := listenForResults(t, w, "")
+			p := w.challenged(t, gateway.url, adding(object{"acctNumber": c.pan, "email": "siti@example.com"}))
+			page := p.open("")
+			if !strings.Contains(page, "<h1>Add your card</h1>") || !strings.Contains(page, "Nothing to pay") || !strings.Contains(page, "Toko Kopi") || strings.Contains(page, "onfirm your payment") {
+				t.Errorf("the page does not say what it is for:\n%s", page)
+			}
+			if page = p.answer("confirm", "000000"); !strings.Contains(page, "<title>Error: Add your card") {
+				t.Errorf("the page after a wrong code:\n%s", page)
+			}
+			atHome(t, p.answer(c.action, "123456"))
+			results := gateway.results()
+			if len(results) != 1 {
+				t.Fatalf("%d results", len(results))
+			}
+			want := object{
+				"messageType": "RReq", "messageVersion": "2.2.0", "messageCategory": "02", "authenticationType": "02",
+				"authenticationMethod": "02", "threeDSServerTransID": p.ares["threeDSServerTransID"],
+				"dsTransID": p.ares["dsTransID"], "acsTransID": p.ares["acsTransID"],
+			}
+			maps.Copy(want, c.want)
+			got := results[0]
+			if value := got.text("authenticationValue"); (len(value) == 28) != c.value {
+				t.Errorf("authenticationValue %q", value)
+			}
+			delete(got, "authenticationValue")
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("RReq (-want +got):\n%s", diff)
 			}
 			wantComplaints(t, w)
 		})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,18 @@ func (r *requestor) areq(pan string, change object) object {
 	}
 	maps.Copy(o, change)
 	maps.DeleteFunc(o, func(_ string, v any) bool { return v == nil })
+	return o
+}
+
+// adding turns an AReq for a payment into one for a card that is added, with a change of its own.
+func adding(change object) object {
+	o := object{"messageCategory": "02", "threeDSRequestorAuthenticationInd": "04"}
+	for _, r := range paymentRules {
+		if strings.HasPrefix(r.name, "purchase") || r.name == "transType" {
+			o[r.name] = nil
+		}
+	}
+	maps.Copy(o, change)
 	return o
 }
 
@@ -193,6 +206,16 @@ func TestAuthentications(t *testing.T) {
 		{pan: "4200350000000801", want: "C"},
 		{pan: "4200350000000801", change: object{"purchaseCurrency": "764", "purchaseAmount": "2000"}, want: "C"},
 		{pan: "4200350000000801", change: object{"purchaseCurrency": "764", "purchaseAmount": "1999"}, want: "Y", eci: "05", bytes: 20},
+		{pan: "4000000000001000", change: adding(nil), want: "Y", eci: "05", bytes: 20},
+		{pan: "4000000000001000", change: adding(object{"messageVersion": "2.1.0", "browserJavascriptEnabled": nil}), want: "Y", eci: "05", bytes: 20},
+		{pan: "4000000000001000", change: adding(object{"threeDSRequestorChallengeInd": "04"}), want: "C"},
+		{pan: "4000000000001091", change: adding(nil), want: "C"},
+		{pan: "4200350000000801", change: adding(nil), want: "C"},
+		{pan: "5200000000001005", change: adding(object{"merchantName": nil, "acquirerBIN": nil, "acquirerMerchantID": nil, "mcc": nil, "merchantCountryCode": nil}), want: "Y", eci: "N2"},
+		{pan: "5200000000000015", change: adding(nil), want: "N", eci: "N0"},
+		{pan: "4000000000000010", change: adding(nil), want: "N"},
+		{pan: "340000000002708", change: adding(nil), want: "Y", eci: "05", bytes: 20},
+		{pan: "3337000000200004", change: adding(nil), want: "C"},
 		{pan: "4000000000001000", change: object{"browserJavascriptEnabled": false, "browserTZ": nil, "browserColorDepth": nil}, want: "Y", eci: "05", bytes: 20},
 	} {
 		ask := r.areq(c.pan, c.change)
@@ -211,7 +234,7 @@ func TestAuthentications(t *testing.T) {
 			t.Errorf("%s: %v", c.pan, ares)
 		}
 		raw, err := base64.StdEncoding.DecodeString(ares.text("authenticationValue"))
-		if err != nil || len(raw) != c.bytes || ares.text("eci") != c.eci || c.want == "Y" && len(ares.text("authenticationValue")) != 28 {
+		if err != nil || len(raw) != c.bytes || ares.text("eci") != c.eci || c.bytes > 0 && len(ares.text("authenticationValue")) != 28 {
 			t.Errorf("%s: authenticationValue of %d bytes, ECI %q", c.pan, len(raw), ares.text("eci"))
 		}
 		if c.want == "C" && (ares.text("acsURL") != w.Kit().ACSOrigin+"/challenge" || ares.text("authenticationType") == "" || ares.text("acsChallengeMandated") != "Y") {
@@ -231,29 +254,39 @@ func TestAReqIsJudged(t *testing.T) {
 	used := r.areq(pan, nil)
 	r.ask(used)
 	// Every element is missed where it is required and refused where it is malformed.
-	for _, rule := range areqRules {
-		if rule.name == "messageType" {
-			continue
-		}
-		if rule.must != nil && rule.must(r.areq(pan, nil)) {
-			if e := r.ask(r.areq(pan, object{rule.name: nil})); e.text("errorCode") != "201" || e.text("errorDetail") != rule.name {
-				t.Errorf("without %s: %v", rule.name, e)
-			}
-		}
-		for _, bad := range []any{"", "?" + strings.Repeat("x", 2100), 7, []string{}} {
-			want := "203"
-			if _, isText := bad.(string); isText && rule.name == "messageVersion" {
-				want = "102"
-			}
-			change := object{rule.name: bad}
-			if strings.HasSuffix(rule.name, "AddrState") {
-				change[strings.TrimSuffix(rule.name, "State")+"Country"] = "360"
-			}
-			if e := r.ask(r.areq(pan, change)); e.text("errorCode") != want || e.text("errorDetail") != rule.name {
-				if rule.name == "acctNumber" { // what depends on the card is judged with it
-					continue
+	for _, rules := range [][]rule{paymentRules, cardRules} {
+		for _, rule := range rules {
+			asked := func(change object) object {
+				if &rules[0] == &cardRules[0] {
+					return r.areq(pan, adding(change))
 				}
-				t.Errorf("%s of %T: %v", rule.name, bad, e)
+				return r.areq(pan, change)
+			}
+			if rule.name == "messageType" {
+				continue
+			}
+			if rule.must != nil && rule.must(asked(nil)) {
+				e := r.ask(asked(object{rule.name: nil}))
+				if e.text("errorCode") != "201" || !slices.Contains(strings.Split(e.text("errorDetail"), ","), rule.name) {
+					t.Errorf("without %s: %v", rule.name, e)
+				}
+			}
+			for _, bad := range []any{"", "?" + strings.Repeat("x", 2100), 7, []string{}} {
+				want := "203"
+				if _, isText := bad.(string); isText && rule.name == "messageVersion" {
+					want = "102"
+				}
+				change := object{rule.name: bad}
+				if strings.HasSuffix(rule.name, "AddrState") {
+					change[strings.TrimSuffix(rule.name, "State")+"Country"] = "360"
+				}
+				if e := r.ask(asked(change)); e.text("errorCode") != want || e.text("errorDetail") != rule.name {
+					switch rule.name {
+					case "acctNumber", "messageCategory": // what depends on the card or on the category is judged with it
+						continue
+					}
+					t.Errorf("%s of %T: %v", rule.name, bad, e)
+				}
 			}
 		}
 	}
@@ -275,6 +308,13 @@ func TestAReqIsJudged(t *testing.T) {
 		{object{"messageVersion": "2.1.0", "browserJavascriptEnabled": false, "browserTZ": nil}, "201", "browserTZ"},
 		{object{"messageVersion": "2.1.0", "threeDSRequestorChallengeInd": "06"}, "203", "threeDSRequestorChallengeInd"},
 		{object{"sdkAppID": "x"}, "203", "sdkAppID"},
+		{object{"messageCategory": "03"}, "203", "messageCategory"},
+		{object{"messageCategory": "02", "threeDSRequestorAuthenticationInd": "04"}, "203", "purchaseAmount,purchaseCurrency,purchaseDate,purchaseExponent,transType"},
+		{adding(object{"threeDSRequestorAuthenticationInd": "01"}), "203", "threeDSRequestorAuthenticationInd"},
+		{adding(object{"threeDSRequestorAuthenticationInd": "02"}), "203", "threeDSRequestorAuthenticationInd"},
+		{adding(object{"acquirerBIN": nil}), "201", "acquirerBIN"},
+		{adding(object{"messageCategory": "01", "transType": "01"}), "201", "purchaseAmount,purchaseCurrency,purchaseExponent,purchaseDate"},
+		{object{"threeDSRequestorAuthenticationInd": "02"}, "201", "recurringExpiry,recurringFrequency"},
 		{object{"billAddrState": "JK"}, "201", "billAddrCountry"},
 		{object{"mobilePhone": object{"cc": "62"}}, "203", "mobilePhone"},
 		{object{"messageExtension": []object{{"name": "x", "id": "y", "criticalityIndicator": true, "data": object{}}}}, "202", "messageExtension"},
@@ -346,6 +386,32 @@ func TestAuthenticationValueIsSpentOnce(t *testing.T) {
 		pay("a second time", pan, private(value, eci, ds), "05", '1')
 	}
 	wantComplaints(t, w)
+}
+
+// TestValueOfAnAddedCardIsSpentOnce: it is good for the account and for no money, in any currency, once.
+func TestValueOfAnAddedCardIsSpentOnce(t *testing.T) {
+	w := startWorld(t, nil)
+	r := newRequestor(t, w)
+	const pan = "4000000000001000"
+	ares := r.ask(r.areq(pan, adding(nil)))
+	bank := w.acs.issuer
+	good := proof{account: bank.account(pan), amount: "0", currency: "360", eci: ares.text("eci"), dsTransID: ares.text("dsTransID")}
+	for name, change := range map[string]func(*proof){
+		"an amount":           func(p *proof) { p.amount = "1" },
+		"another card":        func(p *proof) { p.account = bank.account("4111111111111111") },
+		"another transaction": func(p *proof) { p.dsTransID = w.stage.random.uuid() },
+	} {
+		bad := good
+		if change(&bad); bank.spend(ares.text("authenticationValue"), bad) {
+			t.Errorf("spent for %s", name)
+		}
+	}
+	if !bank.spend(ares.text("authenticationValue"), good) {
+		t.Error("not spent for what it was given")
+	}
+	if good.currency = "702"; bank.spend(ares.text("authenticationValue"), good) {
+		t.Error("spent twice")
+	}
 }
 
 func TestNoPANIsKept(t *testing.T) {

@@ -21,7 +21,8 @@ type issuer struct {
 	values map[string]*proof
 }
 
-// proof is an authentication value that the ACS issued, and for what.
+// proof is an authentication value that the ACS issued, and for what: a card that is added has the amount zero
+// and no currency.
 type proof struct {
 	account, amount, currency string // amount as digits without leading zeros
 	dsTransID, eci            string
@@ -60,6 +61,9 @@ func (i *issuer) spend(value string, p proof) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	issued := i.values[value]
+	if issued != nil && issued.currency == "" {
+		p.currency = "" // zero of whatever currency the card's status is asked in
+	}
 	if issued == nil || *issued != p {
 		return false
 	}

@@ -54,15 +54,16 @@ func (a *acs) tell(t *transaction, v verdict) {
 // result is the RReq of a challenge that is over.
 func (t *transaction) result(v verdict) object {
 	o := object{
-		"messageType": "RReq", "messageVersion": t.version, "messageCategory": "01",
+		"messageType": "RReq", "messageVersion": t.version, "messageCategory": t.category,
 		"threeDSServerTransID": t.serverTransID, "dsTransID": t.dsTransID, "acsTransID": t.acsTransID,
 		"transStatus": v.status, "authenticationType": "02", "authenticationMethod": "02",
 		"interactionCounter": padDigits(int64(v.count), 2),
 	}
 	if v.status == "Y" {
-		o["eci"], o["authenticationValue"] = t.proof.eci, v.value
+		t.grant(o, v.value)
 	} else {
 		o["transStatusReason"] = v.reason
+		t.refuse(o)
 	}
 	if v.cancel != "" {
 		o["challengeCancel"] = v.cancel
