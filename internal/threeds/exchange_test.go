@@ -105,7 +105,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // authenticate asks about a card as flow does.
-func (h *house) authenticate(t *testing.T, digits string) payment.Authentication {
+func (h *house) authenticate(t *testing.T, digits string, change ...func(*threeds.AuthenticationRequest)) payment.Authentication {
 	t.Helper()
 	pan, err := card.ParsePAN(digits)
 	if err != nil {
@@ -121,7 +121,7 @@ func (h *house) authenticate(t *testing.T, digits string) payment.Authentication
 	}
 	var random [16]byte
 	rand.Read(random[:])
-	a, err := h.Authenticate(t.Context(), threeds.AuthenticationRequest{
+	q := threeds.AuthenticationRequest{
 		Authentication: payment.Authentication{
 			ServerTransID: payment.ServerTransID(payment.UUID4(random)), Version: version, MethodURL: method,
 			Amount: payment.Money{Minor: 10000000, Currency: "IDR"}, Merchant: "b", Token: "t",
@@ -130,13 +130,20 @@ func (h *house) authenticate(t *testing.T, digits string) payment.Authentication
 			Name: "Toko Kopi", Country: "ID", MCC: "5814", AcquirerBIN: "400001", CardAcceptor: "MERCHANT0000001",
 			Website: "https://toko.example",
 		},
-		PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, Cardholder: payment.Cardholder{FirstName: "SITI", LastName: "RAHAYU"},
+		PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, Cardholder: payment.Cardholder{
+			FirstName: "Siti", LastName: "Rahayu", Email: "siti@example.com", Phone: "+6281234567890",
+			Billing: payment.Billing{Street1: "Jl. Sudirman 1", City: "Jakarta", ProvinceState: "ID-JK", Country: "ID", PostalCode: "10220"},
+		},
 		Browser: threeds.Browser{
 			AcceptHeader: "text/html", UserAgent: "Mozilla/5.0", Language: "id-ID", IP: "127.0.0.1",
 			ColorDepth: 30, ScreenHeight: 900, ScreenWidth: 1440, TimeZone: -420,
 		},
 		MethodCompleted: completed, NotificationURL: "http://127.0.0.1:1/home", Challenge: "03", At: time.Now(),
-	})
+	}
+	for _, c := range change {
+		c(&q)
+	}
+	a, err := h.Authenticate(t.Context(), q)
 	if err != nil {
 		t.Fatalf("%v; they complain: %v", err, h.outside.Complaints())
 	}
@@ -203,6 +210,47 @@ func TestFrictionless(t *testing.T) {
 	h.content(t)
 }
 
+// storing makes a request about a card that is stored without a payment.
+func storing(q *threeds.AuthenticationRequest) {
+	q.Authentication.NonPayment, q.Authentication.Amount.Minor = true, 0
+}
+
+// TestFrictionlessStoring: the bank's status is the proof; Mastercard has no authentication value beside it.
+func TestFrictionlessStoring(t *testing.T) {
+	h := newHouse(t)
+	for digits, want := range map[string]struct {
+		eci   string
+		value bool
+	}{
+		"4000000000001000": {"05", true}, "5200000000001005": {"N2", false}, "340000000002708": {"05", true},
+	} {
+		a := h.authenticate(t, digits, storing)
+		if a.TransStatus != "Y" || !a.Proves() || !a.NonPayment || a.ECI != want.eci || (a.Value != "") != want.value {
+			t.Errorf("got status %s, ECI %s, a value: %t", a.TransStatus, a.ECI, a.Value != "")
+		}
+	}
+	if a := h.authenticate(t, "5200000000000015", storing); a.TransStatus != "N" || a.Proves() || a.ECI != "N0" || a.Reason != "01" {
+		t.Errorf("got status %s, ECI %s", a.TransStatus, a.ECI)
+	}
+	old := func(q *threeds.AuthenticationRequest) { q.Authentication.Version = "2.1.0" }
+	if a := h.authenticate(t, "5200000000001005", storing, old); !a.Proves() || a.Version != "2.1.0" {
+		t.Errorf("in 2.1.0: %s", a.TransStatus)
+	}
+	h.content(t)
+}
+
+// TestAgreement: the first payment of a series says how long and how often.
+func TestAgreement(t *testing.T) {
+	h := newHouse(t)
+	a := h.authenticate(t, "4000000000001000", func(q *threeds.AuthenticationRequest) {
+		q.OnFile = payment.CardOnFile{Type: payment.Recurring, Sequence: payment.Initial, Frequency: 30, Expiry: "2030-01-31"}
+	})
+	if !a.Proves() {
+		t.Errorf("got status %s", a.TransStatus)
+	}
+	h.content(t)
+}
+
 func TestNotEnrolled(t *testing.T) {
 	pan, err := card.ParsePAN("6011000990139424")
 	if err != nil {
@@ -215,18 +263,24 @@ func TestNotEnrolled(t *testing.T) {
 
 // TestChallenge walks through the Method, a challenge and its result, with the browser's part played by hand.
 func TestChallenge(t *testing.T) {
+	paying := func(*threeds.AuthenticationRequest) {}
 	for _, test := range []struct {
-		name, action, otp string
-		tries             int
-		status, cancel    string
+		name, card, action, otp string
+		purpose                 func(*threeds.AuthenticationRequest)
+		tries                   int
+		status, cancel, eci     string
+		value                   bool
 	}{
-		{"right code", "submit", "123456", 1, "Y", ""},
-		{"wrong code three times", "submit", "000000", 3, "N", ""},
-		{"cancelled", "cancel", "", 1, "N", "01"},
+		{"right code", "4000000000001091", "submit", "123456", paying, 1, "Y", "", "05", true},
+		{"wrong code three times", "4000000000001091", "submit", "000000", paying, 3, "N", "", "", false},
+		{"cancelled", "4000000000001091", "cancel", "", paying, 1, "N", "01", "", false},
+		{"stored, Visa", "4000000000001091", "submit", "123456", storing, 1, "Y", "", "05", true},
+		{"stored, Mastercard", "5200000000001096", "submit", "123456", storing, 1, "Y", "", "N2", false},
+		{"not stored", "5200000000001096", "submit", "000000", storing, 3, "N", "", "N0", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHouse(t)
-			a := h.authenticate(t, "4000000000001091")
+			a := h.authenticate(t, test.card, test.purpose)
 			if a.TransStatus != "C" || a.Value != "" {
 				t.Fatalf("no challenge: %s", a.TransStatus)
 			}
@@ -242,10 +296,10 @@ func TestChallenge(t *testing.T) {
 			case r := <-h.results:
 				want := payment.Result{
 					Directory: "sandbox", ServerTransID: a.ServerTransID, DSTransID: a.DSTransID, ACSTransID: a.ACSTransID,
-					TransStatus: test.status, Cancel: test.cancel, Reason: r.Reason, ECI: r.ECI, Value: r.Value,
+					NonPayment: a.NonPayment, TransStatus: test.status, Cancel: test.cancel, Reason: r.Reason, ECI: test.eci, Value: r.Value,
 				}
-				if diff := cmp.Diff(want, r); diff != "" {
-					t.Errorf("result (-want +got):\n%s", diff)
+				if diff := cmp.Diff(want, r); diff != "" || (r.Value != "") != test.value {
+					t.Errorf("result with a value: %t (-want +got):\n%s", r.Value != "", diff)
 				}
 				if !a.Issued(r) || a.Conclude(r).Proves() != (test.status == "Y") {
 					t.Errorf("the result does not conclude the authentication: %+v", r)
