@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"reprise/internal/payment"
 )
@@ -71,6 +72,33 @@ func TestCardholder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCardholderIsAlwaysInForm: whatever was given as cardholder, the AReq keeps the rules and has no empty text.
+func TestCardholderIsAlwaysInForm(t *testing.T) {
+	d, q := newWorld(t).directories[0], request(t)
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(name string, likely ...string) string {
+			return rapid.OneOf(rapid.String(), rapid.SampledFrom(append(likely, "", " ", strings.Repeat("x", 300)))).Draw(t, name)
+		}
+		q.Cardholder = payment.Cardholder{
+			FirstName: text("first name", "Siti"), LastName: text("last name", "Rahayu"), Email: text("email", "a@b.example", "@"), Phone: text("phone", "+62812345678", "+1"),
+			Billing: payment.Billing{
+				Email: text("billing email"), Phone: text("billing phone"), Street1: text("street 1"), Street2: text("street 2"), City: text("city", "Jakarta"),
+				ProvinceState: text("state", "ID-JK", "JK", "ID-"), Country: text("country", "ID", "id", "EU"), PostalCode: text("postal code", "10220"),
+			},
+		}
+		q.Authentication.Version = rapid.SampledFrom(spoken).Draw(t, "version")
+		m, err := d.areq(q)
+		if err != nil || m.ours() != nil {
+			t.Fatal(err, m.ours())
+		}
+		for name, value := range m.fields {
+			if value == "" {
+				t.Fatalf("%s is empty", name)
+			}
+		}
+	})
 }
 
 func TestSplitPhone(t *testing.T) {
