@@ -37,6 +37,12 @@ type Store interface {
 	Token(ctx context.Context, b payment.BusinessID, t payment.TokenID) (payment.Token, error)
 	Customer(ctx context.Context, b payment.BusinessID, c payment.CustomerID) (payment.Customer, error)
 	CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error)
+
+	// CreateCustomer writes a customer; payment.ErrTaken means that its reference is another's.
+	CreateCustomer(ctx context.Context, c payment.Customer, once *payment.Once) error
+	// ChangeCustomer reads a customer, lets fn decide and commits what it decided, as Change does.
+	ChangeCustomer(ctx context.Context, b payment.BusinessID, c payment.CustomerID, fn func(payment.Customer) (payment.Customer, error)) (payment.Customer, error)
+
 	Advice(ctx context.Context, a payment.AdviceID) (payment.Advice, error)
 }
 

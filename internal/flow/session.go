@@ -27,12 +27,6 @@ type NewSession struct {
 	Once             *payment.Once
 }
 
-// NewCustomer is an inline customer.
-type NewCustomer struct {
-	ReferenceID string
-	Profile     json.RawMessage
-}
-
 // CreateSession opens a session. The stored card is looked at here, and again when the payer submits.
 func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session, error) {
 	now := f.o.Now()
@@ -110,10 +104,7 @@ func (f *Flow) customer(ctx context.Context, m payment.Merchant, t payment.Token
 	c, err = f.o.Store.CustomerByReference(ctx, n.Business, n.Customer.ReferenceID)
 	switch {
 	case errors.Is(err, payment.ErrNotFound):
-		return payment.Customer{
-			ID: payment.CustomerID("cust-" + f.newUUID()), Business: n.Business,
-			ReferenceID: n.Customer.ReferenceID, Profile: n.Customer.Profile, Created: now,
-		}, true, nil
+		return f.newCustomer(n.Business, *n.Customer, now), true, nil
 	case err == nil && !m.ReuseCustomers:
 		return c, false, payment.Refuse("DUPLICATE_ERROR", "customer: The reference_id entered has been used before. Please enter a unique reference_id")
 	}

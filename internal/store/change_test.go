@@ -75,7 +75,7 @@ func testCreateSession(t *testing.T, db *database) {
 	ctx := t.Context()
 	must(t, s.SaveMerchant(ctx, merchant()))
 	must(t, s.SaveToken(ctx, storedCard()))
-	budi := payment.Customer{ID: "cust-1", Business: business, ReferenceID: "budi", Profile: []byte(`{"type":"INDIVIDUAL"}`), Created: moment}
+	budi := customer()
 	must(t, s.CreateSession(ctx, openSession(), &budi, nil))
 
 	got, err := s.CustomerByReference(ctx, business, "budi")

@@ -55,7 +55,7 @@ func testSeededRows(t *testing.T, db *database) {
 	s := db.open(t)
 	ctx := t.Context()
 	m, card := merchant(), storedCard()
-	budi := payment.Customer{ID: "cust-1", Business: business, ReferenceID: "budi", Created: moment}
+	budi := payment.Customer{ID: "cust-1", Business: business, ReferenceID: "budi", Type: payment.IndividualCustomer, Created: moment, Updated: moment}
 	for range 2 { // seeded at every start
 		must(t, s.SaveMerchant(ctx, m))
 		must(t, s.SaveEndpoints(ctx, business, endpoints...))
@@ -81,7 +81,7 @@ func testSeededRows(t *testing.T, db *database) {
 	if diff := cmp.Diff(m, gotMerchant); err != nil || diff != "" {
 		t.Errorf("merchant: %v (-want +got):\n%s", err, diff)
 	}
-	card.Version = 4 // one more with each write
+	card.Version, budi.Version = 4, 4 // one more with each write
 	gotCard, err := s.Token(ctx, business, cardID)
 	if diff := cmp.Diff(card, gotCard); err != nil || diff != "" {
 		t.Errorf("card: %v (-want +got):\n%s", err, diff)

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 
 	"reprise/internal/payment"
 )
@@ -20,30 +22,113 @@ func (s *Store) CustomerByReference(ctx context.Context, b payment.BusinessID, r
 func (s *Store) customer(ctx context.Context, by string, b payment.BusinessID, key string) (payment.Customer, error) {
 	c := payment.Customer{Business: b}
 	var profile string
-	var created int64
-	err := s.one(ctx, `SELECT id, reference, profile, created FROM customer WHERE business = $1 AND `+by,
-		[]any{string(b), key}, &c.ID, &c.ReferenceID, &profile, &created)
+	var created, updated int64
+	err := s.one(ctx, `
+SELECT id, version, reference, type, profile, created, updated FROM customer WHERE business = $1 AND `+by,
+		[]any{string(b), key}, &c.ID, &c.Version, &c.ReferenceID, &c.Type, &profile, &created, &updated)
 	if err != nil {
 		return payment.Customer{}, err
 	}
 	if profile != "" {
 		c.Profile = json.RawMessage(profile)
 	}
-	c.Created = fromMicros(created)
+	c.Created, c.Updated = fromMicros(created), fromMicros(updated)
 	return c, nil
+}
+
+// CreateCustomer writes a new customer. payment.ErrRepeated: the key of once was used before.
+// payment.ErrTaken: the reference is another's. Nothing is written then.
+func (s *Store) CreateCustomer(ctx context.Context, c payment.Customer, once *payment.Once) error {
+	d := s.newDraft()
+	d.newCustomer(c)
+	if err := d.once(once); err != nil {
+		return err
+	}
+	err := d.commit(ctx)
+	if errors.Is(err, errLost) {
+		if _, absent := s.Customer(context.WithoutCancel(ctx), c.Business, c.ID); absent == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// newCustomer writes a customer whose reference nobody may have taken.
+func (d *draft) newCustomer(c payment.Customer) {
+	d.rows[rankCustomer] = append(d.rows[rankCustomer], stmt{
+		sql: `
+INSERT INTO customer (id, business, reference, type, profile, created, updated, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1)`,
+		args: customerArgs(c),
+		used: payment.ErrTaken,
+	})
+}
+
+// ChangeCustomer reads a customer, lets fn say what becomes of it, and writes that over the version that was
+// read, from the start again when another was faster. fn may be called several times and has no effects of
+// its own; its errors are returned as they are. It returns the customer as it now stands.
+func (s *Store) ChangeCustomer(ctx context.Context, b payment.BusinessID, id payment.CustomerID, fn func(payment.Customer) (payment.Customer, error)) (payment.Customer, error) {
+	for lost := range races {
+		if err := s.stepBack(ctx, lost); err != nil {
+			return payment.Customer{}, err
+		}
+		before, err := s.Customer(ctx, b, id)
+		if err != nil {
+			return payment.Customer{}, err
+		}
+		c, err := fn(before)
+		if err != nil {
+			return payment.Customer{}, err
+		}
+		err = s.commit(ctx, stmt{
+			sql: `
+UPDATE customer SET version = CASE WHEN version = $2 THEN version + 1 ELSE 1 / (version - version) END,
+       profile = $3, updated = $4
+WHERE id = $1`,
+			args: []any{string(id), before.Version, string(c.Profile), micros(c.Updated)},
+		})
+		c.Version, c.Updated = before.Version+1, fromMicros(micros(c.Updated))
+		switch {
+		case err == nil:
+			return c, nil
+		case errors.Is(err, errLost):
+			return s.readCustomerBack(ctx, c, err)
+		case !errors.Is(err, errConflict):
+			return payment.Customer{}, err
+		}
+	}
+	return payment.Customer{}, fmt.Errorf("store: %d races lost for one customer", races)
+}
+
+// readCustomerBack finds out whether a change was made whose answer was lost, as readBack does for a case.
+func (s *Store) readCustomerBack(ctx context.Context, after payment.Customer, lost error) (payment.Customer, error) {
+	now, err := s.Customer(context.WithoutCancel(ctx), after.Business, after.ID)
+	if err != nil {
+		return payment.Customer{}, fmt.Errorf("%w; and then: %v", lost, err)
+	}
+	if now.Version != after.Version || string(now.Profile) != string(after.Profile) || !now.Updated.Equal(after.Updated) {
+		return payment.Customer{}, lost
+	}
+	return after, nil
 }
 
 // SaveCustomer writes a customer, new or known by its id. payment.ErrTaken: the reference is another's.
 func (s *Store) SaveCustomer(ctx context.Context, c payment.Customer) error {
 	return s.commit(ctx, stmt{
 		sql: `
-INSERT INTO customer (id, business, reference, profile, created) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (id) DO UPDATE SET reference = excluded.reference, profile = excluded.profile`,
+INSERT INTO customer (id, business, reference, type, profile, created, updated, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
+ON CONFLICT (id) DO UPDATE SET reference = excluded.reference, type = excluded.type, profile = excluded.profile,
+    updated = excluded.updated, version = customer.version + 1`,
 		args: customerArgs(c),
 		used: payment.ErrTaken,
 	})
 }
 
+// customerArgs are the values of a customer's row: id, business, reference, type, profile, created, updated.
 func customerArgs(c payment.Customer) []any {
-	return []any{string(c.ID), string(c.Business), c.ReferenceID, string(c.Profile), micros(c.Created)}
+	return []any{
+		string(c.ID), string(c.Business), c.ReferenceID, string(c.Type), string(c.Profile),
+		micros(c.Created), micros(c.Updated),
+	}
 }

@@ -15,11 +15,7 @@ func (s *Store) CreateSession(ctx context.Context, session payment.Session, newC
 	d := s.newDraft()
 	d.after = payment.Case{Session: session}
 	if newCustomer != nil {
-		d.rows[rankCustomer] = append(d.rows[rankCustomer], stmt{
-			sql:  `INSERT INTO customer (id, business, reference, profile, created) VALUES ($1, $2, $3, $4, $5)`,
-			args: customerArgs(*newCustomer),
-			used: payment.ErrTaken,
-		})
+		d.newCustomer(*newCustomer)
 	}
 	data, err := encodeSession(session)
 	if err != nil {
