@@ -15,6 +15,10 @@ func (a *API) Routes(mux *http.ServeMux, g *gate.Gate) {
 		"POST /sessions/{session_id}/cancel":            a.cancelSession,
 		"GET /v3/payment_requests/{payment_request_id}": a.getPaymentRequest,
 		"GET /v3/payments/{payment_id}":                 a.getPayment,
+		"POST /customers":                               a.createCustomer,
+		"GET /customers":                                a.listCustomers,
+		"GET /customers/{id}":                           a.getCustomer,
+		"PATCH /customers/{id}":                         a.patchCustomer,
 	} {
 		mux.Handle(pattern, g.Handle(pattern, payment.Secret, handler))
 	}

@@ -110,12 +110,11 @@ func (a *API) createSession(ctx context.Context, r *gate.Request) (gate.Answer, 
 		n.Locale = "en"
 	}
 	if len(q.Customer) > 0 && string(q.Customer) != "null" {
-		n.Customer = &flow.NewCustomer{Profile: q.Customer}
-		if err := json.Unmarshal(q.Customer, &struct {
-			ReferenceID *string `json:"reference_id"`
-		}{&n.Customer.ReferenceID}); err != nil {
+		customer, err := newCustomer(q.Customer, version20201031)
+		if err != nil {
 			return gate.Answer{}, err
 		}
+		n.Customer = &customer
 	}
 	if n.SkipThreeDS, err = skipsThreeDS(q.ChannelProperties); err != nil {
 		return gate.Answer{}, err
