@@ -89,7 +89,7 @@ func caseIn(state payment.State) payment.Case {
 type shelf struct {
 	flow.Store // whatever is not here is not needed
 	c          payment.Case
-	customer   *payment.Customer // new with the last session
+	customer   *payment.Customer // the last that was made
 }
 
 func (s *shelf) Case(_ context.Context, l payment.Lookup) (payment.Case, error) {
@@ -125,12 +125,37 @@ func (s *shelf) Token(context.Context, payment.BusinessID, payment.TokenID) (pay
 	return s.c.Token, nil
 }
 
-func (s *shelf) Customer(context.Context, payment.BusinessID, payment.CustomerID) (payment.Customer, error) {
-	return payment.Customer{ID: ada, Business: shop}, nil
+func (s *shelf) Customer(_ context.Context, _ payment.BusinessID, id payment.CustomerID) (payment.Customer, error) {
+	switch {
+	case s.customer != nil && id == s.customer.ID:
+		return *s.customer, nil
+	case id == ada:
+		return payment.Customer{ID: ada, Business: shop, ReferenceID: "ada", Type: payment.IndividualCustomer}, nil
+	}
+	return payment.Customer{}, payment.ErrNotFound
 }
 
-func (s *shelf) CustomerByReference(context.Context, payment.BusinessID, string) (payment.Customer, error) {
+func (s *shelf) CustomerByReference(_ context.Context, _ payment.BusinessID, reference string) (payment.Customer, error) {
+	if s.customer != nil && reference == s.customer.ReferenceID {
+		return *s.customer, nil
+	}
 	return payment.Customer{}, payment.ErrNotFound
+}
+
+func (s *shelf) CreateCustomer(_ context.Context, made payment.Customer, _ *payment.Once) error {
+	s.customer = &made
+	return nil
+}
+
+func (s *shelf) ChangeCustomer(ctx context.Context, b payment.BusinessID, id payment.CustomerID, fn func(payment.Customer) (payment.Customer, error)) (payment.Customer, error) {
+	c, err := s.Customer(ctx, b, id)
+	if err == nil {
+		c, err = fn(c)
+	}
+	if err == nil {
+		s.customer = &c
+	}
+	return c, err
 }
 
 // door is the merchant's door over a shelf. Every answer is held against the contract.
@@ -171,12 +196,22 @@ func newDoor(t *testing.T, c payment.Case) *door {
 
 func (d *door) send(method, path, body string) (int, map[string]any) {
 	d.t.Helper()
+	status, text := d.raw(method, path, body)
+	return status, decoded(d.t, text)
+}
+
+// raw sends a request, with headers in pairs, and returns the answer as it is written.
+func (d *door) raw(method, path, body string, headers ...string) (int, []byte) {
+	d.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.SetBasicAuth(secretKey, "")
 	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	w := httptest.NewRecorder()
 	d.mux.ServeHTTP(w, r)
-	return w.Code, decoded(d.t, w.Body.Bytes())
+	return w.Code, w.Body.Bytes()
 }
 
 func decoded(t *testing.T, text []byte) (object map[string]any) {

@@ -112,7 +112,7 @@ func (a *API) createCustomer(ctx context.Context, r *gate.Request) (gate.Answer,
 		return gate.Answer{}, err
 	} else if v == version20200519 && p.IndividualDetail == nil {
 		// What is required depends on a header here, which no schema of the body can see.
-		return gate.Answer{}, gate.Invalid(payment.Field{Path: "/body/given_names", Message: "must have required property 'given_names'"})
+		return gate.Answer{}, gate.Invalid(payment.Field{Path: "/body/given_names", Message: "must be sent"})
 	}
 	c, err := a.Flow.CreateCustomer(ctx, r.Business, n, r.Once, func(c payment.Customer) (int, []byte, error) {
 		view, err := viewCustomer(c, v)

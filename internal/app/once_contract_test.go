@@ -17,6 +17,9 @@ func TestOnce(t *testing.T) {
 		body      any
 	}
 	requests := map[string]func(w *town) request{
+		"POST /customers": func(*town) request {
+			return request{"/customers", SandboxSecretKey, map[string]any{"reference_id": "once"}}
+		},
 		"POST /sessions": func(w *town) request {
 			return request{"/sessions", SandboxSecretKey, w.request(visaChallenge)}
 		},

@@ -39,6 +39,7 @@ func refusedRows() map[string][]refusedRow {
 		refusedPaymentsWithSession(),
 		refusedPaymentRequests(),
 		refusedPayments(),
+		refusedCustomers(),
 		refusedPages(),
 	} {
 		maps.Copy(all, tables)

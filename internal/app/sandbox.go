@@ -224,8 +224,8 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		}))
 	}
 	problems = append(problems, b.store.SaveCustomer(ctx, payment.Customer{
-		ID: sandboxCustomer, Business: sandboxBusiness, ReferenceID: "sandbox-customer", Created: o.Now(),
-		Profile: []byte(`{"type":"INDIVIDUAL","reference_id":"sandbox-customer","individual_detail":{"given_names":"Jaap","surname":"Stam"}}`),
+		ID: sandboxCustomer, Business: sandboxBusiness, ReferenceID: "sandbox-customer", Type: payment.IndividualCustomer,
+		Profile: []byte(`{"individual_detail":{"given_names":"Jaap","surname":"Stam"}}`), Created: o.Now(), Updated: o.Now(),
 	}))
 	for _, stored := range StoredCards() {
 		problems = append(problems, b.StoreCard(ctx, o, stored.Token, stored.Number))

@@ -76,8 +76,8 @@ func (w *town) stranger() {
 		}),
 		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerSecretKey)), Business: strangerBusiness, Kind: payment.Secret}),
 		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerPublicKey)), Business: strangerBusiness, Kind: payment.Public}),
-		w.store.SaveCustomer(ctx, payment.Customer{ID: strangerCustomer, Business: strangerBusiness, ReferenceID: "them", Profile: []byte(`{}`), Created: w.outside.Now()}),
-		w.store.SaveCustomer(ctx, payment.Customer{ID: someonesCustomer, Business: sandboxBusiness, ReferenceID: "someone", Profile: []byte(`{}`), Created: w.outside.Now()}),
+		w.store.SaveCustomer(ctx, payment.Customer{ID: strangerCustomer, Business: strangerBusiness, ReferenceID: "them", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}),
+		w.store.SaveCustomer(ctx, payment.Customer{ID: someonesCustomer, Business: sandboxBusiness, ReferenceID: "someone", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}),
 		w.store.SaveToken(ctx, theirs),
 	} {
 		if err != nil {
@@ -168,6 +168,8 @@ func TestKeysOpenTheirOwnDoors(t *testing.T) {
 		{"GET", "/v3/payment_requests/" + attempt["payment_request_id"].(string), nil, SandboxSecretKey, SandboxPublicKey, strangerSecretKey, gone},
 		{"GET", "/v3/payments/" + attempt["latest_payment_id"].(string), nil, SandboxSecretKey, SandboxPublicKey, strangerSecretKey, gone},
 		{"POST", "/v3/payment_with_session", submission(open, "123"), SandboxPublicKey, SandboxSecretKey, strangerPublicKey, notFound},
+		{"GET", "/customers/" + string(sandboxCustomer), nil, SandboxSecretKey, SandboxPublicKey, strangerSecretKey, gone},
+		{"PATCH", "/customers/" + string(sandboxCustomer), map[string]any{"description": "known"}, SandboxSecretKey, SandboxPublicKey, strangerSecretKey, gone},
 	}
 	for _, r := range routes {
 		t.Run(r.method+" "+strings.Split(r.path, "-")[0], func(t *testing.T) {

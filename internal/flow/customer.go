@@ -14,29 +14,30 @@ import (
 type NewCustomer struct {
 	ReferenceID string
 	Type        payment.CustomerType
-	Profile     json.RawMessage // see payment.Customer
+	Profile     json.RawMessage // see payment.Customer; nulls in it mean nothing
 }
 
-// newCustomer makes the customer, which is not kept yet.
-func (f *Flow) newCustomer(b payment.BusinessID, n NewCustomer, now time.Time) payment.Customer {
-	return payment.Customer{
+// newCustomer makes the customer, which is not kept yet: one of whom nothing is known, patched.
+func (f *Flow) newCustomer(b payment.BusinessID, n NewCustomer, now time.Time) (payment.Customer, error) {
+	c := payment.Customer{
 		ID: payment.CustomerID("cust-" + f.newUUID()), Business: b, Version: 1,
-		ReferenceID: n.ReferenceID, Type: n.Type, Profile: n.Profile, Created: now, Updated: now,
+		ReferenceID: n.ReferenceID, Type: n.Type, Created: now,
 	}
+	return c.Patch(payment.CustomerPatch{Profile: n.Profile}, now)
 }
 
 // CreateCustomer keeps a new customer. answer renders what the door will answer; it is kept with once, which
 // may be nil. Errors: DUPLICATE_ERROR where the business has a customer of that reference,
 // API_VALIDATION_ERROR where the profile is another type's.
 func (f *Flow) CreateCustomer(ctx context.Context, b payment.BusinessID, n NewCustomer, once *payment.Once, answer func(payment.Customer) (status int, body []byte, err error)) (payment.Customer, error) {
-	c := f.newCustomer(b, n, f.o.Now())
-	if err := c.Check(); err != nil {
+	c, err := f.newCustomer(b, n, f.o.Now())
+	if err != nil {
 		return c, err
 	}
 	if once != nil {
 		once.Answer = func(payment.Case) (int, []byte, error) { return answer(c) }
 	}
-	err := f.o.Store.CreateCustomer(ctx, c, once)
+	err = f.o.Store.CreateCustomer(ctx, c, once)
 	if errors.Is(err, payment.ErrTaken) {
 		err = payment.Refuse("DUPLICATE_ERROR", "The reference_id entered has been used before. Please enter a unique reference_id")
 	}

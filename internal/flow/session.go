@@ -104,7 +104,8 @@ func (f *Flow) customer(ctx context.Context, m payment.Merchant, t payment.Token
 	c, err = f.o.Store.CustomerByReference(ctx, n.Business, n.Customer.ReferenceID)
 	switch {
 	case errors.Is(err, payment.ErrNotFound):
-		return f.newCustomer(n.Business, *n.Customer, now), true, nil
+		c, err = f.newCustomer(n.Business, *n.Customer, now)
+		return c, true, err
 	case err == nil && !m.ReuseCustomers:
 		return c, false, payment.Refuse("DUPLICATE_ERROR", "customer: The reference_id entered has been used before. Please enter a unique reference_id")
 	}

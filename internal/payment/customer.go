@@ -23,7 +23,7 @@ type Customer struct {
 	Type        CustomerType
 
 	// Profile is what the merchant tells of the payer: a JSON object with the members that the API gives a
-	// customer. What is not told is absent or null.
+	// customer. What is not told is absent.
 	Profile json.RawMessage
 
 	Created, Updated time.Time
@@ -69,12 +69,12 @@ func (c Customer) Patch(p CustomerPatch, at time.Time) (Customer, error) {
 		return c, err
 	}
 	c.Updated = at
-	return c, c.Check()
+	return c, c.check()
 }
 
-// Check says whether a customer is told of as what it is: a person has no business_detail, a business no
+// check says whether a customer is told of as what it is: a person has no business_detail, a business no
 // individual_detail. Errors: API_VALIDATION_ERROR.
-func (c Customer) Check() error {
+func (c Customer) check() error {
 	profile, err := object(c.Profile)
 	if err != nil {
 		return err
