@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 // operation is an operation of the contract that a house serves.
 type operation struct {
 	pattern      string // "POST /sessions"
-	method, path string
+	method, path string // with the examples of its parameters
 	key          string // of the sandbox, of the kind that the operation takes; empty: it takes none
 	codes        []string
 	body         bool              // takes one
@@ -35,6 +36,7 @@ func (f *front) operations() (operations []operation, general []string) {
 	type parameter struct {
 		Ref     string `yaml:"$ref"`
 		Name    string
+		In      string
 		Example string
 	}
 	var contract struct {
@@ -72,14 +74,22 @@ func (f *front) operations() (operations []operation, general []string) {
 					o.key = map[string]string{"secretKey": SandboxSecretKey, "publicKey": SandboxPublicKey}[kind]
 				}
 			}
+			query := url.Values{}
 			for _, p := range described.Parameters {
 				if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
 					p = contract.Components.Parameters[name]
 				}
 				o.repeatable = o.repeatable || p.Name == "idempotency-key"
-				if p.Example != "" {
+				switch {
+				case p.Example == "":
+				case p.In == "query":
+					query.Set(p.Name, p.Example)
+				default:
 					o.path = strings.ReplaceAll(o.path, "{"+p.Name+"}", p.Example)
 				}
+			}
+			if len(query) > 0 {
+				o.path += "?" + query.Encode()
 			}
 			operations = append(operations, o)
 		}
