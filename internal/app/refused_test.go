@@ -187,7 +187,16 @@ func TestRefusedByAny(t *testing.T) {
 				refused(w, refusal{415, "UNSUPPORTED_MEDIA_TYPE", "Content-Encoding is not supported: send the body as it is", ""},
 					o.method, o.path, o.key, body, "Content-Encoding", "gzip")
 			}
-			for _, method := range []string{"PUT", "DELETE", "TRACE"} {
+			for _, accept := range []string{"text/html", "*/*, application/json;q=0"} {
+				refused(w, refusal{406, "NOT_ACCEPTABLE", "The answer is application/json, which the Accept header leaves out", ""},
+					o.method, o.path, o.key, body, "Accept", accept)
+			}
+			refused(w, refusal{404, "NOT_FOUND", "There is nothing at this path", ""}, o.method, o.path+"/", o.key, body)
+			refused(w, refusal{404, "NOT_FOUND", "There is nothing at this path", ""}, o.method, "/"+o.path, o.key, body)
+			for _, method := range []string{"PUT", "DELETE", "TRACE", "OPTIONS"} {
+				if method == "OPTIONS" && o.key == SandboxPublicKey {
+					continue // a browser's question before it sends
+				}
 				a := refused(w, refusal{405, "METHOD_NOT_ALLOWED", "The method is not allowed at this path", ""}, method, o.path, o.key, nil)
 				if allowed := strings.Split(a.header.Get("Allow"), ", "); !slices.Contains(allowed, o.method) {
 					t.Errorf("%s: Allow %q", method, allowed)

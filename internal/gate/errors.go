@@ -40,6 +40,7 @@ var statuses = map[string]int{
 	"DATA_NOT_FOUND":     http.StatusNotFound,
 	"NOT_FOUND":          http.StatusNotFound,
 	"METHOD_NOT_ALLOWED": http.StatusMethodNotAllowed,
+	"NOT_ACCEPTABLE":     http.StatusNotAcceptable,
 
 	"DUPLICATE_ERROR":   http.StatusConflict,
 	"IDEMPOTENCY_ERROR": http.StatusConflict,

@@ -59,6 +59,9 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 	if err != nil {
 		return nil, nil, err
 	}
+	if err = checkAccept(r.Header); err != nil {
+		return nil, nil, err
+	}
 	if err = g.contract.checkParameters(op, r); err != nil {
 		return nil, nil, err
 	}
