@@ -138,7 +138,8 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	g, err := gate.New(gate.Options{
 		Keys: h.store.Key, Answered: h.store.Answered,
 		Fingerprint: func(data []byte) [32]byte { return h.vault.Keyed("idempotency", data) },
-		Now:         o.Now, Rand: o.Rand, Log: h.log, AllowHTTP: s.Sandbox, Violation: s.Violation,
+		Limits:      s.Limits, ClientIP: remoteIP,
+		Now: o.Now, Rand: o.Rand, Log: h.log, AllowHTTP: s.Sandbox, Violation: s.Violation,
 	})
 	if err != nil {
 		return nil, nil, err

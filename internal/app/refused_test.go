@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"reprise/internal/gate"
 	"reprise/internal/payment"
 )
 
@@ -249,6 +250,25 @@ func TestRefusedByAny(t *testing.T) {
 			}
 			return answered["IDEMPOTENCY_ERROR"]
 		})
+	})
+	t.Run("too often", func(t *testing.T) {
+		w := openTown(t, func(s *SandboxSettings) { s.Limits = gate.Limits{PerTestKey: 2, PerSession: 2} })
+		session := w.newSession(visaChallenge)
+		path, body := "/sessions/"+session["payment_session_id"].(string), submission(session, "123")
+		tooOften := refusal{429, "RATE_LIMIT_EXCEEDED", "Too many requests were sent in a short time. Please try again later.", ""}
+		for range 2 {
+			w.read(path)
+			w.submitted(session, "123")
+		}
+		for _, a := range []answer{
+			refused(w, tooOften, "GET", path, SandboxSecretKey, nil),
+			refused(w, tooOften, "POST", "/v3/payment_with_session", SandboxPublicKey, body),
+		} {
+			if a.header.Get("Retry-After") == "" || a.header.Get("Rate-Limit-Limit") != "2" || a.header.Get("Rate-Limit-Remaining") != "0" {
+				t.Errorf("%v", a.header)
+			}
+		}
+		w.submitted(w.newSession(visaChallenge), "123") // another session, and the key at another operation
 	})
 	t.Run("every general code of the contract", func(t *testing.T) {
 		for _, code := range general {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -20,6 +21,7 @@ import (
 
 	"reprise/examples/shop"
 	"reprise/internal/card"
+	"reprise/internal/gate"
 	"reprise/internal/payment"
 	"reprise/internal/simulator"
 	"reprise/internal/threeds"
@@ -35,6 +37,9 @@ const (
 	sandboxBusiness = payment.BusinessID("62440e322008e87fb29c1fd0")
 	sandboxCustomer = payment.CustomerID("cust-00000000-0000-4000-8000-000000000001")
 )
+
+// sandboxLimits let every test suite through, and end what runs wild.
+var sandboxLimits = gate.Limits{PerKey: 60_000, PerTestKey: 60_000, PerSession: 60_000, PerAddress: 600_000}
 
 // StoredCard is a card of the sandbox's customer, under a token that never changes.
 type StoredCard struct {
@@ -64,6 +69,7 @@ type SandboxSettings struct {
 	Simulator string // control URL of a simulator in another process; empty: one of our own
 	Calm      bool
 
+	Limits    gate.Limits // zero: high ones
 	Violation func(error) // see Settings
 }
 
@@ -189,6 +195,7 @@ func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Log
 		CallbackToken:   func(payment.BusinessID) string { return SandboxCallbackToken },
 		WebhookSchedule: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour},
 		FrameSources:    []string{kit.ACSOrigin},
+		Limits:          cmp.Or(s.Limits, sandboxLimits),
 		Violation:       s.Violation,
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"reprise/internal/gate"
 	"reprise/internal/payment"
 	"reprise/internal/threeds"
 	"reprise/internal/vault"
@@ -46,6 +47,8 @@ type Settings struct {
 	// Furnished is called when the rooms stand and before a door opens: nobody meets a house that lacks
 	// what is put into it here. It may be nil.
 	Furnished func(context.Context, *House) error
+
+	Limits gate.Limits // how often may be asked; the zero value has defaults
 
 	// Violation is told of every answer that is not what the contract says. Tests set it.
 	Violation func(error)

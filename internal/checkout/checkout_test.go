@@ -167,6 +167,7 @@ func newGate(t *testing.T, log *slog.Logger) *gate.Gate {
 		},
 		Fingerprint: func(data []byte) [32]byte { return sha256.Sum256(data) },
 		Now:         func() time.Time { return noon }, Log: log, Rand: rand.Reader,
+		ClientIP:  func(*http.Request) string { return "192.0.2.1" },
 		Violation: func(err error) { t.Errorf("against the contract: %v", err) },
 	})
 	if err != nil {

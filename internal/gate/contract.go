@@ -47,6 +47,7 @@ type operation struct {
 	repeatable bool               // knows idempotency-key
 	answers    map[int]*jsonschema.Schema
 	codes      []string // error codes of its own
+	limitedBy  place    // what is counted where it is not the key
 }
 
 // compile reads and compiles a contract. What fails here is a mistake in it, or something that this package
@@ -173,6 +174,9 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 	}
 	var err error
 	if op.codes, err = c.errorCodes(pointer); err != nil {
+		return err
+	}
+	if op.limitedBy, err = c.limitedBy(pointer, op); err != nil {
 		return err
 	}
 	op.answers = map[int]*jsonschema.Schema{}

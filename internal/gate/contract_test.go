@@ -3,13 +3,10 @@ package gate
 import (
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -236,17 +233,6 @@ func TestAnswersAreClosed(t *testing.T) {
 				t.Errorf("%s lets anything pass", pointer)
 			}
 		})
-	}
-}
-
-func TestSpecIsServed(t *testing.T) {
-	g := &Gate{contract: contractForTest(t), known: http.NewServeMux()}
-	g.o.Now = time.Now
-	g.o.Rand = strings.NewReader(strings.Repeat("x", 16))
-	w := httptest.NewRecorder()
-	g.Spec().ServeHTTP(w, httptest.NewRequest("GET", "/openapi.yaml", nil))
-	if w.Code != 200 || w.Header().Get("Content-Type") != "application/yaml" || w.Body.String() != specification {
-		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }
 

@@ -48,6 +48,8 @@ var statuses = map[string]int{
 	"REQUEST_TOO_LARGE":      http.StatusRequestEntityTooLarge,
 	"UNSUPPORTED_MEDIA_TYPE": http.StatusUnsupportedMediaType,
 
+	"RATE_LIMIT_EXCEEDED": http.StatusTooManyRequests,
+
 	"INVALID_SESSION_STATUS":          http.StatusUnprocessableEntity,
 	"PAYMENT_ATTEMPT_COUNTS_EXCEEDED": http.StatusUnprocessableEntity,
 

@@ -14,3 +14,6 @@ func (g *Gate) CheckResponse(pattern string, status int, header http.Header, bod
 	}
 	return g.contract.checkResponse(op, status, header, body)
 }
+
+// Specification is the contract as it is embedded.
+var Specification = specification

@@ -1,5 +1,5 @@
-// Package gate is what every HTTP door shares: API keys and what they permit, how large and how deep a body
-// may be, idempotency, the error envelope, and the contract. openapi.yaml is embedded, served, and executed:
+// Package gate is what every HTTP door shares: API keys and what they permit, how often may be asked, how
+// large and how deep a body may be, idempotency, the error envelope, and the contract. openapi.yaml is embedded, served, and executed:
 // requests are validated from it, and where Options.Violation is set every answer is checked against it.
 //
 // A door hands its handlers to Handle and mounts what it gets:
@@ -28,7 +28,7 @@ type Options struct {
 	Keys func(ctx context.Context, hash [32]byte) (payment.Key, error)
 
 	// Answered finds what was answered under an idempotency key; payment.ErrNotFound where nothing was.
-	// endpoint is the operation, as in payment.Once.
+	// endpoint is the environment and the operation, as in payment.Once.
 	Answered func(ctx context.Context, business payment.BusinessID, endpoint, key string) (fingerprint []byte, status int, body []byte, err error)
 
 	// Fingerprint is a keyed hash. The key is the same on every node and as long as answers are kept.
@@ -37,6 +37,10 @@ type Options struct {
 	Now  func() time.Time
 	Log  *slog.Logger
 	Rand io.Reader // for Request-ID; read by several requests at a time
+
+	// Limits bound how often may be asked. ClientIP reads the address that a request comes from.
+	Limits   Limits
+	ClientIP func(*http.Request) string
 
 	// AllowHTTP takes return URLs with http too, on loopback addresses. For a sandbox.
 	AllowHTTP bool
@@ -50,6 +54,7 @@ type Options struct {
 type Gate struct {
 	o        Options
 	contract *contract
+	limiter  *limiter
 	known    *http.ServeMux // every pattern that was handed in, to tell a wrong method from a wrong path
 }
 
@@ -67,6 +72,7 @@ func New(o Options) (*Gate, error) {
 	need(o.Now != nil, "Now")
 	need(o.Log != nil, "Log")
 	need(o.Rand != nil, "Rand")
+	need(o.ClientIP != nil, "ClientIP")
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}
@@ -74,7 +80,8 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{o: o, contract: c, known: http.NewServeMux()}, nil
+	o.Limits = o.Limits.orDefault()
+	return &Gate{o: o, contract: c, limiter: newLimiter(), known: http.NewServeMux()}, nil
 }
 
 // Request is a request that has passed the gate.

@@ -69,6 +69,8 @@ func newHouse(t *testing.T, change ...func(*gate.Options)) *house {
 		Now:       time.Now,
 		Log:       slog.New(slog.NewJSONHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Rand:      rand.Reader,
+		Limits:    gate.Limits{PerKey: -1, PerTestKey: -1, PerSession: -1, PerAddress: -1},
+		ClientIP:  func(r *http.Request) string { return strings.Split(r.RemoteAddr, ":")[0] },
 		Violation: func(err error) { t.Errorf("against the contract: %v", err) },
 	}
 	for _, f := range change {
@@ -159,7 +161,7 @@ func TestNewNamesAllThatIsMissing(t *testing.T) {
 	if err == nil {
 		t.Fatal("no options, no error")
 	}
-	for _, name := range []string{"Keys", "Answered", "Fingerprint", "Now", "Log", "Rand"} {
+	for _, name := range []string{"Keys", "Answered", "Fingerprint", "Now", "Log", "Rand", "ClientIP"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named: %v", name, err)
 		}
@@ -180,5 +182,14 @@ func TestHandleKnowsTheContract(t *testing.T) {
 			}()
 			bad()
 		}()
+	}
+}
+
+func TestSpecIsServed(t *testing.T) {
+	h := newHouse(t)
+	h.mux.Handle("GET /openapi.yaml", h.gate.Spec())
+	w := h.send(request{method: "GET", path: "/openapi.yaml"})
+	if w.Code != 200 || w.Header().Get("Content-Type") != "application/yaml" || w.Body.String() != gate.Specification {
+		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }

@@ -56,6 +56,9 @@ func (g *Gate) guard(operation string, f func(w http.ResponseWriter, r *http.Req
 			}
 		}()
 		if err == nil {
+			err = g.limitAddress(w, r)
+		}
+		if err == nil {
 			err = f(w, r)
 		}
 		if err != nil {

@@ -52,12 +52,18 @@ func (g *Gate) door(pattern string, kind payment.KeyKind, cut Cut, h func(contex
 	})
 }
 
-// admit lets a request through, in this order: key, path and headers, body. Nothing of a body is read for
+// admit lets a request through, in this order: key, how often it was used, path and headers, body, how often
+// was asked about it. Nothing of a body is read for
 // a caller without a key. taken is returned with an error too, to be wiped.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut Cut) (*Request, any, error) {
-	business, err := g.authorize(r.Context(), r, op)
+	c, err := g.authorize(r.Context(), r, op)
 	if err != nil {
 		return nil, nil, err
+	}
+	if op.kind == payment.Secret {
+		if err = g.limitKey(w, op, c); err != nil {
+			return nil, nil, err
+		}
 	}
 	if err = checkAccept(r.Header); err != nil {
 		return nil, nil, err
@@ -65,10 +71,15 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 	if err = g.contract.checkParameters(op, r); err != nil {
 		return nil, nil, err
 	}
-	request := &Request{Business: business, Path: r.PathValue, Header: r.Header, HTTP: r}
+	request := &Request{Business: c.Business, Path: r.PathValue, Header: r.Header, HTTP: r}
 	var value, taken any
 	if op.body != nil {
 		if request.Body, value, taken, err = g.body(w, r, op, cut); err != nil {
+			return nil, taken, err
+		}
+	}
+	if op.kind != payment.Secret {
+		if err = g.limitSession(w, op, r, value); err != nil {
 			return nil, taken, err
 		}
 	}
@@ -78,7 +89,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 			return nil, taken, err
 		}
 		request.Once = &payment.Once{
-			Business: business, Endpoint: op.pattern, Key: key, Fingerprint: fingerprint,
+			Business: c.Business, Endpoint: c.environment() + " " + op.pattern, Key: key, Fingerprint: fingerprint,
 			Answer: func(payment.Case) (int, []byte, error) {
 				return 0, nil, fmt.Errorf("gate: the handler of %s keeps no answer", op.pattern)
 			},

@@ -7,38 +7,55 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"reprise/internal/payment"
 )
+
+// caller is whose key came with a request. A key is of the live environment, or of the one for tests, by how
+// it begins.
+type caller struct {
+	payment.Key
+	live bool
+}
+
+// environment is a part of what an idempotency key is good for.
+func (c caller) environment() string {
+	if c.live {
+		return "live"
+	}
+	return "test"
+}
 
 // authorize tells whose key came with a request: HTTP Basic, the key as user name, no password. A key is
 // looked up by its hash, so what the time of a look-up tells is of the hash and not of the key. Why a key
 // is refused is not said, least of all that it is a good one of the other kind; but a good one that lacks
 // the permission is told so, for its holder is who can have it given.
-func (g *Gate) authorize(ctx context.Context, r *http.Request, op *operation) (payment.BusinessID, error) {
+func (g *Gate) authorize(ctx context.Context, r *http.Request, op *operation) (caller, error) {
 	if op.kind == payment.Anyone {
-		return "", nil
+		return caller{}, nil
 	}
 	refused := payment.Refuse("INVALID_API_KEY", "API key is not authorized for this API")
 	user, password, ok := r.BasicAuth()
 	if !ok || user == "" || password != "" {
-		return "", refused
+		return caller{}, refused
 	}
 	hash := sha256.Sum256([]byte(user))
 	key, err := g.o.Keys(ctx, hash)
 	if errors.Is(err, payment.ErrNotFound) {
-		return "", refused
+		return caller{}, refused
 	}
 	if err != nil {
-		return "", err
+		return caller{}, err
 	}
 	if subtle.ConstantTimeCompare(hash[:], key.Hash[:]) != 1 || key.Kind != op.kind {
-		return "", refused
+		return caller{}, refused
 	}
 	if op.kind == payment.Secret && !key.Permissions.Allow(op.product, op.access) {
-		return "", payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
+		return caller{}, payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
 	}
-	return key.Business, nil
+	live := strings.HasPrefix(user, "xnd_production_") || strings.HasPrefix(user, "xnd_public_production_")
+	return caller{key, live}, nil
 }
 
 // Products are what a secret key is given permissions for: the tags of the operations that take one, sorted.

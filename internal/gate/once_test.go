@@ -2,8 +2,10 @@ package gate_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +22,7 @@ func TestRepeatedRequest(t *testing.T) {
 	calls := 0
 	h.handle("POST /sessions", payment.Secret, func(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 		calls++
-		if r.Once.Business != business || r.Once.Endpoint != "POST /sessions" || r.Once.Key != "k1" || len(r.Once.Fingerprint) != 32 {
+		if r.Once.Business != business || r.Once.Endpoint != "test POST /sessions" || r.Once.Key != "k1" || len(r.Once.Fingerprint) != 32 {
 			t.Errorf("once: %+v", r.Once)
 		}
 		if err := h.remember(r.Once, 201, aSession); err != nil {
@@ -56,6 +58,58 @@ func TestRepeatedPath(t *testing.T) {
 	q.path = "/sessions/ps-ffffffffffffffffffffffff/cancel"
 	if w := h.send(q); w.Code != 409 {
 		t.Errorf("another session: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestScope: an idempotency key is one business's, at one operation, in one environment. Which of its keys a
+// business uses makes no difference.
+func TestScope(t *testing.T) {
+	keys := map[string]payment.Key{
+		secretKey:                      {Business: business, Kind: payment.Secret},
+		"xnd_development_second":       {Business: business, Kind: payment.Secret},
+		liveKey:                        {Business: business, Kind: payment.Secret},
+		"xnd_development_other":        {Business: "62440e322008e87fb29c1fd1", Kind: payment.Secret},
+		publicKey:                      {Business: business, Kind: payment.Public},
+		"xnd_public_production_public": {Business: business, Kind: payment.Public},
+	}
+	h := newHouse(t, func(o *gate.Options) {
+		o.Keys = func(_ context.Context, hash [32]byte) (payment.Key, error) {
+			for text, key := range keys {
+				if key.Hash = sha256.Sum256([]byte(text)); key.Hash == hash {
+					return key, nil
+				}
+			}
+			return payment.Key{}, payment.ErrNotFound
+		}
+		o.Violation = nil // what is answered here is a number
+	})
+	calls := 0
+	count := func(_ context.Context, r *gate.Request) (gate.Answer, error) {
+		calls++
+		n := strconv.Itoa(calls)
+		return gate.Answer{Body: json.RawMessage(n)}, h.remember(r.Once, 200, n)
+	}
+	h.handle("POST /sessions", payment.Secret, count)
+	h.handle("POST /sessions/{session_id}/cancel", payment.Secret, count)
+	h.handle("POST /v3/payment_with_session", payment.Public, count)
+	const cvn = `{"cvn":"123","payment_session_id":"ps-6746c1006b7752b4d91725af"}`
+	for i, test := range []struct{ path, key, body, want string }{
+		{"/sessions", secretKey, seedRequest(t), "1"},
+		{"/sessions", secretKey, seedRequest(t), "1"},
+		{"/sessions", "xnd_development_second", seedRequest(t), "1"},
+		{"/sessions", liveKey, seedRequest(t), "2"},
+		{"/sessions", liveKey, seedRequest(t), "2"},
+		{"/sessions", "xnd_development_other", seedRequest(t), "3"},
+		{sessionPath + "/cancel", secretKey, "", "4"},
+		{sessionPath + "/cancel", liveKey, "", "5"},
+		{"/v3/payment_with_session", publicKey, cvn, "6"},
+		{"/v3/payment_with_session", "xnd_public_production_public", cvn, "7"},
+		{"/sessions", secretKey, seedRequest(t), "1"},
+	} {
+		w := h.send(request{method: "POST", path: test.path, key: test.key, body: test.body, header: http.Header{"Idempotency-Key": {"k1"}}})
+		if w.Code != 200 || w.Body.String() != test.want {
+			t.Errorf("request %d: %d %s, want %s", i, w.Code, w.Body, test.want)
+		}
 	}
 }
 

@@ -17,11 +17,13 @@ func smallText(parameters, body, part string) string {
 	}
 	return `
 openapi: 3.1.0
+tags: [{name: things}]
 x-error-codes: []
 paths:
   /thing:
     post:
-      security: []
+      tags: [things]
+      security: [{secretKey: []}]
       parameters:
         ` + indent(parameters, 8) + `
       requestBody:

@@ -37,7 +37,7 @@ type Lookup struct {
 // Once makes a command happen once: the key and the answer are written in the command's own commit.
 type Once struct {
 	Business    BusinessID
-	Endpoint    string // "POST /sessions"
+	Endpoint    string // environment and operation: "test POST /sessions"
 	Key         string // the idempotency-key header
 	Fingerprint []byte // keyed hash of the request, without card data
 
