@@ -192,7 +192,7 @@ func TestRefusedByAny(t *testing.T) {
 				refused(w, refusal{406, "NOT_ACCEPTABLE", "The answer is application/json, which the Accept header leaves out", ""},
 					o.method, o.path, o.key, body, "Accept", accept)
 			}
-			refused(w, refusal{404, "NOT_FOUND", "There is nothing at this path", ""}, o.method, o.path+"/", o.key, body)
+			refused(w, refusal{404, "NOT_FOUND", "There is nothing at this path", ""}, o.method, strings.Split(o.path, "?")[0]+"/", o.key, body)
 			refused(w, refusal{404, "NOT_FOUND", "There is nothing at this path", ""}, o.method, "/"+o.path, o.key, body)
 			for _, method := range []string{"PUT", "DELETE", "TRACE", "OPTIONS"} {
 				if method == "OPTIONS" && o.key == SandboxPublicKey {
