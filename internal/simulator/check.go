@@ -11,7 +11,7 @@ import (
 // rrn is DE37: last digit of the year, day of the year, hour, six characters of base 36.
 var rrn = regexp.MustCompile(`^[0-9]([0-2][0-9]{2}|3[0-6][0-9])([01][0-9]|2[0-3])[0-9A-Z]{6}$`)
 
-// checkCommon judges what 0200 and 0420 share.
+// checkCommon judges what authorisations and advices share.
 func checkCommon(m message) error {
 	for id, layout := range map[int]string{7: "0102150405", 12: "150405", 13: "0102"} {
 		text := m.fields[id]
@@ -22,15 +22,20 @@ func checkCommon(m message) error {
 			return fmt.Errorf("DE%d is no time", id)
 		}
 	}
+	verification, zero := m.fields[25] == "51", strings.Trim(m.fields[4], "0") == ""
 	switch {
 	case len(m.fields[2]) < 12:
 		return errors.New("DE2: wrong length")
-	case m.fields[3] != "000000":
-		return errors.New("DE3 is no purchase")
-	case strings.Trim(m.fields[4], "0") == "":
-		return errors.New("DE4 is zero")
-	case m.fields[25] != "59":
+	case m.fields[3] != "000000" && (m.fields[3] != "200000" || m.mti[:3] != "022"):
+		return errors.New("DE3 is not of this message")
+	case verification && m.mti != "0100":
+		return errors.New("DE25 of a verification in a message that is none")
+	case !verification && m.fields[25] != "59":
 		return errors.New("DE25 is not electronic commerce")
+	case verification && !zero:
+		return errors.New("DE4 of a verification is not zero")
+	case !verification && zero:
+		return errors.New("DE4 is zero")
 	case !rrn.MatchString(m.fields[37]):
 		return errors.New("DE37 is not made as the profile says")
 	case strings.TrimSpace(m.fields[41]) == "" || strings.TrimSpace(m.fields[42]) == "":
@@ -42,8 +47,8 @@ func checkCommon(m message) error {
 	return nil
 }
 
-// checkPurchase judges the content of an 0200 whose layout is right.
-func checkPurchase(m message) error {
+// checkAuthorisation judges the content of an 0100 or 0200 whose layout is right.
+func checkAuthorisation(m message) error {
 	if err := checkCommon(m); err != nil {
 		return err
 	}
@@ -88,21 +93,29 @@ func checkCredential(tags map[string]string, entry string) error {
 	return nil
 }
 
-// checkReversal judges the content of an 0420 or 0421 whose layout is right.
-func checkReversal(m message) error {
+// checkAdvice judges the content of an 0220, 0420 or a repeat whose layout is right.
+func checkAdvice(m message) error {
 	if err := checkCommon(m); err != nil {
 		return err
 	}
-	original := m.fields[90]
+	original, hold := m.fields[90], m.fields[90][:4] == "0100"
+	stays, release := m.fields[95]
+	capture := m.mti[1] == '2' && m.fields[3] == "000000"
 	switch {
-	case original[:4] != "0200":
-		return errors.New("DE90 names no purchase")
+	case !hold && original[:4] != "0200":
+		return errors.New("DE90 names neither an authorisation nor a purchase")
+	case !hold && (capture || release):
+		return errors.New("DE90 names no authorisation")
 	case original[20:31] != strings.Repeat("0", 11-len(m.fields[32]))+m.fields[32]:
 		return errors.New("DE90 names another acquirer than DE32")
 	case original[31:] != strings.Repeat("0", 11-len(m.fields[33]))+m.fields[33]:
 		return errors.New("DE90 names another forwarder than DE33")
 	case original[10:20] == m.fields[7] && original[4:10] == m.fields[11]:
 		return errors.New("DE7 and DE11 are the original's")
+	case release && strings.Trim(stays[12:], "0") != "":
+		return errors.New("DE95 says more than how much stays")
+	case release && stays[:12] >= m.fields[4]:
+		return errors.New("DE95 leaves nothing to give back")
 	}
 	return nil
 }
@@ -129,12 +142,12 @@ func parseTags(text string) (map[string]string, error) {
 
 var (
 	idShape   = regexp.MustCompile(`^[A-Za-z0-9]{1,15}$`)
-	eciShape  = regexp.MustCompile(`^0[0-7]$`)
+	eciShape  = regexp.MustCompile(`^(0[0-7]|N[02])$`)
 	avShape   = regexp.MustCompile(`^[A-Za-z0-9+/]{27}[A-Za-z0-9+/=]$`)
 	dsIDShape = regexp.MustCompile(`^2[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 )
 
-// checkTags judges the private data of a purchase.
+// checkTags judges the rest of the private data of an authorisation.
 func checkTags(tags map[string]string, pan string) error {
 	value, authenticated := tags["43"]
 	cvn, hasCVN := tags["92"]

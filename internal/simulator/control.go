@@ -9,10 +9,11 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 )
 
-// Behaviours of the acquirer host for the next purchases.
+// Behaviours of the acquirer host for the next messages.
 const (
 	behaviourSilence       = "silence"
 	behaviourLost          = "lost"
@@ -22,13 +23,15 @@ const (
 	behaviourWrongCurrency = "wrong_currency"
 	behaviourPartial       = "partial"
 	behaviourDrop          = "drop_connection"
+	behaviourDecline       = "decline"
 )
 
 // Knobs are the settings of this world that can be changed while it runs. All zero is the normal
 // world, slightly hostile.
 type Knobs struct {
 	Calm         bool   `json:"calm"`
-	NextAcquirer *Fault `json:"next_acquirer"`
+	NextAcquirer *Fault `json:"next_acquirer"` // of authorisations and purchases
+	NextAdvice   *Fault `json:"next_advice"`   // of captures, refunds, releases and reversals, repeats too
 	Lose0430     int    `json:"lose_0430"`
 	SkipMethod   bool   `json:"skip_method"`
 	ReloadErro   bool   `json:"reload_erro"`
@@ -36,25 +39,33 @@ type Knobs struct {
 	SkipCRes     bool   `json:"skip_cres"`
 }
 
-// Fault is what happens to the next purchases on the acquirer line. Times is how many; without it,
-// one. DelayMS belongs to "late" only.
+// Fault is what happens to the next messages on the acquirer line. Times is how many; without it,
+// one. DelayMS belongs to "late" only; to "decline" belong Code and, from Mastercard, AdviceCode.
 type Fault struct {
-	Behaviour string `json:"behaviour"`
-	Times     int    `json:"times"`
-	DelayMS   int    `json:"delay_ms,omitempty"`
+	Behaviour  string `json:"behaviour"`
+	Times      int    `json:"times"`
+	DelayMS    int    `json:"delay_ms,omitempty"`
+	Code       string `json:"code,omitempty"`        // DE39
+	AdviceCode string `json:"advice_code,omitempty"` // DE48 tag 84
 }
 
 // knobList documents the knobs; Scenarios prints it.
 var knobList = []struct{ name, then string }{
 	{"calm", "true: no daily hostility (answers twice, late by under a second, a lost 0430)"},
-	{"next_acquirer " + behaviourSilence, "the next 0200s are booked and never answered"},
-	{"next_acquirer " + behaviourLost, "the next 0200s are neither booked nor answered"},
-	{"next_acquirer " + behaviourLate, "the next 0200s are booked and answered after delay_ms"},
-	{"next_acquirer " + behaviourTwice, "the next 0200s are answered twice"},
-	{"next_acquirer " + behaviourWrongAmount, "the next 0210s carry another amount"},
-	{"next_acquirer " + behaviourWrongCurrency, "the next 0210s carry another currency"},
-	{"next_acquirer " + behaviourPartial, "the next 0200s are approved for half the amount (DE39 10)"},
-	{"next_acquirer " + behaviourDrop, "the next 0200s are booked, then the connection is dropped"},
+	{"next_acquirer " + behaviourSilence, "the next 0100s and 0200s are booked and never answered"},
+	{"next_acquirer " + behaviourLost, "the next 0100s and 0200s are neither booked nor answered"},
+	{"next_acquirer " + behaviourLate, "the next 0100s and 0200s are booked and answered after delay_ms"},
+	{"next_acquirer " + behaviourTwice, "the next 0100s and 0200s are answered twice"},
+	{"next_acquirer " + behaviourWrongAmount, "the next 0110s and 0210s carry another amount"},
+	{"next_acquirer " + behaviourWrongCurrency, "the next 0110s and 0210s carry another currency"},
+	{"next_acquirer " + behaviourPartial, "the next 0100s and 0200s are approved for half the amount (DE39 10)"},
+	{"next_acquirer " + behaviourDrop, "the next 0100s and 0200s are booked, then the connection is dropped"},
+	{"next_acquirer " + behaviourDecline, "the next 0100s and 0200s are declined with code (DE39), a Mastercard's also with advice_code"},
+	{"next_advice " + behaviourSilence, "the next 0220s and 0420s are carried out and never answered"},
+	{"next_advice " + behaviourLost, "the next 0220s and 0420s are neither carried out nor answered"},
+	{"next_advice " + behaviourLate, "the next 0220s and 0420s are carried out and answered after delay_ms"},
+	{"next_advice " + behaviourDrop, "the next 0220s and 0420s are carried out, then the connection is dropped"},
+	{"next_advice " + behaviourDecline, "the next 0220s and 0420s are not carried out and answered with code (DE39)"},
 	{"lose_0430", "so many acknowledgements of reversals are lost, though the reversal is booked"},
 	{"skip_method", "true: the 3DS Method never posts its notification"},
 	{"reload_erro", "true: a CReq posted again is answered with an Erro instead of the page"},
@@ -75,9 +86,11 @@ func (k *knobs) now() Knobs {
 }
 
 func (k Knobs) clone() Knobs {
-	if k.NextAcquirer != nil {
-		fault := *k.NextAcquirer
-		k.NextAcquirer = &fault
+	for _, f := range []**Fault{&k.NextAcquirer, &k.NextAdvice} {
+		if *f != nil {
+			fault := **f
+			*f = &fault
+		}
 	}
 	return k
 }
@@ -98,55 +111,65 @@ func (k *Knobs) check() error {
 	if k.Lose0430 < 0 {
 		return errors.New("lose_0430 is negative")
 	}
-	f := k.NextAcquirer
+	common := []string{behaviourSilence, behaviourLost, behaviourLate, behaviourDrop, behaviourDecline}
+	authorisations := []string{behaviourTwice, behaviourWrongAmount, behaviourWrongCurrency, behaviourPartial}
+	return errors.Join(
+		k.NextAcquirer.check("next_acquirer", append(authorisations, common...)), k.NextAdvice.check("next_advice", common),
+	)
+}
+
+func (f *Fault) check(knob string, behaviours []string) error {
 	if f == nil {
 		return nil
 	}
 	if f.Times == 0 {
 		f.Times = 1
 	}
-	switch f.Behaviour {
-	case behaviourLate:
-		if f.DelayMS <= 0 {
-			return errors.New("late needs delay_ms")
-		}
-	case behaviourSilence, behaviourLost, behaviourTwice, behaviourWrongAmount, behaviourWrongCurrency,
-		behaviourPartial, behaviourDrop:
-		if f.DelayMS != 0 {
-			return errors.New("delay_ms belongs to late")
-		}
-	default:
-		return errors.New("unknown behaviour")
-	}
-	if f.Times < 0 {
-		return errors.New("times is negative")
+	late, decline := f.Behaviour == behaviourLate, f.Behaviour == behaviourDecline
+	switch {
+	case !slices.Contains(behaviours, f.Behaviour):
+		return errors.New(knob + ": unknown behaviour")
+	case late != (f.DelayMS > 0) || f.DelayMS < 0:
+		return errors.New(knob + ": late needs delay_ms, and nothing else has one")
+	case decline != (f.Code != ""):
+		return errors.New(knob + ": decline needs a code, and nothing else has one")
+	case decline && (elements[39].check(f.Code) != nil || f.Code == booked):
+		return errors.New(knob + ": code is not two letters or digits that decline")
+	case f.AdviceCode != "" && (!decline || len(f.AdviceCode) != 2 || !num.holds(f.AdviceCode)):
+		return errors.New(knob + ": advice_code is two digits of a decline")
+	case f.Times < 0:
+		return errors.New(knob + ": times is negative")
 	}
 	return nil
 }
 
-// nextPurchase takes what shall happen to one purchase; zero means nothing special.
-func (k *knobs) nextPurchase() Fault {
+// nextAuthorisation takes what shall happen to one 0100 or 0200; zero means nothing special.
+func (k *knobs) nextAuthorisation() Fault {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f := k.set.NextAcquirer
-	if f == nil {
-		return Fault{}
-	}
-	taken := *f
-	if f.Times--; f.Times == 0 {
-		k.set.NextAcquirer = nil
-	}
-	return taken
+	return take(&k.set.NextAcquirer)
 }
 
-func (k *knobs) loseReversal() bool {
+// nextAdvice takes what shall happen to one 0220 or 0420, or a repeat of it.
+func (k *knobs) nextAdvice(mti string) Fault {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.set.Lose0430 == 0 {
-		return false
+	if k.set.NextAdvice == nil && k.set.Lose0430 > 0 && mti[1] == '4' {
+		k.set.Lose0430--
+		return Fault{Behaviour: behaviourSilence}
 	}
-	k.set.Lose0430--
-	return true
+	return take(&k.set.NextAdvice)
+}
+
+func take(f **Fault) Fault {
+	if *f == nil {
+		return Fault{}
+	}
+	taken := **f
+	if (*f).Times--; (*f).Times == 0 {
+		*f = nil
+	}
+	return taken
 }
 
 // controlRoutes is the door for whoever directs the play: tests, the sandbox, a curious developer.
@@ -217,6 +240,9 @@ func mergeKnobs(k *Knobs, patch []byte) error {
 	next := k.clone()
 	if _, named := given["next_acquirer"]; named {
 		next.NextAcquirer = nil
+	}
+	if _, named := given["next_advice"]; named {
+		next.NextAdvice = nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(patch))
 	decoder.DisallowUnknownFields()

@@ -34,7 +34,7 @@ var elements = map[int]element{
 	14: {num, 4, 0}, 18: {num, 4, 0}, 19: {num, 3, 0}, 22: {num, 3, 0}, 25: {num, 2, 0}, 32: {num, 11, 2}, 33: {num, 11, 2},
 	37: {alnum, 12, 0}, 38: {alnum, 6, 0}, 39: {alnum, 2, 0}, 41: {printable, 8, 0}, 42: {printable, 15, 0}, 43: {printable, 40, 0},
 	44: {printable, 25, 2}, 48: {printable, 999, 3}, 49: {num, 3, 0}, 62: {printable, 999, 3}, 63: {printable, 999, 3}, 70: {num, 3, 0},
-	90: {num, 42, 0},
+	90: {num, 42, 0}, 95: {num, 42, 0},
 }
 
 // layout says which elements a message has; any other is refused.
@@ -44,15 +44,20 @@ type layout struct {
 
 // layouts are the messages that a gateway may send.
 var layouts = map[string]layout{
+	"0100": {must: []int{2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 25, 32, 33, 37, 41, 42, 43, 49}, may: []int{48}},
 	"0200": {must: []int{2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 25, 32, 33, 37, 41, 42, 43, 49}, may: []int{48}},
-	"0420": {must: []int{2, 3, 4, 7, 11, 12, 13, 18, 19, 25, 32, 33, 37, 41, 42, 49, 90}, may: []int{38}},
-	"0421": {must: []int{2, 3, 4, 7, 11, 12, 13, 18, 19, 25, 32, 33, 37, 41, 42, 49, 90}, may: []int{38}},
+	"0220": {must: []int{2, 3, 4, 7, 11, 12, 13, 18, 19, 25, 32, 33, 37, 38, 41, 42, 49, 90}},
+	"0221": {must: []int{2, 3, 4, 7, 11, 12, 13, 18, 19, 25, 32, 33, 37, 38, 41, 42, 49, 90}},
+	"0420": {must: []int{2, 3, 4, 7, 11, 12, 13, 18, 19, 25, 32, 33, 37, 41, 42, 49, 90}, may: []int{38, 95}},
+	"0421": {must: []int{2, 3, 4, 7, 11, 12, 13, 18, 19, 25, 32, 33, 37, 41, 42, 49, 90}, may: []int{38, 95}},
 	"0800": {must: []int{7, 11, 70}},
 }
 
 // echoed are the elements that an answer repeats.
 var echoed = map[string][]int{
+	"0110": {3, 4, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49},
 	"0210": {3, 4, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49},
+	"0230": {3, 4, 7, 11, 32, 37, 41, 49},
 	"0430": {3, 4, 7, 11, 32, 37, 41, 49},
 	"0810": {7, 11, 70},
 }
@@ -64,10 +69,10 @@ type message struct {
 	fields map[int]string
 }
 
-// answer begins the response to m with what it echoes.
-func (m message) answer(mti, code string) message {
-	a := message{mti: mti, fields: map[int]string{39: code}}
-	for _, id := range echoed[mti] {
+// answer begins the response to m, the third digit of whose type is one more, with what it echoes.
+func (m message) answer(code string) message {
+	a := message{mti: m.mti[:2] + string(m.mti[2]+1) + "0", fields: map[int]string{39: code}}
+	for _, id := range echoed[a.mti] {
 		if value, ok := m.fields[id]; ok {
 			a.fields[id] = value
 		}

@@ -11,7 +11,7 @@ import (
 func TestDialectRoundTrip(t *testing.T) {
 	d := newDialect()
 	rapid.Check(t, func(t *rapid.T) {
-		m := message{mti: rapid.SampledFrom([]string{"0200", "0420", "0800"}).Draw(t, "mti"), fields: map[int]string{}}
+		m := message{mti: rapid.SampledFrom([]string{"0100", "0200", "0220", "0420", "0800"}).Draw(t, "mti"), fields: map[int]string{}}
 		alphabet := map[class]string{num: "0123456789", alnum: "09AZaz", printable: " ~09AZ|"}
 		for id, e := range elements {
 			if rapid.Bool().Draw(t, "has") {
@@ -42,7 +42,11 @@ func TestDialectRoundTrip(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	d := newDialect()
 	g := &terminal{}
-	for _, m := range []message{network("001"), g.buy("4000000000001091", nil), g.undo(g.buy("340000000002708", nil), nil)} {
+	held := g.hold("4000000000001091", nil)
+	for _, m := range []message{
+		network("001"), g.buy("4000000000001091", nil), g.undo(g.buy("340000000002708", nil), nil), held,
+		g.take(held, message{}, 1), g.giveBack(held, message{}, 1), g.lower(held, 1), g.verify("4000000000001091", nil),
+	} {
 		packed, err := d.encode(m)
 		if err != nil {
 			f.Fatal(err)
@@ -66,10 +70,12 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || !maps.Equal(again.fields, m.fields) {
 			t.Fatal("an accepted message does not survive packing")
 		}
-		if m.mti == "0200" {
-			_ = checkPurchase(m)
-		} else if m.mti != "0800" {
-			_ = checkReversal(m)
+		switch m.mti {
+		case "0800":
+		case "0100", "0200":
+			_ = checkAuthorisation(m)
+		default:
+			_ = checkAdvice(m)
 		}
 	})
 }

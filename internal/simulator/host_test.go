@@ -109,14 +109,14 @@ func with(m message, change map[int]string) message {
 	return message{m.mti, fields}
 }
 
-// undo makes the 0420 of an 0200.
+// undo makes the 0420 of an 0100 or 0200.
 func (g *terminal) undo(m message, change map[int]string) message {
 	g.stan++
 	f := maps.Clone(m.fields)
 	for _, id := range []int{14, 22, 43, 48} {
 		delete(f, id)
 	}
-	f[90] = "0200" + f[11] + f[7] + fmt.Sprintf("%011s%011s", f[32], f[33])
+	f[90] = m.mti + f[11] + f[7] + fmt.Sprintf("%011s%011s", f[32], f[33])
 	f[7], f[11] = "1123081530", fmt.Sprintf("%06d", g.stan)
 	return with(message{"0420", f}, change)
 }
@@ -196,7 +196,7 @@ func TestPurchaseIsBookedAndAnswered(t *testing.T) {
 	want := Entry{
 		ID: 1, Kind: "purchase", State: "kept", Card: "•••• 1091", Scheme: "visa", Amount: 10000000, Currency: "360",
 		RRN: ask.fields[37], STAN: ask.fields[11], DE7: ask.fields[7], DE32: "400001", DE41: "TERM0001",
-		DE42: "MERCHANT0000001", ApprovalCode: a.fields[38], TransactionID: a.fields[62],
+		DE42: "MERCHANT0000001", DE22: "102", Indicator: "C101", ApprovalCode: a.fields[38], TransactionID: a.fields[62],
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
@@ -320,7 +320,7 @@ func TestHostIsStrict(t *testing.T) {
 	}{
 		{"DE14 is missing", map[int]string{14: ""}},
 		{"DE38 does not belong in a 0200", map[int]string{38: "831000"}},
-		{"DE3 is no purchase", map[int]string{3: "200000"}},
+		{"DE3 is not of this message", map[int]string{3: "200000"}},
 		{"DE4 is zero", map[int]string{4: "000000000000"}},
 		{"DE7 is no time", map[int]string{7: "1323081500"}},
 		{"DE14 is no month", map[int]string{14: "3013"}},
@@ -358,7 +358,7 @@ func TestHostIsStrict(t *testing.T) {
 	if a := g.ask(g.buy(pan, map[int]string{37: ask.fields[37]})); a.fields[39] != "00" {
 		t.Errorf("DE37 used again: %q", a.fields[39])
 	}
-	want = append(want, "acquirer: 0200: DE37 used before by another purchase")
+	want = append(want, "acquirer: 0200: DE37 used before by another message")
 	if len(w.Ledger()) != 2 {
 		t.Errorf("%d entries", len(w.Ledger()))
 	}

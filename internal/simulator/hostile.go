@@ -9,8 +9,8 @@ import (
 // come twice, late or (an acknowledgement of a reversal, once) not at all. None of it may change
 // an outcome; it is there so that recovery runs daily and not only in tests.
 type hostility struct {
-	mu                            sync.Mutex
-	purchases, reversals, results int
+	mu                                           sync.Mutex
+	authorisations, captures, reversals, results int
 }
 
 // delivery says how an answer is delivered.
@@ -21,15 +21,15 @@ type delivery struct {
 
 var atOnce = delivery{copies: 1}
 
-// purchase: of nine 0210, the fourth comes 400 ms late and the seventh twice.
-func (h *hostility) purchase(calm bool) delivery {
+// authorisation: of nine 0110 and 0210, the fourth comes 400 ms late and the seventh twice.
+func (h *hostility) authorisation(calm bool) delivery {
 	if calm {
 		return atOnce
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.purchases++
-	switch h.purchases % 9 {
+	h.authorisations++
+	switch h.authorisations % 9 {
 	case 4:
 		return delivery{copies: 1, delay: 400 * time.Millisecond}
 	case 7:
@@ -38,20 +38,25 @@ func (h *hostility) purchase(calm bool) delivery {
 	return atOnce
 }
 
-// reversal: of five 0430, the third comes twice and the fifth is lost. Only the first answer to a
-// reversal is asked for here, so that none is lost twice.
-func (h *hostility) reversal(calm bool) delivery {
+// advice: of five 0430, the third comes twice and the fifth is lost; of five 0230, for which a merchant
+// may be waiting, the third comes twice and the fifth 400 ms late. Only the first answer to an advice
+// is asked for here, so that none is lost twice.
+func (h *hostility) advice(class string, calm bool) delivery {
 	if calm {
 		return atOnce
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.reversals++
-	switch h.reversals % 5 {
+	count, fifth := &h.reversals, delivery{}
+	if class == "02" {
+		count, fifth = &h.captures, delivery{copies: 1, delay: 400 * time.Millisecond}
+	}
+	*count++
+	switch *count % 5 {
 	case 3:
 		return delivery{copies: 2}
 	case 0:
-		return delivery{}
+		return fifth
 	}
 	return atOnce
 }

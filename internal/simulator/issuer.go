@@ -33,7 +33,7 @@ func newIssuer(s *stage) *issuer {
 	return &issuer{
 		stage:  s,
 		key:    s.random.bytes(32),
-		ledger: &ledger{spent: map[string]int64{}},
+		ledger: newLedger(),
 		values: map[string]*proof{},
 	}
 }
@@ -71,12 +71,11 @@ func (i *issuer) spend(value string, p proof) bool {
 	return true
 }
 
-// purchase is what the host asks the issuer. The PAN and the CVN are gone when it has answered.
-type purchase struct {
+// question is what the host asks the issuer. The PAN and the CVN are gone when it has answered.
+type question struct {
 	pan, expiry, cvn string // expiry YYMM; cvn may be empty
-	amount           int64  // minor units
-	partial          bool   // approve only half
-	entry            Entry  // what the host knows for the ledger
+	fault            Fault  // approve only half, or decline
+	entry            Entry  // what the host knows for the ledger: kind, amount, currency
 
 	value, eci, dsTransID string // value is empty without 3-D Secure
 }
@@ -97,15 +96,15 @@ const digits = "0123456789"
 
 // decide authorises and books. Results of checks are given whatever the decision is; reasons to
 // decline come in the order expired, amount, CVN, authentication, balance.
-func (i *issuer) decide(p purchase) decision {
+func (i *issuer) decide(p question) decision {
 	r, ok := rangeOf(p.pan)
 	if !ok {
-		return decision{code: "14"}
+		return decision{code: "14", amount: p.entry.Amount}
 	}
 	scheme := schemes[r.scheme]
-	d := decision{code: "00", amount: p.amount}
+	d := decision{code: "00", amount: p.entry.Amount}
 
-	byAmount := declineFor(p.amount, p.entry.Currency, r.scheme)
+	byAmount := declineFor(p.entry.Amount, p.entry.Currency, r.scheme)
 	cvnResult := byte(' ')
 	switch {
 	case p.cvn == "":
@@ -117,16 +116,19 @@ func (i *issuer) decide(p purchase) decision {
 	valueResult := byte(' ')
 	if p.value != "" {
 		valueResult = '1'
-		if i.spend(p.value, proof{
-			account: i.account(p.pan), amount: trimZeros(p.entry.Amount), currency: p.entry.Currency,
-			dsTransID: p.dsTransID, eci: p.eci,
-		}) {
+		of := proof{account: i.account(p.pan), dsTransID: p.dsTransID, eci: p.eci}
+		if p.entry.Kind != "verification" { // who adds a card is asked about no amount
+			of.amount, of.currency = trimZeros(p.entry.Amount), p.entry.Currency
+		}
+		if i.spend(p.value, of) {
 			valueResult = '2'
 		}
 	}
 	d.results = results(cvnResult, valueResult)
 
 	switch {
+	case p.fault.Behaviour == behaviourDecline:
+		d.code = p.fault.Code
 	case expired(p.expiry, i.stage.now()):
 		d.code = "54"
 	case byAmount != "":
@@ -141,22 +143,29 @@ func (i *issuer) decide(p purchase) decision {
 	}
 	if r.scheme == "mastercard" {
 		d.advice = adviceFor[d.code]
+		if p.fault.AdviceCode != "" {
+			d.advice = p.fault.AdviceCode
+		}
 	}
 	return d
 }
 
-func (i *issuer) book(p purchase, scheme string, d *decision) {
+func (i *issuer) book(p question, scheme string, d *decision) {
 	now := i.stage.now()
-	if p.partial {
-		d.code, d.amount = "10", p.amount/2
+	if p.fault.Behaviour == behaviourPartial {
+		d.code, d.amount = "10", p.entry.Amount/2
 	}
 	e := p.entry
 	e.Account, e.Card, e.Scheme, e.Amount, e.At = i.account(p.pan), mask(p.pan), scheme, d.amount, now.UTC()
-	e.ApprovalCode = i.stage.random.text(6, digits+"ABCDEFGHJKLMNPQRSTUVWXYZ")
+	if e.Kind != "verification" { // that approves nothing
+		e.ApprovalCode = i.stage.random.text(6, digits+"ABCDEFGHJKLMNPQRSTUVWXYZ")
+	} else if scheme == "visa" || scheme == "mastercard" {
+		d.code = "85" // no reason to decline; the others say 00
+	}
 	e.TransactionID = "016" + i.stage.random.text(12, digits)
 	var ok bool
-	if d.entry, ok = i.ledger.purchase(e); !ok {
-		d.code, d.amount = "51", p.amount
+	if d.entry, ok = i.ledger.book(e); !ok {
+		d.code, d.amount = overBalance, p.entry.Amount
 		return
 	}
 	d.approval, d.network = e.ApprovalCode, e.TransactionID

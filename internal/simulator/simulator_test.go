@@ -221,6 +221,11 @@ func TestControlPort(t *testing.T) {
 		{"wrong type", "POST", "/knobs", `{"calm":"yes"}`, jsonType, 400},
 		{"knob twice", "POST", "/knobs", `{"calm":true,"calm":false}`, jsonType, 400},
 		{"unknown behaviour", "POST", "/knobs", `{"next_acquirer":{"behaviour":"explode"}}`, jsonType, 400},
+		{"no such advice", "POST", "/knobs", `{"next_advice":{"behaviour":"twice"}}`, jsonType, 400},
+		{"decline without a code", "POST", "/knobs", `{"next_advice":{"behaviour":"decline"}}`, jsonType, 400},
+		{"decline that approves", "POST", "/knobs", `{"next_acquirer":{"behaviour":"decline","code":"00"}}`, jsonType, 400},
+		{"code without a decline", "POST", "/knobs", `{"next_acquirer":{"behaviour":"lost","code":"05"}}`, jsonType, 400},
+		{"advice code that is none", "POST", "/knobs", `{"next_acquirer":{"behaviour":"decline","code":"05","advice_code":"3"}}`, jsonType, 400},
 		{"late without delay", "POST", "/knobs", `{"next_acquirer":{"behaviour":"late"}}`, jsonType, 400},
 	} {
 		if got, body := call(c.method, c.path, c.body, c.header...); got != c.want {
