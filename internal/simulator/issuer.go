@@ -116,11 +116,10 @@ func (i *issuer) decide(p question) decision {
 	valueResult := byte(' ')
 	if p.value != "" {
 		valueResult = '1'
-		of := proof{account: i.account(p.pan), dsTransID: p.dsTransID, eci: p.eci}
-		if p.entry.Kind != "verification" { // who adds a card is asked about no amount
-			of.amount, of.currency = trimZeros(p.entry.Amount), p.entry.Currency
-		}
-		if i.spend(p.value, of) {
+		if i.spend(p.value, proof{
+			account: i.account(p.pan), amount: trimZeros(p.entry.Amount), currency: p.entry.Currency,
+			dsTransID: p.dsTransID, eci: p.eci,
+		}) {
 			valueResult = '2'
 		}
 	}
