@@ -1,14 +1,14 @@
 # `make` alone lists the targets. CI runs `make check` and nothing else.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build run sdk setup format vet fast test race fuzz check clean
+.PHONY: help build run sdk setup format vet fast conformance test race fuzz check clean
 
 # Where races would be: the writer, the workers, the multiplexer, and what they call.
 RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/... ./internal/webhook/... ./internal/gate/...
 FUZZTIME := 3s
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 build: ## build bin/reprise
 	go build -trimpath -o bin/reprise ./cmd/reprise
@@ -33,7 +33,11 @@ fast: format vet ## before each commit: format, vet, build, tests that need neit
 	go build ./...
 	@env -u REPRISE_TEST_POSTGRES scripts/gotest -short -timeout 1m ./...
 
-test: setup vet ## all tests, on a real PostgreSQL and in a real browser
+conformance: ## the official Go SDK of the API against a sandbox
+	@go vet -C conformance/xendit-go ./...
+	@go test -C conformance/xendit-go -count=1 ./...
+
+test: setup vet conformance ## all tests, on a real PostgreSQL and in a real browser
 	@scripts/with-postgres scripts/gotest -count=1 ./...
 
 race: setup ## the tests of the rooms with much concurrency, under the race detector

@@ -102,6 +102,8 @@ var plan = map[string]room{
 	"examples/shop": {
 		why: "a merchant has the public API and the SDK, and nothing else of ours",
 	},
+	// Official clients of the API we are compatible with, each a module of its own with nothing but tests.
+	"conformance/xendit-go": {outside: true, why: "a client of others knows the address of a gateway and nothing else of ours"},
 	// The SDK is TypeScript. Its build program runs on a developer's machine, never in the gateway.
 	"sdk": {outside: true, why: "the SDK's build knows nothing of the gateway"},
 }
@@ -127,7 +129,7 @@ func roomOf(file string) (name string, ok bool) {
 		return dir, slices.Contains(subfolders, first)
 	}
 	top, _, _ := strings.Cut(file, "/")
-	planned := slices.Contains([]string{"internal", "cmd", "examples"}, top) // only rooms inside
+	planned := slices.Contains([]string{"internal", "cmd", "examples", "conformance"}, top) // only rooms inside
 	isGo := path.Ext(file) == ".go"
 	rootTest := path.Dir(file) == "." && strings.HasSuffix(file, "_test.go")
 	return "", !planned && (!isGo || rootTest)

@@ -91,7 +91,7 @@ func (p *page) addCode(line int, code string) {
 
 // folders are the top-level folders by which a path of ours is known; a path may also begin with
 // the name of a room, as in `payment/machine.go`.
-var folders = []string{"internal", "cmd", "docs", "scripts", "sdk", "examples", ".ci"}
+var folders = []string{"internal", "cmd", "docs", "scripts", "sdk", "examples", "conformance", ".ci"}
 
 // isOurPath tells a path of ours from a URL path, a media type, an import path or a fraction.
 func isOurPath(word string) bool {
