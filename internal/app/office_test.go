@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"reprise/internal/payment"
 )
 
@@ -100,5 +102,34 @@ func TestNoDatabase(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err == nil {
 		t.Error("it was made")
+	}
+}
+
+// TestSandboxMerchants: those of the sandbox are as operators would have to make them, and each has keys.
+func TestSandboxMerchants(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	merchants, err := w.office().Merchants(t.Context())
+	if err != nil || len(merchants) != 2 {
+		t.Fatalf("%d merchants, %v", len(merchants), err)
+	}
+	for _, m := range merchants {
+		again := payment.Merchant{ID: m.ID}
+		if err := formOf(m).apply(&again); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+		if diff := cmp.Diff(m, again); diff != "" {
+			t.Errorf("its form makes another merchant (-seeded +made):\n%s", diff)
+		}
+		if allowed := m.ID == sandboxBusiness; m.AllowCardDetails != allowed || m.AllowSkipThreeDS != allowed || m.ReuseCustomers != allowed {
+			t.Errorf("%s may: %+v", m.ID, m)
+		}
+	}
+	for key, want := range map[string]int{
+		SandboxSecretKey: 404, SandboxRestrictedSecretKey: 404, SandboxPublicKey: 401, SandboxRestrictedPublicKey: 401,
+	} {
+		if status, _ := w.call("GET", "/sessions/ps-000000000000000000000000", key, nil); status != want {
+			t.Errorf("%s: %d, want %d", key, status, want)
+		}
 	}
 }

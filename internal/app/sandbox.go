@@ -34,8 +34,13 @@ const (
 	SandboxPublicKey     = "xnd_public_development_sandbox"
 	SandboxCallbackToken = "sandbox_callback_token"
 
-	sandboxBusiness = payment.BusinessID("62440e322008e87fb29c1fd0")
-	sandboxCustomer = payment.CustomerID("cust-00000000-0000-4000-8000-000000000001")
+	// Of a second merchant, who may do nothing that takes a permission.
+	SandboxRestrictedSecretKey = "xnd_development_restricted"
+	SandboxRestrictedPublicKey = "xnd_public_development_restricted"
+
+	sandboxBusiness           = payment.BusinessID("62440e322008e87fb29c1fd0")
+	sandboxRestrictedBusiness = payment.BusinessID("62440e322008e87fb29c1fd1")
+	sandboxCustomer           = payment.CustomerID("cust-00000000-0000-4000-8000-000000000001")
 )
 
 // sandboxLimits let every test suite through, and end what runs wild.
@@ -212,23 +217,35 @@ func sandboxKeys(o Outside, s SandboxSettings, log *slog.Logger) (vault.Keys, er
 	return vault.CreateKeys(path, o.Rand)
 }
 
-// seed writes the merchant, its keys and endpoints, the customer and the stored cards, as often as the
+// seed writes the merchants, their keys, the endpoints, the customer and the stored cards, as often as the
 // sandbox starts.
 func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error {
 	merchant := payment.Merchant{
 		ID: sandboxBusiness, Name: "Kopi Pagi", City: "Jakarta", Country: "ID", MCC: "5815",
 		AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "SANDBOX1", Website: "https://shop.example",
-		ReuseCustomers: true,
+		Accounts:         []payment.Account{{Label: "main", AcquirerBIN: "400551", CardAcceptor: "reprise_main", Terminal: "SANDBOX2"}},
+		AllowCardDetails: true, AllowSkipThreeDS: true, ReuseCustomers: true,
+	}
+	restricted := payment.Merchant{
+		ID: sandboxRestrictedBusiness, Name: "Teh Sore", City: "Bandung", Country: "ID", MCC: "5815",
+		AcquirerBIN: "400551", CardAcceptor: "restricted", Terminal: "SANDBOX3", Website: "https://shop.example",
 	}
 	for _, hook := range webhooks {
 		id := sha256.Sum256([]byte(hook))
 		b.endpoints = append(b.endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: hook})
 	}
-	problems := []error{b.store.SaveMerchant(ctx, merchant), b.store.SaveEndpoints(ctx, sandboxBusiness, b.endpoints...)}
-	for key, kind := range map[string]payment.KeyKind{SandboxSecretKey: payment.Secret, SandboxPublicKey: payment.Public} {
-		problems = append(problems, b.store.SaveKey(ctx, payment.Key{
-			Hash: sha256.Sum256([]byte(key)), Business: sandboxBusiness, Kind: kind, Created: o.Now(),
-		}))
+	problems := []error{
+		b.store.SaveMerchant(ctx, merchant), b.store.SaveMerchant(ctx, restricted),
+		b.store.SaveEndpoints(ctx, sandboxBusiness, b.endpoints...),
+	}
+	for text, key := range map[string]payment.Key{
+		SandboxSecretKey:           {Business: sandboxBusiness, Kind: payment.Secret},
+		SandboxPublicKey:           {Business: sandboxBusiness, Kind: payment.Public},
+		SandboxRestrictedSecretKey: {Business: sandboxRestrictedBusiness, Kind: payment.Secret},
+		SandboxRestrictedPublicKey: {Business: sandboxRestrictedBusiness, Kind: payment.Public},
+	} {
+		key.Hash, key.Name, key.Created = sha256.Sum256([]byte(text)), "sandbox", o.Now()
+		problems = append(problems, b.store.SaveKey(ctx, key))
 	}
 	problems = append(problems, b.store.SaveCustomer(ctx, payment.Customer{
 		ID: sandboxCustomer, Business: sandboxBusiness, ReferenceID: "sandbox-customer", Type: payment.IndividualCustomer,
