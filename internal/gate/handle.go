@@ -89,7 +89,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 			return nil, taken, err
 		}
 		request.Once = &payment.Once{
-			Business: c.Business, Endpoint: c.environment() + " " + op.pattern, Key: key, Fingerprint: fingerprint,
+			Business: c.Business, Endpoint: environment(c) + " " + op.pattern, Key: key, Fingerprint: fingerprint,
 			Answer: func(payment.Case) (int, []byte, error) {
 				return 0, nil, fmt.Errorf("gate: the handler of %s keeps no answer", op.pattern)
 			},

@@ -7,21 +7,13 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"reprise/internal/payment"
 )
 
-// caller is whose key came with a request. A key is of the live environment, or of the one for tests, by how
-// it begins.
-type caller struct {
-	payment.Key
-	live bool
-}
-
 // environment is a part of what an idempotency key is good for.
-func (c caller) environment() string {
-	if c.live {
+func environment(k payment.Key) string {
+	if k.Production {
 		return "live"
 	}
 	return "test"
@@ -31,31 +23,30 @@ func (c caller) environment() string {
 // looked up by its hash, so what the time of a look-up tells is of the hash and not of the key. Why a key
 // is refused is not said, least of all that it is a good one of the other kind; but a good one that lacks
 // the permission is told so, for its holder is who can have it given.
-func (g *Gate) authorize(ctx context.Context, r *http.Request, op *operation) (caller, error) {
+func (g *Gate) authorize(ctx context.Context, r *http.Request, op *operation) (payment.Key, error) {
 	if op.kind == payment.Anyone {
-		return caller{}, nil
+		return payment.Key{}, nil
 	}
 	refused := payment.Refuse("INVALID_API_KEY", "API key is not authorized for this API")
 	user, password, ok := r.BasicAuth()
 	if !ok || user == "" || password != "" {
-		return caller{}, refused
+		return payment.Key{}, refused
 	}
 	hash := sha256.Sum256([]byte(user))
 	key, err := g.o.Keys(ctx, hash)
 	if errors.Is(err, payment.ErrNotFound) {
-		return caller{}, refused
+		return payment.Key{}, refused
 	}
 	if err != nil {
-		return caller{}, err
+		return payment.Key{}, err
 	}
 	if subtle.ConstantTimeCompare(hash[:], key.Hash[:]) != 1 || key.Kind != op.kind {
-		return caller{}, refused
+		return payment.Key{}, refused
 	}
 	if op.kind == payment.Secret && !key.Permissions.Allow(op.product, op.access) {
-		return caller{}, payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
+		return payment.Key{}, payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
 	}
-	live := strings.HasPrefix(user, "xnd_production_") || strings.HasPrefix(user, "xnd_public_production_")
-	return caller{key, live}, nil
+	return key, nil
 }
 
 // Products are what a secret key is given permissions for: the tags of the operations that take one, sorted.

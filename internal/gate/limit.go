@@ -139,12 +139,12 @@ func (g *Gate) limitAddress(w http.ResponseWriter, r *http.Request) error {
 }
 
 // limitKey counts a request of a secret key.
-func (g *Gate) limitKey(w http.ResponseWriter, op *operation, c caller) error {
+func (g *Gate) limitKey(w http.ResponseWriter, op *operation, k payment.Key) error {
 	limit := g.o.Limits.PerTestKey
-	if c.live {
+	if k.Production {
 		limit = g.o.Limits.PerKey
 	}
-	return g.limit(w, subject{at: op.pattern, who: string(c.Hash[:])}, limit)
+	return g.limit(w, subject{at: op.pattern, who: string(k.Hash[:])}, limit)
 }
 
 // limitSession counts a request by the session or the attempt that it is about, as the contract's x-limited-by

@@ -32,7 +32,7 @@ func newLimited(t *testing.T, limits gate.Limits) *limited {
 		keys := o.Keys
 		o.Keys = func(ctx context.Context, hash [32]byte) (payment.Key, error) {
 			if hash == sha256.Sum256([]byte(liveKey)) {
-				return payment.Key{Hash: hash, Business: business, Kind: payment.Secret}, nil
+				return payment.Key{Hash: hash, Business: business, Kind: payment.Secret, Production: true}, nil
 			}
 			return keys(ctx, hash)
 		}

@@ -67,10 +67,10 @@ func TestScope(t *testing.T) {
 	keys := map[string]payment.Key{
 		secretKey:                      {Business: business, Kind: payment.Secret},
 		"xnd_development_second":       {Business: business, Kind: payment.Secret},
-		liveKey:                        {Business: business, Kind: payment.Secret},
+		liveKey:                        {Business: business, Kind: payment.Secret, Production: true},
 		"xnd_development_other":        {Business: "62440e322008e87fb29c1fd1", Kind: payment.Secret},
 		publicKey:                      {Business: business, Kind: payment.Public},
-		"xnd_public_production_public": {Business: business, Kind: payment.Public},
+		"xnd_public_production_public": {Business: business, Kind: payment.Public, Production: true},
 	}
 	h := newHouse(t, func(o *gate.Options) {
 		o.Keys = func(_ context.Context, hash [32]byte) (payment.Key, error) {
