@@ -14,6 +14,7 @@ func (b *Sandbox) Banner() string {
 
   Shop            %s
   API base        %s
+  API reference   %s/docs
   Secret key      %s
   Public key      %s
   Callback token  %s
@@ -30,7 +31,7 @@ curl -s -u %s: %s/sessions -H 'content-type: application/json' -d '{
 
   Stop with Ctrl-C; started again, the gateway has everything it had.
 
-`, b.ShopURL, b.PublicURL, SandboxSecretKey, SandboxPublicKey, SandboxCallbackToken,
+`, b.ShopURL, b.PublicURL, b.PublicURL, SandboxSecretKey, SandboxPublicKey, SandboxCallbackToken,
 		SandboxSecretKey, b.PublicURL, StoredCards()[0].Token, b.ShopURL, b.ShopURL)
 	if len(b.endpoints) > 1 { // the first is the shop's
 		t.WriteString("  Webhooks go to, signed with (Standard Webhooks):\n\n")

@@ -153,7 +153,12 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	mux := http.NewServeMux()
 	(&api.API{Flow: h.flow, PublicURL: h.PublicURL}).Routes(mux, g)
 	pages.Routes(mux, g)
+	reference, err := g.Reference(s.sample(h.PublicURL))
+	if err != nil {
+		return nil, nil, err
+	}
 	mux.Handle("GET /openapi.yaml", g.Spec())
+	mux.Handle("GET /docs", reference)
 	mux.Handle("/", g.NotFound())
 	h.health(mux, g)
 	return asWritten(mux, g.NotFound()), h.threeDS.Results(), nil

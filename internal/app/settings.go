@@ -54,6 +54,14 @@ type Settings struct {
 	Violation func(error)
 }
 
+// sample is what the examples of the reference page are written for: in a sandbox they can be pasted.
+func (s Settings) sample(publicURL string) gate.Sample {
+	if s.Sandbox {
+		return gate.Sample{URL: publicURL, SecretKey: SandboxSecretKey, PublicKey: SandboxPublicKey}
+	}
+	return gate.Sample{URL: publicURL, SecretKey: "YOUR_SECRET_KEY", PublicKey: "YOUR_PUBLIC_KEY"}
+}
+
 // check reports everything that is wrong at once.
 func (s Settings) check() error {
 	var problems []error

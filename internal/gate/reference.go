@@ -1,0 +1,245 @@
+package gate
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"reprise/internal/payment"
+)
+
+//go:embed web/reference.html web/reference.css
+var web embed.FS
+
+// Sample is what the examples of the reference page are written for, so that they can be pasted.
+type Sample struct {
+	URL                  string // of the API
+	SecretKey, PublicKey string // of a sandbox; elsewhere words that stand for one's own
+}
+
+// Reference serves the contract as a page to read: no script, nothing from elsewhere. Mount it at
+// "GET /docs".
+func (g *Gate) Reference(sample Sample) (http.Handler, error) {
+	style, err := web.ReadFile("web/reference.css")
+	if err != nil {
+		return nil, err
+	}
+	page, err := template.ParseFS(web, "web/reference.html")
+	if err != nil {
+		return nil, err
+	}
+	shown := g.contract.reference(sample)
+	shown.Style = template.CSS(style)
+	var body bytes.Buffer
+	if err := page.Execute(&body, shown); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(style)
+	policy := strings.Join([]string{
+		"default-src 'none'", "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", "img-src data:",
+		"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+	}, "; ")
+	return g.Guard("GET /docs", func(w http.ResponseWriter, r *http.Request) error {
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Referrer-Policy", "no-referrer")
+		_, err := w.Write(body.Bytes())
+		return err
+	}), nil
+}
+
+// reference is what the page shows.
+type reference struct {
+	Style       template.CSS
+	Title, Text string
+	Groups      []group
+	General     []coded
+	Objects     []described
+	Events      []described
+}
+
+// group is a tag with its operations.
+type group struct {
+	Name, Text string
+	Operations []documented
+}
+
+// documented is an operation as the page shows it.
+type documented struct {
+	ID, Method, Path, Summary, Text string
+	Key                             string // which one it takes, in words
+	Parameters                      []field
+	Body                            *described
+	Examples                        []sampled
+	Answers                         []answers
+	Codes                           []coded
+}
+
+// described is a schema as the page shows it.
+type described struct {
+	ID, Name, Text string
+	Fields         []field
+	Conditions     []string
+}
+
+// sampled is an example as one would type it.
+type sampled struct{ Summary, Curl string }
+
+// answers is an answer that does not refuse. Object names where its fields are described.
+type answers struct {
+	Status, Text, Object string
+}
+
+// coded is an error code with its HTTP status.
+type coded struct {
+	Status int
+	Code   string
+}
+
+func (c *contract) reference(sample Sample) *reference {
+	text := func(pointer string) string { s, _ := c.at(pointer).(string); return s }
+	page := &reference{
+		Title: text("/info/title"), Text: text("/info/description"), General: codedOf(c.codes),
+	}
+	patterns := list(c.operations)
+	slices.SortFunc(patterns, func(a, b string) int {
+		return cmp.Compare(c.lines[c.operations[a].at], c.lines[c.operations[b].at])
+	})
+	objects := map[string]bool{}
+	tags, _ := c.at("/tags").([]any)
+	for i := range tags {
+		at := fmt.Sprintf("/tags/%d", i)
+		g := group{Name: text(at + "/name"), Text: text(at + "/description")}
+		for _, pattern := range patterns {
+			if op := c.operations[pattern]; text(op.at+"/tags/0") == g.Name {
+				d := c.documented(op, sample)
+				for _, a := range d.Answers {
+					if a.Object != "" && !objects[a.Object] {
+						objects[a.Object] = true
+						page.Objects = append(page.Objects, c.describe("/components/schemas/"+a.Object, a.Object))
+					}
+				}
+				g.Operations = append(g.Operations, d)
+			}
+		}
+		page.Groups = append(page.Groups, g)
+	}
+	for _, kind := range c.inOrder("/webhooks") {
+		at := "/webhooks/" + escape(kind) + "/post"
+		event := c.describe(at+"/requestBody/content/application~1json/schema", kind)
+		event.Text = text(at + "/summary")
+		page.Events = append(page.Events, event)
+	}
+	return page
+}
+
+func (c *contract) describe(pointer, name string) described {
+	text, _ := c.at(c.follow(pointer) + "/description").(string)
+	return described{ID: name, Name: name, Text: text, Fields: c.fields(pointer, ""), Conditions: c.conditions(pointer, "")}
+}
+
+func (c *contract) documented(op *operation, sample Sample) documented {
+	node := object(c.at(op.at))
+	d := documented{Codes: codedOf(op.codes)}
+	d.Method, d.Path, _ = strings.Cut(op.pattern, " ")
+	d.ID, _ = node["operationId"].(string)
+	d.Summary, _ = node["summary"].(string)
+	d.Text, _ = node["description"].(string)
+	switch op.kind {
+	case payment.Secret:
+		d.Key = fmt.Sprintf("A secret key with the permission to %s %s.", strings.ToLower(string(op.access)), op.product)
+	case payment.Public:
+		d.Key = "A public key."
+	default:
+		d.Key = "No key: the path cannot be guessed."
+	}
+	for i, p := range op.parameters {
+		at := c.follow(fmt.Sprintf("%s/parameters/%d", op.at, i))
+		f := c.field(at+"/schema", p.name)
+		f.Required = p.required
+		if text, ok := c.at(at + "/description").(string); ok {
+			f.Text = text
+		}
+		f.Type += " in the " + p.in
+		d.Parameters = append(d.Parameters, f)
+	}
+	if op.body != nil {
+		body := c.describe(op.bodyAt, "")
+		d.Body = &body
+		examples := strings.TrimSuffix(op.bodyAt, "/schema") + "/examples"
+		for _, name := range c.inOrder(examples) {
+			at := examples + "/" + escape(name)
+			summary, _ := c.at(at + "/summary").(string)
+			d.Examples = append(d.Examples, sampled{summary, c.curl(op, sample, c.ordered(at+"/value", ""))})
+		}
+	} else {
+		d.Examples = []sampled{{"", c.curl(op, sample, "")}}
+	}
+	for _, status := range c.inOrder(op.at + "/responses") {
+		if status == "default" {
+			continue
+		}
+		at := c.follow(op.at + "/responses/" + status)
+		a := answers{Status: status}
+		a.Text, _ = c.at(at + "/description").(string)
+		if ref, ok := c.at(at + "/content/application~1json/schema/$ref").(string); ok {
+			a.Object = strings.TrimPrefix(ref, "#/components/schemas/")
+		}
+		d.Answers = append(d.Answers, a)
+	}
+	return d
+}
+
+func codedOf(codes []string) []coded {
+	all := make([]coded, len(codes))
+	for i, code := range codes {
+		all[i] = coded{statuses[code], code}
+	}
+	slices.SortStableFunc(all, func(a, b coded) int { return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Code, b.Code)) })
+	return all
+}
+
+// curl is a request as one would type it into a shell.
+func (c *contract) curl(op *operation, sample Sample, body string) string {
+	method, path, _ := strings.Cut(op.pattern, " ")
+	query := url.Values{}
+	for i, p := range op.parameters {
+		example := c.at(c.follow(fmt.Sprintf("%s/parameters/%d", op.at, i)) + "/example")
+		switch {
+		case example == nil:
+		case p.in == "path":
+			path = strings.ReplaceAll(path, "{"+p.name+"}", fmt.Sprint(example))
+		case p.in == "query":
+			query.Set(p.name, fmt.Sprint(example))
+		}
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	line := "curl"
+	if method != http.MethodGet && (body == "" || method != http.MethodPost) {
+		line += " -X " + method
+	}
+	if key := map[payment.KeyKind]string{payment.Secret: sample.SecretKey, payment.Public: sample.PublicKey}[op.kind]; key != "" {
+		line += " -u " + quote(key+":")
+	}
+	line += " " + quote(sample.URL+path)
+	if body != "" {
+		line += " \\\n  -H 'content-type: application/json' -d " + quote(body)
+	}
+	return line
+}
+
+// quote makes one word of a text for a shell.
+func quote(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
