@@ -42,10 +42,11 @@ func flatten(m message) map[string]string {
 	return flat
 }
 
-// What has only a primary bitmap, Wireshark reads: all that asks for money.
-func TestWiresharkReadsTheAuthorisations(t *testing.T) {
+// Wireshark reads binary bitmaps as long as there is one. Where there are two it is shown the same message with the
+// bitmaps in hexadecimal characters, which it also knows.
+func TestWiresharkReadsWhatMovesMoney(t *testing.T) {
 	text2pcap, tshark := program(t, "text2pcap"), program(t, "tshark")
-	for _, name := range []string{"0100", "0100 verification", "0200"} {
+	for _, name := range []string{"0100", "0100 verification", "0200", "0220 capture", "0221 refund", "0420", "0420 release"} {
 		t.Run(name, func(t *testing.T) { wiresharkReads(t, text2pcap, tshark, sampleMessages(t)[name]) })
 	}
 }
@@ -53,6 +54,12 @@ func TestWiresharkReadsTheAuthorisations(t *testing.T) {
 func wiresharkReads(t *testing.T, text2pcap, tshark string, m message) {
 	t.Helper()
 	frame := mustEncode(t, m)
+	bitmaps, coding := map[string]string{"iso8583.map1": hex.EncodeToString(frame[6:14])}, "Bin data not encoded"
+	if frame[6]&0x80 != 0 {
+		bitmaps["iso8583.map2"], coding = hex.EncodeToString(frame[14:22]), "Bin data represented as Hex Ascii characters"
+		frame = slices.Concat(frame[:6], []byte(hex.EncodeToString(frame[6:22])), frame[22:])
+		binary.BigEndian.PutUint16(frame, uint16(len(frame)-2))
+	}
 	dump, capture := filepath.Join(t.TempDir(), "frame.txt"), filepath.Join(t.TempDir(), "frame.pcap")
 	var text strings.Builder
 	for at, b := range frame {
@@ -68,7 +75,7 @@ func wiresharkReads(t *testing.T, text2pcap, tshark string, m message) {
 		t.Fatalf("text2pcap: %v: %s", err, out)
 	}
 	out, err := exec.Command(tshark, "-r", capture, "-d", "tcp.port==8583,iso8583",
-		"-o", "iso8583.len_endian:Big endian", "-o", "iso8583.binencode:Bin data not encoded",
+		"-o", "iso8583.len_endian:Big endian", "-o", "iso8583.binencode:"+coding,
 		"-T", "json", "-j", "iso8583").Output()
 	if err != nil {
 		t.Fatalf("tshark: %v", err)
@@ -83,8 +90,8 @@ func wiresharkReads(t *testing.T, text2pcap, tshark string, m message) {
 	}
 	want := map[string]string{
 		"iso8583.len": strconv.Itoa(int(binary.BigEndian.Uint16(frame))), "iso8583.mti": m.mti,
-		"iso8583.map1": hex.EncodeToString(frame[6:14]),
 	}
+	maps.Copy(want, bitmaps)
 	for number, value := range m.fields {
 		want["iso8583.bit"+strconv.Itoa(number)] = value
 	}

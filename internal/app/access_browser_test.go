@@ -72,7 +72,7 @@ func thePageWithTheBank(t *testing.T, browser context.Context) {
 
 func thePageThatWaits(t *testing.T, browser context.Context) {
 	w := openTown(t)
-	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"lose_0430":1}`)
+	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":"silence"}}`)
 	p := w.visit(browser)
 	p.open(w.submitted(w.newSession(visaFrictionless, w.atShop), "123")["action_url"].(string))
 	page := p.page()

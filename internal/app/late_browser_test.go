@@ -72,7 +72,7 @@ func lapsed(w *town, page, code string) {
 
 func theAcquirerNeverAnswers(t *testing.T, browser context.Context) {
 	w := openTown(t)
-	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"lose_0430":1}`)
+	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":"silence"}}`)
 	p := w.visit(browser)
 	p.shop("1091")
 	p.pay("123")
@@ -103,7 +103,7 @@ func theAcquirerNeverAnswers(t *testing.T, browser context.Context) {
 func (w *town) reversed(page string) {
 	w.t.Helper()
 	w.forward(9 * time.Second)
-	w.eventually("a reversal given up for now", func() bool { return strings.Contains(w.log.String(), "reversal not acknowledged") })
+	w.eventually("a reversal given up for now", func() bool { return strings.Contains(w.log.String(), "advice not acknowledged") })
 	w.forward(11 * time.Second)
 	w.reaches(page, payment.Failed)
 }
@@ -111,7 +111,7 @@ func (w *town) reversed(page string) {
 // payAgainWhileNobodyKnows leaves the page that waits for the acquirer, and clicks once more at the shop.
 func payAgainWhileNobodyKnows(t *testing.T, browser context.Context) {
 	w := openTown(t)
-	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"lose_0430":1}`)
+	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":"silence"}}`)
 	p := w.visit(browser)
 	p.expect("status of 503")
 	p.shop("1000")

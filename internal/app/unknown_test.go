@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reprise/internal/payment"
+	"reprise/internal/simulator"
 )
 
 const (
@@ -87,7 +88,7 @@ func TestNeverAnsweredButBooked(t *testing.T) {
 	t.Parallel()
 	w := openTown(t)
 	session := w.newSession(visaChallenge, skipping)
-	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"lose_0430":2}`)
+	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":"silence","times":2}}`)
 	request, done := w.held(session)
 	w.eventually("booked", func() bool { return len(w.bank.purchases("kept")) == 1 })
 	w.pending(session, request)
@@ -106,10 +107,10 @@ func TestNeverAnsweredButBooked(t *testing.T) {
 	w.forward(10 * time.Second) // 0421, lost again
 	w.eventually("the repetition is lost", func() bool {
 		var set struct {
-			Lost int `json:"lose_0430"`
+			Next *simulator.Fault `json:"next_advice"`
 		}
 		w.bank.get("/knobs", &set)
-		return set.Lost == 0
+		return set.Next == nil
 	})
 	w.forward(adviceTimeout)
 	w.tried(2)
@@ -141,7 +142,7 @@ func TestNeverAnsweredThroughThePage(t *testing.T) {
 	if err := p.challenge(p.must(p.arrive()), rightOTP); err != nil {
 		t.Fatal(err)
 	}
-	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"lose_0430":1}`)
+	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":"silence"}}`)
 	var tasks sync.WaitGroup
 	tasks.Go(func() {
 		if s, err := p.confirm(); err != nil || s["do"] != "pending" {
@@ -205,7 +206,7 @@ func TestNotAsAsked(t *testing.T) {
 		t.Run(behaviour, func(t *testing.T) {
 			w := w.in(t)
 			session := w.newSession(visaChallenge, skipping)
-			w.bank.turn(`{"next_acquirer":{"behaviour":"` + behaviour + `"},"lose_0430":1}`)
+			w.bank.turn(`{"next_acquirer":{"behaviour":"` + behaviour + `"},"next_advice":{"behaviour":"silence"}}`)
 			accepted := w.submitted(session, "123")
 			w.failed(session, accepted, "PROCESSOR_ERROR") // although the reversal is still unacknowledged
 			w.payAgain(session)

@@ -19,7 +19,7 @@ type advised struct {
 func (h *host) advise(m message) (message, manner) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	fault := h.stage.knobs.nextAdvice(m.mti)
+	fault := h.stage.knobs.nextAdvice()
 	if fault.Behaviour == behaviourLost {
 		return message{}, manner{}
 	}

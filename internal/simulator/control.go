@@ -32,7 +32,6 @@ type Knobs struct {
 	Calm         bool   `json:"calm"`
 	NextAcquirer *Fault `json:"next_acquirer"` // of authorisations and purchases
 	NextAdvice   *Fault `json:"next_advice"`   // of captures, refunds, releases and reversals, repeats too
-	Lose0430     int    `json:"lose_0430"`
 	SkipMethod   bool   `json:"skip_method"`
 	ReloadErro   bool   `json:"reload_erro"`
 	SkipRReq     bool   `json:"skip_rreq"`
@@ -66,7 +65,6 @@ var knobList = []struct{ name, then string }{
 	{"next_advice " + behaviourLate, "the next 0220s and 0420s are carried out and answered after delay_ms"},
 	{"next_advice " + behaviourDrop, "the next 0220s and 0420s are carried out, then the connection is dropped"},
 	{"next_advice " + behaviourDecline, "the next 0220s and 0420s are not carried out and answered with code (DE39)"},
-	{"lose_0430", "so many acknowledgements of reversals are lost, though the reversal is booked"},
 	{"skip_method", "true: the 3DS Method never posts its notification"},
 	{"reload_erro", "true: a CReq posted again is answered with an Erro instead of the page"},
 	{"skip_rreq", "true: the result of a challenge is never sent; the CRes comes all the same"},
@@ -108,9 +106,6 @@ func (k *knobs) turn(change func(*Knobs)) error {
 }
 
 func (k *Knobs) check() error {
-	if k.Lose0430 < 0 {
-		return errors.New("lose_0430 is negative")
-	}
 	common := []string{behaviourSilence, behaviourLost, behaviourLate, behaviourDrop, behaviourDecline}
 	authorisations := []string{behaviourTwice, behaviourWrongAmount, behaviourWrongCurrency, behaviourPartial}
 	return errors.Join(
@@ -151,13 +146,9 @@ func (k *knobs) nextAuthorisation() Fault {
 }
 
 // nextAdvice takes what shall happen to one 0220 or 0420, or a repeat of it.
-func (k *knobs) nextAdvice(mti string) Fault {
+func (k *knobs) nextAdvice() Fault {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.set.NextAdvice == nil && k.set.Lose0430 > 0 && mti[1] == '4' {
-		k.set.Lose0430--
-		return Fault{Behaviour: behaviourSilence}
-	}
 	return take(&k.set.NextAdvice)
 }
 

@@ -454,7 +454,7 @@ func TestAcquirerFaults(t *testing.T) {
 		t.Errorf("twice:\n%s", diff)
 	}
 
-	if err := w.Turn(func(k *Knobs) { k.Lose0430 = 1 }); err != nil {
+	if err := w.Turn(func(k *Knobs) { k.NextAdvice = &Fault{Behaviour: "silence"} }); err != nil {
 		t.Fatal(err)
 	}
 	ask := g.buy(pan, nil)
