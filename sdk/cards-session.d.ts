@@ -40,18 +40,21 @@ declare namespace Xendit {
     card_number?: null;
   }
 
-  /** For a session without a stored card. */
+  /** For a session without a stored card: one that saves a card, or is paid with a new one. */
   interface NewCardData {
     payment_session_id: string;
+    /** Digits only: spaces and dashes are refused. */
     card_number: string;
     /** `MM` */
     expiry_month: string;
     /** `YYYY` */
     expiry_year: string;
+    /** Three digits, or four on American Express. */
     cvn?: string | null;
     cardholder_first_name?: string | null;
     cardholder_last_name?: string | null;
     cardholder_email?: string | null;
+    /** E.164, for example `+6212345678`. */
     cardholder_phone_number?: string | null;
     /** For sessions with `allow_save_payment_method: "OPTIONAL"`: the payer ticked the box. */
     confirm_save?: boolean | null;
@@ -90,7 +93,7 @@ declare namespace Xendit {
     error_code: string;
     /** For the developer, in English. Never contains what the payer typed. */
     message: string;
-    /** The fields at fault, for example `/body/cvn`. */
+    /** The fields at fault, for example `/body/cvn` or `/body/card_number`. */
     errors?: FieldError[];
     /** HTTP status; absent when the call was not made or not answered. */
     status?: number;

@@ -1,7 +1,7 @@
 /// <reference path="./cards-session.d.ts" />
 
-// cards-session.js takes the CVN from the payer's page to the gateway, and nothing else: it keeps
-// no state but the calls in flight, writes to no storage and to no log, and does not navigate.
+// cards-session.js takes a new card, or the CVN of a stored one, from the payer's page to the gateway, and
+// nothing else: it keeps no state but the calls in flight, writes to no storage and to no log, and does not navigate.
 
 import { faults } from "./check";
 
@@ -67,7 +67,7 @@ async function collect(data: CollectData): Promise<CollectResponse> {
       credentials: "omit",
       referrerPolicy: "no-referrer",
       cache: "no-store",
-      redirect: "error", // a CVN is never carried on to another address
+      redirect: "error", // a card is never carried on to another address
     });
   } catch {
     throw failure("SERVICE_UNAVAILABLE", "The payment service could not be reached");

@@ -158,6 +158,20 @@ func TestSDK(t *testing.T) {
 	})
 
 	t.Run("new card", func(t *testing.T) {
+		g.expect(reply(http.StatusOK, `{"message":"m","payment_request_id":"pr-1","payment_token_id":"pt-1","action_url":"http://127.0.0.1/a/1#k=2"}`))
+		data := `"payment_session_id":"` + sessionID + `","card_number":"4000000000001091","expiry_month":"12","expiry_year":"2029","cvn":"123",
+			"cardholder_first_name":"Jaap","cardholder_last_name":"Stam","cardholder_email":"test@yourdomain.com","cardholder_phone_number":"+6212345678",
+			"confirm_save":true,"billing_information":{"first_name":"Jaap","last_name":"Stam","email":"test@yourdomain.com","street_line1":"Jalan Sudirman 1",
+			"city":"Jakarta","province_state":"DKI Jakarta","country":"ID","postal_code":"10220"}`
+		run(t, collect(`{`+data+`}`), `{"ok":{"message":"m","payment_request_id":"pr-1","payment_token_id":"pt-1","action_url":"http://127.0.0.1/a/1#k=2"}}`)
+		if seen := g.seen(); len(seen) != 1 {
+			t.Errorf("%d requests, want 1", len(seen))
+		} else if diff := cmp.Diff(decode(t, `{`+data+`,"device":{}}`), decode(t, seen[0].Body)); diff != "" {
+			t.Errorf("body (-want +got)\n%s", diff)
+		}
+	})
+
+	t.Run("new card, and no more than it needs", func(t *testing.T) {
 		g.expect(reply(http.StatusCreated, `{"message":"m","payment_token_id":"pt-1"}`))
 		run(t, collect(`{payment_session_id: "`+sessionID+`", card_number: "4000000000001091", expiry_month: "12", expiry_year: "2029", cvn: null,
 			cardholder_email: undefined, confirm_save: false, billing_information: {first_name: "Jaap", street_line2: null}}`),
@@ -168,6 +182,15 @@ func TestSDK(t *testing.T) {
 			t.Errorf("%d requests, want 1", len(seen))
 		} else if diff := cmp.Diff(want, decode(t, seen[0].Body)); diff != "" {
 			t.Errorf("body (-want +got)\n%s", diff)
+		}
+	})
+
+	t.Run("new card, refused by the gateway", func(t *testing.T) {
+		refusal := `"error_code":"API_VALIDATION_ERROR","message":"m","errors":[{"path":"/body/card_number","message":"must be a valid card number"}]`
+		g.expect(reply(http.StatusBadRequest, `{`+refusal+`}`))
+		run(t, collect(`{payment_session_id: "`+sessionID+`", card_number: "4111-1111-1111-1112", expiry_month: "12", expiry_year: "2029"}`), `{"error":{`+refusal+`,"status":400}}`)
+		if n := len(g.seen()); n != 1 {
+			t.Errorf("%d requests, want 1: the gateway alone judges a number", n)
 		}
 	})
 
