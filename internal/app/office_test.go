@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/sha256"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reprise/internal/gate"
 	"reprise/internal/payment"
 )
 
@@ -89,6 +91,48 @@ func TestKeysOfARunningGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers("revoked", next, 401, 401)
+}
+
+// TestPermissionsEverywhere: each operation with a secret key refuses one that lacks the permission, before it
+// looks at anything else, and lets one in that has it. A key that may only read opens every GET and no more.
+func TestPermissionsEverywhere(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	office := w.office()
+	create := func(permissions map[string]string) string {
+		t.Helper()
+		text, _, err := office.CreateKey(t.Context(), NewKey{Business: string(sandboxBusiness), Permissions: permissions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	products, err := gate.Products()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]string{}
+	for _, product := range products {
+		read[product] = "READ"
+	}
+	nothing, reader, all := create(map[string]string{}), create(read), create(nil)
+	operations, _ := w.operations()
+	walked := 0
+	for _, o := range operations {
+		if o.key != SandboxSecretKey {
+			continue
+		}
+		walked++
+		for key, forbidden := range map[string]bool{nothing: true, reader: o.method != "GET", all: false} {
+			a := w.ask(o.method, o.path, key, "[]") // no body that anything takes
+			if told := a.body["error_code"] == "REQUEST_FORBIDDEN_ERROR"; told != forbidden || forbidden != (a.status == http.StatusForbidden) {
+				t.Errorf("%s: %d %v, want forbidden %t", o.pattern, a.status, a.body["error_code"], forbidden)
+			}
+		}
+	}
+	if walked < 5 {
+		t.Errorf("only %d operations take a secret key", walked)
+	}
 }
 
 // TestNoDatabase: a path that was mistyped does not become a database.

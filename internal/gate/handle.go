@@ -56,12 +56,12 @@ func (g *Gate) door(pattern string, kind payment.KeyKind, cut Cut, h func(contex
 // was asked about it. Nothing of a body is read for
 // a caller without a key. taken is returned with an error too, to be wiped.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut Cut) (*Request, any, error) {
-	c, err := g.authorize(r.Context(), r, op)
+	caller, err := g.authorize(r.Context(), r, op)
 	if err != nil {
 		return nil, nil, err
 	}
 	if op.kind == payment.Secret {
-		if err = g.limitKey(w, op, c); err != nil {
+		if err = g.limitKey(w, op, caller); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -71,7 +71,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 	if err = g.contract.checkParameters(op, r); err != nil {
 		return nil, nil, err
 	}
-	request := &Request{Business: c.Business, Path: r.PathValue, Header: r.Header, HTTP: r}
+	request := &Request{Business: caller.Business, Path: r.PathValue, Header: r.Header, HTTP: r}
 	var value, taken any
 	if op.body != nil {
 		if request.Body, value, taken, err = g.body(w, r, op, cut); err != nil {
@@ -89,7 +89,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 			return nil, taken, err
 		}
 		request.Once = &payment.Once{
-			Business: c.Business, Endpoint: environment(c) + " " + op.pattern, Key: key, Fingerprint: fingerprint,
+			Business: caller.Business, Endpoint: environment(caller) + " " + op.pattern, Key: key, Fingerprint: fingerprint,
 			Answer: func(payment.Case) (int, []byte, error) {
 				return 0, nil, fmt.Errorf("gate: the handler of %s keeps no answer", op.pattern)
 			},
