@@ -58,18 +58,19 @@ type till struct {
 	*testing.T
 	*acquirer.Line
 	world *simulator.World
+	shop  payment.Merchant
 	pan   card.PAN
 }
 
 // asks sends an authorisation and returns its trace and what came of it.
 func (l *till) asks(why payment.Purpose, amount int64, on payment.CardOnFile, absent bool) (payment.Trace, payment.Answer) {
 	l.Helper()
-	trace, err := l.Reserve(l.Context(), shop, why, payment.Money{Minor: amount, Currency: "IDR"})
+	trace, err := l.Reserve(l.Context(), l.shop, why, payment.Money{Minor: amount, Currency: "IDR"})
 	if err != nil {
 		l.Fatal(err)
 	}
 	p := acquirer.Authorisation{
-		Trace: trace, Merchant: shop, PAN: l.pan, Expiry: card.Expiry{Year: time.Now().Year() + 2, Month: 11},
+		Trace: trace, Merchant: l.shop, PAN: l.pan, Expiry: card.Expiry{Year: time.Now().Year() + 2, Month: 11},
 		OnFile: on, Absent: absent,
 	}
 	if !absent {
@@ -83,7 +84,7 @@ func (l *till) asks(why payment.Purpose, amount int64, on payment.CardOnFile, ab
 // tells sends an advice twice, as itself and as its repeat; the host must say the same to both.
 func (l *till) tells(kind payment.AdviceKind, original payment.Trace, code string, amount int64, stays string) payment.Answer {
 	l.Helper()
-	trace, err := l.ReserveAdvice(l.Context(), shop, kind, original, payment.Money{Minor: amount, Currency: "IDR"})
+	trace, err := l.ReserveAdvice(l.Context(), l.shop, kind, original, payment.Money{Minor: amount, Currency: "IDR"})
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func newTill(t *testing.T, digits string) *till {
 			t.Fatal(line.Ready())
 		}
 	}
-	return &till{t, line, world, pan}
+	return &till{t, line, world, shop, pan}
 }
 
 // use says how a card on file is used.
@@ -212,6 +213,28 @@ func TestCardIsVerifiedThenUsedByTheMerchant(t *testing.T) {
 		if book := l.world.Ledger(); book[0].TransactionID != first || book[1].FirstUse != first || book[1].Indicator != "M101" || book[3].Indicator != "M102" {
 			t.Errorf("%+v", book)
 		}
+	}
+}
+
+// A factor of a hundred is the dearest mistake: the host counts rupiah without decimals, and so do we.
+func TestAcquirerCountsOtherwise(t *testing.T) {
+	l := newTill(t, "4000000000001091")
+	if err := l.world.Turn(func(k *simulator.Knobs) { k.AcquirerExponents = map[string]int{"IDR": 0} }); err != nil {
+		t.Fatal(err)
+	}
+	l.shop.AcquirerExponents = map[string]int{"IDR": 0}
+	hold, a := l.asks(payment.Authorisation, 10000000, payment.CardOnFile{}, false)
+	if a.Outcome != payment.Approved || hold.Amount != "000000100000" {
+		t.Fatalf("%s for DE4 %s", a.Outcome, hold.Amount)
+	}
+	l.has(0, 10000000)
+	code := a.Authorization.AuthorizationCode
+	l.tells(payment.CaptureAdvice, hold, code, 6000000, "")
+	l.tells(payment.Release, hold, code, 0, "000000060000")
+	l.tells(payment.RefundAdvice, hold, code, 2500000, "")
+	l.has(3500000, 0)
+	if _, a := l.asks(payment.Purchase, 1005400, payment.CardOnFile{}, false); a.Failure != payment.InsufficientBalance {
+		t.Errorf("the issuer sees another amount: %+v", a)
 	}
 }
 

@@ -3,7 +3,6 @@ package simulator
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -75,9 +74,8 @@ func (h *host) carryOut(m message) (code string) {
 		h.stage.complain("acquirer", m.mti+": is about a verification")
 		return notPossible
 	}
-	amount, _ := strconv.ParseInt(m.fields[4], 10, 64)
 	e := Entry{
-		Amount: amount, RRN: m.fields[37], STAN: m.fields[11], DE7: m.fields[7], DE32: m.fields[32], DE41: m.fields[41],
+		Amount: h.minor(m.fields[4], m.fields[49]), RRN: m.fields[37], STAN: m.fields[11], DE7: m.fields[7], DE32: m.fields[32], DE41: m.fields[41],
 		At: h.stage.now().UTC(),
 	}
 	book, what := h.issuer.ledger.reverse, "takes back what was captured or refunded"
@@ -87,7 +85,7 @@ func (h *host) carryOut(m message) (code string) {
 	case m.mti[1] == '2':
 		book, what = h.issuer.ledger.capture, "captures more than is held"
 	case stays != "":
-		keep, _ := strconv.ParseInt(stays[:12], 10, 64)
+		keep := h.minor(stays[:12], m.fields[49])
 		book = func(id int, e Entry) string { return h.issuer.ledger.release(id, keep, e) }
 		what = "does not leave what was captured"
 	}

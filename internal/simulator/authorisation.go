@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // trace identifies a message: the host's key for duplicates.
 type trace struct {
@@ -51,12 +48,11 @@ func (h *host) authorise(m message) (message, manner) {
 		kind = "verification"
 	}
 	private, _ := parseTags(m.fields[48]) // checked already
-	amount, _ := strconv.ParseInt(m.fields[4], 10, 64)
 	d := h.issuer.decide(question{
 		pan: m.fields[2], expiry: m.fields[14], cvn: private["92"], fault: fault,
 		value: private["43"], eci: private["42"], dsTransID: strings.TrimPrefix(private["66"], "2"),
 		entry: Entry{
-			Kind: kind, Amount: amount, Currency: m.fields[49], RRN: m.fields[37], STAN: m.fields[11], DE7: m.fields[7],
+			Kind: kind, Amount: h.minor(m.fields[4], m.fields[49]), Currency: m.fields[49], RRN: m.fields[37], STAN: m.fields[11], DE7: m.fields[7],
 			DE32: m.fields[32], DE41: m.fields[41], DE42: m.fields[42],
 			DE22: m.fields[22], Indicator: private["22"], FirstUse: private["63"],
 		},
@@ -70,7 +66,7 @@ func (h *host) authorise(m message) (message, manner) {
 	}
 
 	a := m.answer(d.code)
-	a.fields[4] = padDigits(d.amount, 12)
+	a.fields[4] = padDigits(d.amount/h.unit(m.fields[49]), 12)
 	for id, value := range map[int]string{38: d.approval, 44: d.results, 62: d.network, 63: d.reference} {
 		if value != "" {
 			a.fields[id] = value

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -32,10 +33,14 @@ type Knobs struct {
 	Calm         bool   `json:"calm"`
 	NextAcquirer *Fault `json:"next_acquirer"` // of authorisations and purchases
 	NextAdvice   *Fault `json:"next_advice"`   // of captures, refunds, releases and reversals, repeats too
-	SkipMethod   bool   `json:"skip_method"`
-	ReloadErro   bool   `json:"reload_erro"`
-	SkipRReq     bool   `json:"skip_rreq"`
-	SkipCRes     bool   `json:"skip_cres"`
+	// AcquirerExponents are the minor digits by which the acquirer host counts currencies (alphabetic
+	// codes) that it does not count as ISO 4217 does; never more than that.
+	AcquirerExponents map[string]int `json:"acquirer_exponents"`
+
+	SkipMethod bool `json:"skip_method"`
+	ReloadErro bool `json:"reload_erro"`
+	SkipRReq   bool `json:"skip_rreq"`
+	SkipCRes   bool `json:"skip_cres"`
 }
 
 // Fault is what happens to the next messages on the acquirer line. Times is how many; without it,
@@ -65,6 +70,7 @@ var knobList = []struct{ name, then string }{
 	{"next_advice " + behaviourLate, "the next 0220s and 0420s are carried out and answered after delay_ms"},
 	{"next_advice " + behaviourDrop, "the next 0220s and 0420s are carried out, then the connection is dropped"},
 	{"next_advice " + behaviourDecline, "the next 0220s and 0420s are not carried out and answered with code (DE39)"},
+	{"acquirer_exponents", "minor digits by which the acquirer counts amounts, by currency: {\"IDR\": 0}"},
 	{"skip_method", "true: the 3DS Method never posts its notification"},
 	{"reload_erro", "true: a CReq posted again is answered with an Erro instead of the page"},
 	{"skip_rreq", "true: the result of a challenge is never sent; the CRes comes all the same"},
@@ -90,6 +96,7 @@ func (k Knobs) clone() Knobs {
 			*f = &fault
 		}
 	}
+	k.AcquirerExponents = maps.Clone(k.AcquirerExponents)
 	return k
 }
 
@@ -106,6 +113,11 @@ func (k *knobs) turn(change func(*Knobs)) error {
 }
 
 func (k *Knobs) check() error {
+	for code, digits := range k.AcquirerExponents {
+		if c, ok := currencyOf(code); !ok || digits < 0 || digits > c.exponent {
+			return errors.New("acquirer_exponents: no such currency, or more digits than it has")
+		}
+	}
 	common := []string{behaviourSilence, behaviourLost, behaviourLate, behaviourDrop, behaviourDecline}
 	authorisations := []string{behaviourTwice, behaviourWrongAmount, behaviourWrongCurrency, behaviourPartial}
 	return errors.Join(
@@ -221,8 +233,8 @@ func (w *World) postKnobs(rw http.ResponseWriter, r *http.Request) {
 	writeJSON(rw, w.stage.knobs.now())
 }
 
-// mergeKnobs leaves k as it was if any member is unknown or of the wrong type. A fault is replaced
-// as a whole: what was left of the one before means nothing to the new one.
+// mergeKnobs leaves k as it was if any member is unknown or of the wrong type. A fault or a table is
+// replaced as a whole: what was left of the one before means nothing to the new one.
 func mergeKnobs(k *Knobs, patch []byte) error {
 	given, err := parseObject(patch)
 	if err != nil {
@@ -234,6 +246,9 @@ func mergeKnobs(k *Knobs, patch []byte) error {
 	}
 	if _, named := given["next_advice"]; named {
 		next.NextAdvice = nil
+	}
+	if _, named := given["acquirer_exponents"]; named {
+		next.AcquirerExponents = nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(patch))
 	decoder.DisallowUnknownFields()

@@ -91,3 +91,13 @@ func (c currency) print(minor string) string {
 	}
 	return b.String()
 }
+
+// currencyOf finds a currency by its alphabetic code.
+func currencyOf(alpha string) (currency, bool) {
+	for _, c := range currencies {
+		if c.alpha == alpha {
+			return c, true
+		}
+	}
+	return currency{}, false
+}

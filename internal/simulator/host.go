@@ -201,6 +201,26 @@ func spoil(a message, fault Fault, how manner) (message, manner) {
 	return a, how
 }
 
+// unit is how many minor units of ISO 4217 this host counts as one in a currency.
+func (h *host) unit(numeric string) int64 {
+	c := currencies[numeric]
+	digits, ok := h.stage.knobs.now().AcquirerExponents[c.alpha]
+	if !ok {
+		digits = c.exponent
+	}
+	unit := int64(1)
+	for ; digits < c.exponent; digits++ {
+		unit *= 10
+	}
+	return unit
+}
+
+// minor reads an amount of the wire, which has no more than 12 digits.
+func (h *host) minor(digits, numeric string) int64 {
+	amount, _ := strconv.ParseInt(digits, 10, 64)
+	return amount * h.unit(numeric)
+}
+
 func padDigits(v int64, width int) string { return fmt.Sprintf("%0*d", width, v) }
 
 func trimZeros(v int64) string { return strconv.FormatInt(v, 10) }

@@ -221,6 +221,8 @@ func TestControlPort(t *testing.T) {
 		{"wrong type", "POST", "/knobs", `{"calm":"yes"}`, jsonType, 400},
 		{"knob twice", "POST", "/knobs", `{"calm":true,"calm":false}`, jsonType, 400},
 		{"unknown behaviour", "POST", "/knobs", `{"next_acquirer":{"behaviour":"explode"}}`, jsonType, 400},
+		{"no such currency", "POST", "/knobs", `{"acquirer_exponents":{"XXX":0}}`, jsonType, 400},
+		{"more digits than there are", "POST", "/knobs", `{"acquirer_exponents":{"IDR":3}}`, jsonType, 400},
 		{"no such advice", "POST", "/knobs", `{"next_advice":{"behaviour":"twice"}}`, jsonType, 400},
 		{"decline without a code", "POST", "/knobs", `{"next_advice":{"behaviour":"decline"}}`, jsonType, 400},
 		{"decline that approves", "POST", "/knobs", `{"next_acquirer":{"behaviour":"decline","code":"00"}}`, jsonType, 400},
