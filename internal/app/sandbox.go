@@ -218,7 +218,7 @@ func sandboxKeys(o Outside, s SandboxSettings, log *slog.Logger) (vault.Keys, er
 }
 
 // seed writes the merchants, their keys, the endpoints, the customer and the stored cards, as often as the
-// sandbox starts.
+// sandbox starts; the customer only once.
 func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error {
 	merchant := payment.Merchant{
 		ID: sandboxBusiness, Name: "Kopi Pagi", City: "Jakarta", Country: "ID", MCC: "5815",
@@ -247,10 +247,13 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		key.Hash, key.Name, key.Created = sha256.Sum256([]byte(text)), "sandbox", o.Now()
 		problems = append(problems, b.store.SaveKey(ctx, key))
 	}
-	problems = append(problems, b.store.SaveCustomer(ctx, payment.Customer{
+	err := b.store.CreateCustomer(ctx, payment.Customer{
 		ID: sandboxCustomer, Business: sandboxBusiness, ReferenceID: "sandbox-customer", Type: payment.IndividualCustomer,
 		Profile: []byte(`{"individual_detail":{"given_names":"Jaap","surname":"Stam"}}`), Created: o.Now(), Updated: o.Now(),
-	}))
+	}, nil)
+	if !errors.Is(err, payment.ErrTaken) { // from an earlier start, and perhaps changed since
+		problems = append(problems, err)
+	}
 	for _, stored := range StoredCards() {
 		problems = append(problems, b.StoreCard(ctx, o, stored.Token, stored.Number))
 	}

@@ -76,8 +76,8 @@ func (w *town) stranger() {
 		}),
 		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerSecretKey)), Business: strangerBusiness, Kind: payment.Secret}),
 		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerPublicKey)), Business: strangerBusiness, Kind: payment.Public}),
-		w.store.SaveCustomer(ctx, payment.Customer{ID: strangerCustomer, Business: strangerBusiness, ReferenceID: "them", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}),
-		w.store.SaveCustomer(ctx, payment.Customer{ID: someonesCustomer, Business: sandboxBusiness, ReferenceID: "someone", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}),
+		w.store.CreateCustomer(ctx, payment.Customer{ID: strangerCustomer, Business: strangerBusiness, ReferenceID: "them", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}, nil),
+		w.store.CreateCustomer(ctx, payment.Customer{ID: someonesCustomer, Business: sandboxBusiness, ReferenceID: "someone", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}, nil),
 		w.store.SaveToken(ctx, theirs),
 	} {
 		if err != nil {

@@ -37,7 +37,7 @@ SELECT id, version, reference, type, profile, created, updated FROM customer WHE
 }
 
 // CreateCustomer writes a new customer. payment.ErrRepeated: the key of once was used before.
-// payment.ErrTaken: the reference is another's. Nothing is written then.
+// payment.ErrTaken: the reference is another's, or the id is known. Nothing is written then.
 func (s *Store) CreateCustomer(ctx context.Context, c payment.Customer, once *payment.Once) error {
 	d := s.newDraft()
 	d.newCustomer(c)
@@ -59,7 +59,10 @@ func (d *draft) newCustomer(c payment.Customer) {
 		sql: `
 INSERT INTO customer (id, business, reference, type, profile, created, updated, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 1)`,
-		args: customerArgs(c),
+		args: []any{
+			string(c.ID), string(c.Business), c.ReferenceID, string(c.Type), string(c.Profile),
+			micros(c.Created), micros(c.Updated),
+		},
 		used: payment.ErrTaken,
 	})
 }
@@ -110,25 +113,4 @@ func (s *Store) readCustomerBack(ctx context.Context, after payment.Customer, lo
 		return payment.Customer{}, lost
 	}
 	return after, nil
-}
-
-// SaveCustomer writes a customer, new or known by its id. payment.ErrTaken: the reference is another's.
-func (s *Store) SaveCustomer(ctx context.Context, c payment.Customer) error {
-	return s.commit(ctx, stmt{
-		sql: `
-INSERT INTO customer (id, business, reference, type, profile, created, updated, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
-ON CONFLICT (id) DO UPDATE SET reference = excluded.reference, type = excluded.type, profile = excluded.profile,
-    updated = excluded.updated, version = customer.version + 1`,
-		args: customerArgs(c),
-		used: payment.ErrTaken,
-	})
-}
-
-// customerArgs are the values of a customer's row: id, business, reference, type, profile, created, updated.
-func customerArgs(c payment.Customer) []any {
-	return []any{
-		string(c.ID), string(c.Business), c.ReferenceID, string(c.Type), string(c.Profile),
-		micros(c.Created), micros(c.Updated),
-	}
 }
