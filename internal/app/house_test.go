@@ -40,6 +40,7 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	for _, c := range change {
 		c(&s)
 	}
+	w.dir = s.Data
 	w.outside = Real()
 	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
 	w.severed, w.cards = &atomic.Value{}, &atomic.Int64{}

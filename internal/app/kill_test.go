@@ -137,6 +137,7 @@ func TestKill(t *testing.T) {
 		"in the challenge, confirmed afterwards":  confirmedAfterwards,
 		"after the challenge":                     authenticatedBefore,
 		"with a purchase on its way":              purchaseOnItsWay,
+		"with a purchase on its way, sent again":  purchaseSentAgain,
 		"with webhooks to be told":                webhooksToBeTold,
 		"in the middle of everything, repeatedly": middleOfEverything,
 	} {
@@ -256,6 +257,30 @@ func purchaseOnItsWay(t *testing.T, s *site) {
 	s.ear.wait(t, "payment.capture", again["payment_request_id"].(string))
 	if n := s.webhooks("", request); n != 1 {
 		t.Errorf("the merchant was told %d times", n)
+	}
+	s.balanced()
+}
+
+// purchaseSentAgain: the payer's browser was not answered and repeats itself, with its idempotency-key. It is
+// told of the payment request that there is, and nothing is bought twice.
+func purchaseSentAgain(t *testing.T, s *site) {
+	session := s.newSession(visaChallenge, skipping)
+	s.bank.next("silence")
+	go func() {
+		_, _ = s.send("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123"), "idempotency-key", "k")
+	}()
+	eventually(t, "booked", func() bool { return len(s.bank.purchases("kept")) == 1 })
+	s.kill()
+	s.start()
+
+	request := string(s.requests()[0].ID)
+	again := s.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123"), "idempotency-key", "k")
+	if again.status != http.StatusOK || again.body["payment_request_id"] != request {
+		t.Errorf("%d %v, want %s", again.status, again.body, request)
+	}
+	s.ear.wait(t, "payment.failure", request)
+	if all, booked := len(s.requests()), len(s.bank.purchases("reversed")); all != 1 || booked != 1 {
+		t.Errorf("%d attempts, %d purchases reversed", all, booked)
 	}
 	s.balanced()
 }
