@@ -19,6 +19,7 @@ type operation struct {
 	body         bool              // takes one
 	repeatable   bool              // knows idempotency-key
 	examples     map[string]string // of the body, as JSON
+	places       []string          // JSON pointers of all members that the body's schema names
 }
 
 // operations reads the contract that a house serves, and the error codes that any operation may answer.
@@ -56,6 +57,10 @@ func (f *front) operations() (operations []operation, general []string) {
 	if err := yaml.Unmarshal(text, &contract); err != nil {
 		f.t.Fatal(err)
 	}
+	var document any
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		f.t.Fatal(err)
+	}
 	for path, methods := range contract.Paths {
 		for method, described := range methods {
 			o := operation{method: strings.ToUpper(method), path: path, codes: described.Codes, examples: map[string]string{}}
@@ -68,6 +73,8 @@ func (f *front) operations() (operations []operation, general []string) {
 					}
 					o.examples[name] = string(text)
 				}
+				schema := within(document, "paths", path, method, "requestBody", "content", "application/json", "schema")
+				o.places = places(document, schema, "")
 			}
 			for _, scheme := range described.Security {
 				for kind := range scheme {
@@ -96,4 +103,38 @@ func (f *front) operations() (operations []operation, general []string) {
 	}
 	slices.SortFunc(operations, func(a, b operation) int { return strings.Compare(a.pattern, b.pattern) })
 	return operations, contract.Codes
+}
+
+// within follows names into a document.
+func within(document any, names ...string) any {
+	for _, name := range names {
+		members, _ := document.(map[string]any)
+		document = members[name]
+	}
+	return document
+}
+
+// places lists the JSON pointers of the members that a schema of a document names, however deep.
+func places(document, schema any, at string) (found []string) {
+	members, _ := schema.(map[string]any)
+	if ref, ok := members["$ref"].(string); ok {
+		found = places(document, within(document, strings.Split(ref, "/")[1:]...), at)
+	}
+	if all, ok := members["allOf"].([]any); ok {
+		for _, part := range all {
+			found = append(found, places(document, part, at)...)
+		}
+	}
+	if properties, ok := members["properties"].(map[string]any); ok {
+		for name, below := range properties {
+			found = append(found, at+"/"+name)
+			found = append(found, places(document, below, at+"/"+name)...)
+		}
+	}
+	if members["items"] != nil {
+		found = append(found, at+"/0")
+		found = append(found, places(document, members["items"], at+"/0")...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
