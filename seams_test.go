@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// seams lists what only app and cmd may touch: they build Outside{Now, Timer, Rand, Dial, Listen, Go}
+// seams lists what only app and cmd may touch: they build Outside{Now, Timer, Rand, Resolve, Dial, Listen, Go}
 // and hand it to the rooms. A name that ends in * stands for all that begin so; a bare path is
 // forbidden as an import.
 var seams = []struct {

@@ -13,6 +13,7 @@ import (
 // API answers the merchant's server.
 type API struct {
 	Flow      *flow.Flow
+	Webhooks  Webhooks
 	PublicURL string // where browsers reach the gateway
 }
 

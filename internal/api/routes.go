@@ -19,6 +19,17 @@ func (a *API) Routes(mux *http.ServeMux, g *gate.Gate) {
 		"GET /customers":                                a.listCustomers,
 		"GET /customers/{id}":                           a.getCustomer,
 		"PATCH /customers/{id}":                         a.patchCustomer,
+
+		"POST /webhook_endpoints":                       a.addEndpoint,
+		"GET /webhook_endpoints":                        a.listEndpoints,
+		"GET /webhook_endpoints/{endpoint_id}":          a.getEndpoint,
+		"DELETE /webhook_endpoints/{endpoint_id}":       a.removeEndpoint,
+		"GET /webhook_endpoints/{endpoint_id}/secret":   a.getEndpointSecret,
+		"POST /webhook_endpoints/{endpoint_id}/enable":  a.enableEndpoint,
+		"POST /webhook_endpoints/{endpoint_id}/test":    a.testEndpoint,
+		"GET /webhook_deliveries":                       a.listDeliveries,
+		"POST /webhook_deliveries/{delivery_id}/resend": a.resendDelivery,
+		"POST /webhook_deliveries/resend":               a.resendDeliveries,
 	} {
 		mux.Handle(pattern, g.Handle(pattern, payment.Secret, handler))
 	}

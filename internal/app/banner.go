@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strings"
 )
@@ -36,7 +35,7 @@ curl -s -u %s: %s/sessions -H 'content-type: application/json' -d '{
 	if len(b.endpoints) > 1 { // the first is the shop's
 		t.WriteString("  Webhooks go to, signed with (Standard Webhooks):\n\n")
 		for _, e := range b.endpoints[1:] {
-			fmt.Fprintf(&t, "  %s  whsec_%s\n", e.URL, base64.StdEncoding.EncodeToString(b.webhookSecret(e.ID)))
+			fmt.Fprintf(&t, "  %s  %s\n", e.URL, b.desk.EndpointSecret(e.ID))
 		}
 		t.WriteString("\n")
 	}

@@ -8,11 +8,13 @@ import (
 
 // What the examples of the contract speak of and no sandbox has from the beginning.
 const (
-	exampleSession = "ps-6746c1006b7752b4d91725af"
-	exampleRequest = "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f"
-	examplePayment = "py-3f57d678-2448-4c9f-a433-8468d366fb5c"
-	examplePage    = "0123456789abcdef0123456789abcdef"
-	exampleShare   = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	exampleSession  = "ps-6746c1006b7752b4d91725af"
+	exampleRequest  = "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f"
+	examplePayment  = "py-3f57d678-2448-4c9f-a433-8468d366fb5c"
+	exampleEndpoint = "0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
+	exampleDelivery = "0198a3f2-5c11-7e1f-a0c9-5a1b2c3d4e5f.0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
+	examplePage     = "0123456789abcdef0123456789abcdef"
+	exampleShare    = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
 
 // exampleStages makes, by operation, what its examples speak of, and says what stands in its place.
@@ -38,7 +40,20 @@ func exampleStages() map[string]func(w *town) map[string]string {
 	}
 	opened := func(p *visitor) { p.must(p.act("open", looking("U"))) }
 	arrived := func(p *visitor) { p.must(p.arrive()) }
+	endpoint := func(w *town) map[string]string {
+		return map[string]string{exampleEndpoint: strings.TrimPrefix(w.addEndpoint(w.ear.url, SandboxSecretKey), "/webhook_endpoints/")}
+	}
+	sent := func(w *town) map[string]string {
+		_, delivery := w.sent()
+		return map[string]string{exampleDelivery: delivery}
+	}
 	return map[string]func(w *town) map[string]string{
+		"GET /webhook_endpoints/{endpoint_id}":          endpoint,
+		"GET /webhook_endpoints/{endpoint_id}/secret":   endpoint,
+		"DELETE /webhook_endpoints/{endpoint_id}":       endpoint,
+		"POST /webhook_endpoints/{endpoint_id}/enable":  endpoint,
+		"POST /webhook_endpoints/{endpoint_id}/test":    endpoint,
+		"POST /webhook_deliveries/{delivery_id}/resend": sent,
 		"GET /sessions/{session_id}":                    session,
 		"POST /sessions/{session_id}/cancel":            session,
 		"POST /v3/payment_with_session":                 session,

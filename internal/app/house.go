@@ -33,7 +33,7 @@ type House struct {
 	line    *acquirer.Line
 	threeDS *threeds.Server
 	flow    *flow.Flow
-	sender  *webhook.Sender
+	desk    *desk
 	log     *slog.Logger
 
 	ranges  context.CancelFunc // stops keeping card ranges fresh
@@ -123,15 +123,8 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		Store: h.store, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
 		Now: o.Now, Timer: o.Timer, Rand: o.Rand, Go: o.Go, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
 	})
-	h.sender = webhook.New(webhook.Options{
-		Delivery: h.store.Delivery,
-		Record: func(ctx context.Context, a webhook.Attempt) error {
-			return h.store.RecordDelivery(ctx, store.DeliveryAttempt(a))
-		},
-		CallbackToken: s.CallbackToken,
-		Secret:        h.webhookSecret,
-		Schedule:      s.WebhookSchedule,
-		Now:           o.Now, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+	h.desk = newDesk(o, h.store, h.vault, s.CallbackToken, webhook.Options{
+		Schedule: s.WebhookSchedule, Networks: s.networks(), Log: h.log,
 	})
 	h.store.Work(h.work())
 
@@ -151,7 +144,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
-	(&api.API{Flow: h.flow, PublicURL: h.PublicURL}).Routes(mux, g)
+	(&api.API{Flow: h.flow, Webhooks: h.desk, PublicURL: h.PublicURL}).Routes(mux, g)
 	pages.Routes(mux, g)
 	reference, err := g.Reference(s.sample(h.PublicURL))
 	if err != nil {
@@ -174,12 +167,6 @@ func asWritten(mux, notFound http.Handler) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-}
-
-// webhookSecret signs what goes to an endpoint. It is derived, so that nothing of it is stored.
-func (h *House) webhookSecret(e payment.EndpointID) []byte {
-	secret := h.vault.Derive("webhook signature", string(e))
-	return secret[:]
 }
 
 // remoteIP is the payer's address where nobody stands between browser and gateway.
@@ -219,8 +206,8 @@ func (h *House) Close(ctx context.Context) error {
 	if h.store != nil {
 		h.store.StopWork(ctx)
 	}
-	if h.sender != nil {
-		h.sender.Close()
+	if h.desk != nil {
+		h.desk.sender.Close()
 	}
 	if h.threeDS != nil {
 		h.threeDS.Close()

@@ -5,18 +5,21 @@ import (
 	"crypto/rand"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 )
 
 // Outside is everything that comes from outside the process: time, chance, the network and the scheduler.
 // No room reaches around it, so that two houses run in one process and a test can play the world.
 type Outside struct {
-	Now    func() time.Time
-	Timer  func(d time.Duration) (<-chan time.Time, func() bool)
-	Rand   io.Reader
-	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
-	Listen func(network, address string) (net.Listener, error)
-	Go     func(task func())
+	Now   func() time.Time
+	Timer func(d time.Duration) (<-chan time.Time, func() bool)
+	Rand  io.Reader
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	// Resolve finds the addresses of a host for whom must know them before it dials. An address is its own.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	Listen  func(network, address string) (net.Listener, error)
+	Go      func(task func())
 }
 
 // Real is the machine that we run on.
@@ -27,8 +30,15 @@ func Real() Outside {
 			t := time.NewTimer(d)
 			return t.C, t.Stop
 		},
-		Rand:   rand.Reader,
-		Dial:   (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		Rand: rand.Reader,
+		Dial: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		Resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			list, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			for i, a := range list {
+				list[i] = a.Unmap() // an IPv4 address is one, however the resolver writes it
+			}
+			return list, err
+		},
 		Listen: net.Listen,
 		Go:     func(task func()) { go task() },
 	}

@@ -48,6 +48,7 @@ func TestOnPostgreSQL(t *testing.T) {
 	database := newDatabase(t)
 	w := openTown(t, func(s *SandboxSettings) { s.Database = database })
 
+	t.Run("webhooks", func(t *testing.T) { w.in(t).webhooksFromTheOffice() })
 	t.Run("challenge", func(t *testing.T) {
 		w := w.in(t)
 		session := w.newSession(visaChallenge)

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,6 +46,8 @@ const (
 
 // sandboxLimits let every test suite through, and end what runs wild.
 var sandboxLimits = gate.Limits{PerKey: 60_000, PerTestKey: 60_000, PerSession: 60_000, PerAddress: 600_000}
+
+func sandboxCallbackToken(payment.BusinessID) string { return SandboxCallbackToken }
 
 // StoredCard is a card of the sandbox's customer, under a token that never changes.
 type StoredCard struct {
@@ -197,7 +200,7 @@ func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Log
 			ServerRef:   "3DS_LOA_SER_REPR_020200_00001", OperatorID: "REPRISE-SANDBOX", RequestorID: "sandbox",
 			RequestorName: "Reprise sandbox",
 		}},
-		CallbackToken:   func(payment.BusinessID) string { return SandboxCallbackToken },
+		CallbackToken:   sandboxCallbackToken,
 		WebhookSchedule: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour},
 		FrameSources:    []string{kit.ACSOrigin},
 		Limits:          cmp.Or(s.Limits, sandboxLimits),
@@ -230,13 +233,9 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		ID: sandboxRestrictedBusiness, Name: "Teh Sore", City: "Bandung", Country: "ID", MCC: "5815",
 		AcquirerBIN: "400551", CardAcceptor: "restricted", Terminal: "SANDBOX3", Website: "https://shop.example",
 	}
-	for _, hook := range webhooks {
-		id := sha256.Sum256([]byte(hook))
-		b.endpoints = append(b.endpoints, payment.Endpoint{ID: payment.EndpointID(payment.UUID4([16]byte(id[:16]))), URL: hook})
-	}
 	problems := []error{
 		b.store.SaveMerchant(ctx, merchant), b.store.SaveMerchant(ctx, restricted),
-		b.store.SaveEndpoints(ctx, sandboxBusiness, b.endpoints...),
+		b.seedEndpoints(ctx, o, webhooks),
 	}
 	for text, key := range map[string]payment.Key{
 		SandboxSecretKey:           {Business: sandboxBusiness, Kind: payment.Secret},
@@ -258,6 +257,30 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		problems = append(problems, b.StoreCard(ctx, o, stored.Token, stored.Number))
 	}
 	return errors.Join(problems...)
+}
+
+// seedEndpoints writes the endpoints that the sandbox is started with, and forgets those of earlier starts.
+// Others, which were added since, stay.
+func (b *Sandbox) seedEndpoints(ctx context.Context, o Outside, webhooks []string) error {
+	id := func(url string) payment.EndpointID {
+		sum := sha256.Sum256([]byte(url))
+		return payment.EndpointID(payment.UUID4([16]byte(sum[:16])))
+	}
+	known, err := b.store.Endpoints(ctx, sandboxBusiness)
+	if err != nil {
+		return err
+	}
+	for _, e := range known {
+		if e.ID == id(e.URL) && !slices.Contains(webhooks, e.URL) {
+			err = errors.Join(err, b.store.RemoveEndpoint(ctx, sandboxBusiness, e.ID))
+		}
+	}
+	for _, url := range webhooks {
+		e := payment.Endpoint{ID: id(url), URL: url, Created: o.Now()}
+		b.endpoints = append(b.endpoints, e)
+		err = errors.Join(err, b.store.SaveEndpoint(ctx, sandboxBusiness, e, nil))
+	}
+	return err
 }
 
 // StoreCard stores a test card for the sandbox's customer.

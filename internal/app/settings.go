@@ -15,6 +15,7 @@ import (
 	"reprise/internal/payment"
 	"reprise/internal/threeds"
 	"reprise/internal/vault"
+	"reprise/internal/webhook"
 )
 
 // Settings of a House. What is checked is checked at start, and all errors are reported at once.
@@ -37,8 +38,12 @@ type Settings struct {
 
 	Directories []threeds.Directory // ResultsURL is filled in
 
-	CallbackToken   func(payment.BusinessID) string
+	CallbackToken   func(payment.BusinessID) string // nil: derived from the keys
 	WebhookSchedule []time.Duration
+
+	// WebhookNetworks are networks beside the public internet in which merchants' endpoints may be. The
+	// sandbox's may be on this machine.
+	WebhookNetworks []netip.Prefix
 
 	// Sandbox allows loopback http where the internet has https, and pages of the bank from these origins.
 	Sandbox      bool
@@ -76,7 +81,6 @@ func (s Settings) check() error {
 	need(s.Keys != (vault.Keys{}), "no keys")
 	need(s.AcquirerAddress != "", "no acquirer address")
 	need(len(s.Directories) > 0, "no directory server")
-	need(s.CallbackToken != nil, "no callback token")
 	need(s.AnswerTimeout > 0 && s.AnswerTimeout <= 8*time.Second, "the acquirer's answer time-out must be above 0 and at most 8 s")
 	if s.Sandbox {
 		need(loopback(s.Listen) && loopback(s.ResultsListen), "the sandbox listens on loopback only: its keys are published")
@@ -88,6 +92,20 @@ func (s Settings) check() error {
 		need(len(s.FrameSources) == 0, "frame sources beside https are for the sandbox")
 	}
 	return errors.Join(problems...)
+}
+
+// networks says where webhooks may go.
+func (s Settings) networks() webhook.Networks {
+	n := webhook.Networks{Allowed: s.WebhookNetworks, HTTP: s.Sandbox}
+	if s.Sandbox {
+		n.Allowed = append(thisHost(), n.Allowed...)
+	}
+	return n
+}
+
+// thisHost are the networks that never leave this machine.
+func thisHost() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
 func loopback(hostPort string) bool {

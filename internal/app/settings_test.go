@@ -15,7 +15,7 @@ func TestSettingsTellAllThatIsWrongAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		"no address to listen on", "results of directory servers", "no database", "no keys", "no acquirer address",
-		"no directory server", "no callback token", "time-out", "https URL", "needs TLS", "for the sandbox",
+		"no directory server", "time-out", "https URL", "needs TLS", "for the sandbox",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing of %q in:\n%v", want, err)

@@ -59,7 +59,7 @@ func TestWebhookIsRepeated(t *testing.T) {
 			w.eventually(fmt.Sprintf("%s tried %d times", event, n), func() bool { return w.webhooks(event, id) >= n })
 		}
 		w.eventually("tries are written down", func() bool {
-			return w.count(`SELECT COUNT(*) FROM delivery`) == 2*n+2 // and those to the shop
+			return w.count(`SELECT COUNT(*) FROM delivery_attempt`) == 2*n+2 // and those to the shop
 		})
 	}
 	tried(1)
@@ -100,7 +100,7 @@ func TestWebhookIsGivenUp(t *testing.T) {
 	for i, wait := range []time.Duration{0, time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour} {
 		w.forward(wait)
 		w.eventually(fmt.Sprintf("tried %d times", i+1), func() bool {
-			return w.count(`SELECT COUNT(*) FROM delivery WHERE status = 302`) == 2*(i+1)
+			return w.count(`SELECT COUNT(*) FROM delivery_attempt WHERE status = 302`) == 2*(i+1)
 		})
 	}
 	w.forward(24 * time.Hour)

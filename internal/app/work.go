@@ -23,6 +23,6 @@ func (h *House) work() map[payment.WorkKind]store.Handler {
 		payment.WorkAdvice: done(func(ctx context.Context, ref string) error {
 			return h.flow.Reverse(ctx, payment.AdviceID(ref))
 		}),
-		payment.WorkWebhook: h.sender.Deliver,
+		payment.WorkWebhook: h.desk.sender.Deliver,
 	}
 }

@@ -111,9 +111,16 @@ func TestStructure(t *testing.T) {
 	for kind, item := range object(root["webhooks"]) {
 		operation("/webhooks/"+kind+"/post", object(object(item)["post"]))
 	}
-	kinds := []payment.NoticeKind{payment.NoticeCapture, payment.NoticeFailure, payment.NoticeSessionCompleted, payment.NoticeSessionExpired}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(kinds)), slices.Sorted(maps.Keys(c.webhooks))); diff != "" {
-		t.Error(diff)
+	kinds := slices.Sorted(slices.Values(payment.NoticeKinds()))
+	if diff := cmp.Diff(kinds, slices.Sorted(maps.Keys(c.webhooks))); diff != "" {
+		t.Errorf("the kinds of notices, and the webhooks of the contract: %s", diff)
+	}
+	var named []payment.NoticeKind
+	for _, name := range c.at("/components/schemas/EventName/enum").([]any) {
+		named = append(named, payment.NoticeKind(name.(string)))
+	}
+	if diff := cmp.Diff(kinds, named); diff != "" {
+		t.Errorf("the kinds of notices, and EventName: %s", diff)
 	}
 }
 

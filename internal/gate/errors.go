@@ -50,6 +50,8 @@ var statuses = map[string]int{
 
 	"RATE_LIMIT_EXCEEDED": http.StatusTooManyRequests,
 
+	"ENDPOINT_DISABLED":               http.StatusUnprocessableEntity,
+	"ENDPOINT_LIMIT_EXCEEDED":         http.StatusUnprocessableEntity,
 	"INVALID_SESSION_STATUS":          http.StatusUnprocessableEntity,
 	"PAYMENT_ATTEMPT_COUNTS_EXCEEDED": http.StatusUnprocessableEntity,
 

@@ -34,7 +34,7 @@ type NoteAuthentication struct {
 	ServerTransID ServerTransID
 }
 
-// Tell writes a notice and a delivery for each endpoint of the merchant.
+// Tell writes a notice and a delivery for each endpoint of the merchant that wants it.
 type Tell struct{ Kind NoticeKind }
 
 // SaveAdvice writes an advice as it now stands.

@@ -39,7 +39,8 @@ type Merchant struct {
 	// a challenge is only preferred (03).
 	MandateChallenge bool
 
-	// Endpoints are told of events. Kept with the merchant so that one commit can write the deliveries.
+	// Endpoints are those that are told of events, without the disabled. Read with the merchant, so that one
+	// commit can write the deliveries.
 	Endpoints []Endpoint
 }
 
@@ -69,10 +70,4 @@ func (m Merchant) For(scheme, label string) (as Merchant, ok bool) {
 		m.AcquirerBIN, m.CardAcceptor, m.Terminal, ok = a.AcquirerBIN, a.CardAcceptor, a.Terminal, true
 	}
 	return m, ok
-}
-
-// Endpoint is a URL of the merchant's server that receives webhooks.
-type Endpoint struct {
-	ID  EndpointID
-	URL string
 }

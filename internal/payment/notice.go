@@ -12,6 +12,11 @@ const (
 	NoticeSessionExpired   NoticeKind = "payment_session.expired"
 )
 
+// NoticeKinds are all kinds of notice.
+func NoticeKinds() []NoticeKind {
+	return []NoticeKind{NoticeCapture, NoticeFailure, NoticeSessionCompleted, NoticeSessionExpired}
+}
+
 // Notice is one thing the merchant is told, once per change of state. Its body is made when the change is
 // committed and never changes; only the time of the delivery attempt does.
 type Notice struct {
@@ -22,4 +27,7 @@ type Notice struct {
 	Sequence int64  // rises with every change of the object, so that a receiver can order what it gets
 	Data     []byte // JSON of the envelope's data
 	Created  time.Time
+
+	// Test marks a sample that somebody asked for: nothing has happened. It is not kept.
+	Test bool
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"reprise/internal/payment"
@@ -15,8 +14,7 @@ import (
 // the day of the card's CVN mismatches.
 const (
 	caseColumns = `
-SELECT m.data, (SELECT string_agg(e.id || ' ' || e.url, ' ' ORDER BY e.id) FROM endpoint e WHERE e.business = m.id),
-       s.version, s.data, ` + tokenColumns + `, COALESCE(n.n, 0), r.version, r.data`
+SELECT m.data, ` + endpointsOfMerchant + `, s.version, s.data, ` + tokenColumns + `, COALESCE(n.n, 0), r.version, r.data`
 	caseTables = `
 JOIN merchant m ON m.id = s.business
 JOIN token t ON t.id = s.token
@@ -98,13 +96,8 @@ func decodeMerchant(data []byte, endpoints *string) (m payment.Merchant, err err
 	if err := decode(data, &m); err != nil {
 		return m, err
 	}
-	if endpoints != nil {
-		words := strings.Fields(*endpoints) // a URL has no spaces: SaveEndpoints
-		for i := 0; i+1 < len(words); i += 2 {
-			m.Endpoints = append(m.Endpoints, payment.Endpoint{ID: payment.EndpointID(words[i]), URL: words[i+1]})
-		}
-	}
-	return m, nil
+	m.Endpoints, err = decodeEndpoints(endpoints)
+	return m, err
 }
 
 // encode and decode are how objects are kept. The names in the JSON are those of the fields in package

@@ -19,6 +19,7 @@ type rank int
 
 const (
 	rankOnce rank = iota
+	rankEndpoint
 	rankCustomer
 	rankSession
 	rankRequest
@@ -27,6 +28,7 @@ const (
 	rankAdvice
 	rankMismatch
 	rankNotice
+	rankDelivery
 	rankWork
 	ranks
 )

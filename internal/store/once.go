@@ -13,3 +13,16 @@ func (s *Store) Answered(ctx context.Context, b payment.BusinessID, endpoint, ke
 		[]any{string(b), endpoint, key}, &fingerprint, &status, &body)
 	return fingerprint, status, body, err
 }
+
+// KeepAnswer lays down the answer to a command that changes nothing else here. payment.ErrRepeated: the key
+// was used before. Without a key there is nothing to keep.
+func (s *Store) KeepAnswer(ctx context.Context, once *payment.Once) error {
+	if once == nil {
+		return nil
+	}
+	d := s.newDraft()
+	if err := d.once(once); err != nil {
+		return err
+	}
+	return d.commit(ctx)
+}

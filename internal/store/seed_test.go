@@ -60,7 +60,9 @@ func seed(t testing.TB, s *Store) {
 // seedEndpoints gives the merchant somewhere to be told.
 func seedEndpoints(t *testing.T, s *Store, e ...payment.Endpoint) {
 	t.Helper()
-	must(t, s.SaveEndpoints(t.Context(), business, e...))
+	for _, e := range e {
+		must(t, s.SaveEndpoint(t.Context(), business, e, nil))
+	}
 }
 
 func attempt(c payment.Case, n int) payment.Request {

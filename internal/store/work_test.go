@@ -37,10 +37,13 @@ func testNotices(t *testing.T, db *database) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if e == endpoints[0] {
+		if e.ID == endpoints[0].ID {
 			told = append(told, n)
 		}
-		return time.Time{}, s.RecordDelivery(ctx, DeliveryAttempt{Event: n.ID, Endpoint: e.ID, At: moment, Status: 200, Took: 5 * time.Millisecond})
+		return time.Time{}, s.RecordDelivery(ctx, payment.Delivery{
+			Notice: n, Endpoint: e.ID, Status: payment.DeliveryDelivered,
+			Attempts: []payment.DeliveryAttempt{{At: moment, Status: 200, Took: 5 * time.Millisecond}},
+		}, "")
 	}})
 	s.StartWork()
 	_, err := s.Change(ctx, bySession, nil, func(c payment.Case) (payment.Changes, error) {
@@ -52,7 +55,7 @@ func testNotices(t *testing.T, db *database) {
 	c, err := s.Change(ctx, bySession, nil, approve)
 	must(t, err)
 	eventually(t, "both endpoints told of both, and the work done", func() bool {
-		return rows(t, s, "delivery", `status = 200`) == 4 && rows(t, s, "work", `1 = 1`) == 0
+		return rows(t, s, "delivery_attempt", `status = 200`) == 4 && rows(t, s, "work", `1 = 1`) == 0
 	})
 
 	mu.Lock()
@@ -69,7 +72,7 @@ func testNotices(t *testing.T, db *database) {
 		if diff := cmp.Diff(want, n); diff != "" {
 			t.Errorf("notice (-want +got):\n%s", diff)
 		}
-		if n := rows(t, s, "delivery", fmt.Sprintf(`notice = '%s' AND status = 200 AND took = 5000 AND at = %d`, n.ID, moment.UnixMicro())); n != 2 {
+		if n := rows(t, s, "delivery_attempt", fmt.Sprintf(`notice = '%s' AND status = 200 AND took = 5000 AND at = %d`, n.ID, moment.UnixMicro())); n != 2 {
 			t.Errorf("%d tries of %s, want one to each endpoint", n, want.Kind)
 		}
 	}
@@ -78,7 +81,7 @@ func testNotices(t *testing.T, db *database) {
 		t.Errorf("to an endpoint that is gone: %v", err)
 	}
 	other := payment.Endpoint{ID: "00000000-0000-4000-8000-000000000003", URL: "https://other.example"}
-	must(t, s.SaveEndpoints(ctx, "other", other))
+	must(t, s.SaveEndpoint(ctx, "other", other, nil))
 	if _, _, err := s.Delivery(ctx, told[0].ID, other.ID); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("to another business: %v", err)
 	}

@@ -21,11 +21,13 @@ func Envelope(n payment.Notice, created time.Time) ([]byte, error) {
 		Event      string          `json:"event"`
 		Data       json.RawMessage `json:"data"`
 		APIVersion string          `json:"api_version,omitempty"`
+		Test       bool            `json:"test,omitempty"`
 	}{
 		Created:    created.UTC().Format("2006-01-02T15:04:05.000Z"),
 		BusinessID: string(n.Business),
 		Event:      string(n.Kind),
 		Data:       n.Data,
+		Test:       n.Test,
 	}
 	// Session events of the v3 API carry no api_version.
 	if !strings.HasPrefix(e.Event, "payment_session.") {

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,33 +30,27 @@ func DefaultSchedule() []time.Duration {
 	}
 }
 
-// Attempt is one try to deliver a notice, as it is kept.
-type Attempt struct {
-	Event    payment.EventID
-	Endpoint payment.EndpointID
-	At       time.Time
-	Status   int    // HTTP status; 0 when no answer came
-	Problem  string // why no answer came, in one word or two: "timeout", "connection"; never the answer's text
-	Took     time.Duration
-}
-
 // Options of a Sender.
 type Options struct {
-	// Delivery reads what is to be sent, and where. Record keeps what came of it.
+	// Delivery reads what is to be sent, and where. Record keeps what came of it; where disable says why, the
+	// endpoint is told nothing more.
 	Delivery func(ctx context.Context, e payment.EventID, to payment.EndpointID) (payment.Notice, payment.Endpoint, error)
-	Record   func(ctx context.Context, a Attempt) error
+	Record   func(ctx context.Context, d payment.Delivery, disable string) error
 
 	// CallbackToken is the x-callback-token of a business. Secret signs for an endpoint (Standard Webhooks).
 	CallbackToken func(b payment.BusinessID) string
 	Secret        func(e payment.EndpointID) []byte
 
 	Schedule []time.Duration // nil: DefaultSchedule
+	Networks Networks
 
 	Now   func() time.Time
 	Timer func(d time.Duration) (<-chan time.Time, func() bool)
 	Go    func(func())
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
-	Log   *slog.Logger
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // address is no name
+	// Resolve finds the addresses of a host, which may be an address itself.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	Log     *slog.Logger
 }
 
 // Sender delivers notices.
@@ -68,53 +64,83 @@ func New(o Options) *Sender {
 	if o.Schedule == nil {
 		o.Schedule = DefaultSchedule()
 	}
-	return &Sender{Options: o, client: &http.Client{
+	s := &Sender{Options: o}
+	s.client = &http.Client{
 		Transport: &http.Transport{
-			DialContext: o.Dial, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
+			DialContext: s.dial, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
 		},
 		// A notice is for whom the merchant named, not for whom an answer names.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+	return s
 }
 
 // Close lets go of the connections that are kept for the next notice.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
+
+// gone is why an endpoint is disabled that answers 410: nobody is there, and nobody will be (RFC 9110
+// section 15.5.11).
+const gone = "It answered 410 Gone."
 
 // Deliver is the work of one try. ref is "event/endpoint"; tries counts those before. It returns when to
 // try again, zero when the notice was taken or the schedule is at its end; the notice itself is kept either
 // way, to be sent again by hand.
 func (s *Sender) Deliver(ctx context.Context, ref string, tries int) (next time.Time, err error) {
 	event, endpoint, _ := strings.Cut(ref, "/")
-	notice, to, err := s.Delivery(ctx, payment.EventID(event), payment.EndpointID(endpoint))
-	if errors.Is(err, payment.ErrNotFound) {
+	d := payment.Delivery{
+		Notice: payment.Notice{ID: payment.EventID(event)}, Endpoint: payment.EndpointID(endpoint), Status: payment.DeliveryFailed,
+	}
+	notice, to, err := s.Delivery(ctx, d.Notice.ID, d.Endpoint)
+	switch {
+	case errors.Is(err, payment.ErrNotFound):
 		s.Log.Warn("webhook dropped: the endpoint is no longer the merchant's", "event", event, "endpoint", endpoint)
-		return time.Time{}, nil
-	} else if err != nil {
+		return time.Time{}, s.Record(ctx, d, "")
+	case err != nil:
 		return time.Time{}, err
+	case !to.Disabled.IsZero():
+		s.Log.Warn("webhook dropped: the endpoint is disabled", "event", event, "endpoint", endpoint)
+		return time.Time{}, s.Record(ctx, d, "")
 	}
-	a := s.send(ctx, notice, to)
-	if err := s.Record(ctx, a); err != nil {
-		return time.Time{}, err
+	a, wait := s.send(ctx, notice, to)
+	d.Attempts = []payment.DeliveryAttempt{a}
+	log := s.Log.With("event", event, "kind", notice.Kind, "url", told(to.URL), "status", a.Status, "problem", a.Problem)
+	switch {
+	case a.Taken():
+		d.Status = payment.DeliveryDelivered
+		return time.Time{}, s.Record(ctx, d, "")
+	case a.Status == http.StatusGone:
+		log.Warn("webhook endpoint disabled", "endpoint", endpoint)
+		return time.Time{}, s.Record(ctx, d, gone)
+	case tries >= len(s.Schedule):
+		log.Warn("webhook given up")
+		return time.Time{}, s.Record(ctx, d, "")
 	}
-	if a.Status >= 200 && a.Status <= 299 {
-		return time.Time{}, nil
-	}
-	where := to.URL
-	if u, err := url.Parse(to.URL); err == nil {
-		where = u.Scheme + "://" + u.Host + u.Path // what stands behind may be a secret of the merchant's
-	}
-	if tries >= len(s.Schedule) {
-		s.Log.Warn("webhook given up", "event", event, "kind", notice.Kind, "url", where, "status", a.Status, "problem", a.Problem)
-		return time.Time{}, nil
-	}
-	s.Log.Info("webhook not taken", "event", event, "kind", notice.Kind, "url", where, "status", a.Status, "problem", a.Problem, "again_in", s.Schedule[tries])
-	return s.Now().Add(s.Schedule[tries]), nil
+	d.Status = payment.DeliveryPending
+	wait = max(wait, s.Schedule[tries])
+	log.Info("webhook not taken", "again_in", wait)
+	return s.Now().Add(wait), s.Record(ctx, d, "")
 }
 
-// send makes one try and never fails: what went wrong is the attempt's to tell.
-func (s *Sender) send(ctx context.Context, n payment.Notice, to payment.Endpoint) Attempt {
+// Test sends a notice once, whatever the state of the endpoint, and says what came of it. Nothing is kept.
+func (s *Sender) Test(ctx context.Context, n payment.Notice, to payment.Endpoint) payment.DeliveryAttempt {
+	a, _ := s.send(ctx, n, to)
+	return a
+}
+
+// told is a URL as it may be logged: what stands behind the path may be a secret of the merchant's.
+func told(where string) string {
+	u, err := url.Parse(where)
+	if err != nil {
+		return where
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+// send makes one try and never fails: what went wrong is the attempt's to tell. wait is how long the endpoint
+// asks not to be asked again.
+func (s *Sender) send(ctx context.Context, n payment.Notice, to payment.Endpoint) (a payment.DeliveryAttempt, wait time.Duration) {
 	at := s.Now()
-	a := Attempt{Event: n.ID, Endpoint: to.ID, At: at}
+	a = payment.DeliveryAttempt{At: at}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	over, stop := s.Timer(tryLimit)
@@ -128,21 +154,42 @@ func (s *Sender) send(ctx context.Context, n payment.Notice, to payment.Endpoint
 	})
 
 	response, err := s.post(ctx, n, to, at)
-	a.Took = s.Now().Sub(at)
+	now := s.Now()
+	a.Took = now.Sub(at)
 	switch {
 	case err == nil:
 		a.Status = response.StatusCode
+		wait = retryAfter(response.Header.Get("Retry-After"), now)
 		_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can be used again
 		_ = response.Body.Close()
+	case errors.Is(err, ErrForbidden):
+		a.Problem = "forbidden address"
 	case context.Cause(ctx) == context.DeadlineExceeded:
 		a.Problem = "timeout"
 	default:
 		a.Problem = "connection"
 	}
-	return a
+	return a, wait
+}
+
+// waitMax is the longest that an endpoint may ask us to wait.
+const waitMax = 24 * time.Hour
+
+// retryAfter reads the header (RFC 9110 section 10.2.3): seconds, or a date. Anything else asks for nothing.
+func retryAfter(header string, now time.Time) time.Duration {
+	var wait time.Duration
+	if seconds, err := strconv.ParseUint(header, 10, 32); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if date, err := http.ParseTime(header); err == nil {
+		wait = date.Sub(now)
+	}
+	return min(max(wait, 0), waitMax)
 }
 
 func (s *Sender) post(ctx context.Context, n payment.Notice, to payment.Endpoint, at time.Time) (*http.Response, error) {
+	if err := s.Networks.Check(to.URL); err != nil {
+		return nil, err
+	}
 	body, err := Envelope(n, at)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ import (
 
 	"reprise/internal/payment"
 )
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 var start = time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)
 
@@ -26,9 +29,12 @@ type endpoint struct {
 	answer   func(w http.ResponseWriter, r *http.Request)
 	requests []*http.Request
 	bodies   [][]byte
-	attempts []Attempt
+	records  []payment.Delivery
+	disabled string // why
+	known    payment.Endpoint
 	now      time.Time
 	over     chan time.Time
+	missing  error // what is answered to who asks for a delivery
 }
 
 func newEndpoint(t *testing.T) *endpoint {
@@ -40,14 +46,18 @@ func newEndpoint(t *testing.T) *endpoint {
 		e.answer(w, r)
 	}))
 	t.Cleanup(e.Close)
+	e.known = payment.Endpoint{ID: "ep-1", URL: e.URL + "/hook"}
 	e.sender = New(Options{
 		Delivery: func(_ context.Context, id payment.EventID, to payment.EndpointID) (payment.Notice, payment.Endpoint, error) {
 			return payment.Notice{
 				ID: id, Business: "62440e322008e87fb29c1fd0", Kind: payment.NoticeCapture, Object: "py-1", Sequence: 7,
 				Data: []byte(`{"status":"SUCCEEDED"}`), Created: start,
-			}, payment.Endpoint{ID: to, URL: e.URL + "/hook"}, nil
+			}, e.known, e.missing
 		},
-		Record:        func(_ context.Context, a Attempt) error { e.attempts = append(e.attempts, a); return nil },
+		Record: func(_ context.Context, d payment.Delivery, disable string) error {
+			e.records, e.disabled = append(e.records, d), disable
+			return nil
+		},
 		CallbackToken: func(payment.BusinessID) string { return "token-of-the-business" },
 		Secret:        func(payment.EndpointID) []byte { return []byte("a secret of 32 bytes, or nearly!") },
 		Schedule:      []time.Duration{time.Second, 3 * time.Second},
@@ -55,6 +65,8 @@ func newEndpoint(t *testing.T) *endpoint {
 		Timer:         func(time.Duration) (<-chan time.Time, func() bool) { return e.over, func() bool { return true } },
 		Go:            func(f func()) { go f() },
 		Dial:          (&net.Dialer{}).DialContext,
+		Resolve:       func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback}, nil },
+		Networks:      Networks{Allowed: []netip.Prefix{netip.PrefixFrom(loopback, 8)}, HTTP: true},
 		Log:           slog.New(slog.DiscardHandler),
 	})
 	return e
@@ -122,8 +134,11 @@ func TestRetriesFollowTheScheduleWithTheSameIDAndData(t *testing.T) {
 	if e.requests[0].Header.Get("Webhook-Id") != e.requests[2].Header.Get("Webhook-Id") {
 		t.Error("webhook-id changed between tries")
 	}
-	if len(e.attempts) != 3 || e.attempts[1].Status != 500 {
-		t.Errorf("attempts kept: %+v", e.attempts)
+	for try, status := range []payment.DeliveryStatus{payment.DeliveryPending, payment.DeliveryPending, payment.DeliveryFailed} {
+		r := e.records[try]
+		if r.Notice.ID != "ev-1" || r.Endpoint != "ep-1" || r.Status != status || len(r.Attempts) != 1 || r.Attempts[0].Status != 500 {
+			t.Errorf("kept of try %d: %+v, want %s", try, r, status)
+		}
 	}
 }
 
@@ -131,7 +146,7 @@ func TestAny2xxIsTakenAndRedirectsAreNotFollowed(t *testing.T) {
 	e := newEndpoint(t)
 	for _, status := range []int{200, 201, 204, 299} {
 		e.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
-		if next := e.deliver(t, 0); !next.IsZero() {
+		if next := e.deliver(t, 0); !next.IsZero() || e.records[len(e.records)-1].Status != payment.DeliveryDelivered {
 			t.Errorf("%d: sent again", status)
 		}
 	}
@@ -158,14 +173,14 @@ func TestAnEndpointThatHangsOrIsGoneIsGivenUpAndTriedAgain(t *testing.T) {
 	if next := e.deliver(t, 0); !next.Equal(start.Add(time.Second)) {
 		t.Errorf("next at %s", next)
 	}
-	if got := e.attempts[0].Problem; got != "timeout" {
+	if got := e.records[0].Attempts[0].Problem; got != "timeout" {
 		t.Errorf("problem %q", got)
 	}
 
 	gone := newEndpoint(t)
 	gone.Close()
 	gone.deliver(t, 0)
-	if got := gone.attempts[0].Problem; got != "connection" {
+	if got := gone.records[0].Attempts[0].Problem; got != "connection" {
 		t.Errorf("problem %q", got)
 	}
 }
@@ -186,5 +201,72 @@ func TestSessionEventsCarryNoAPIVersion(t *testing.T) {
 		if got["created"] != "2026-05-01T10:00:00.000Z" {
 			t.Errorf("created %v", got["created"])
 		}
+	}
+}
+
+func TestAnEndpointThatIsGoneIsDisabled(t *testing.T) {
+	e := newEndpoint(t)
+	e.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }
+	if next := e.deliver(t, 0); !next.IsZero() {
+		t.Errorf("to be sent again at %s", next)
+	}
+	if r := e.records[0]; e.disabled != gone || r.Status != payment.DeliveryFailed || r.Attempts[0].Status != 410 {
+		t.Errorf("disabled: %q, kept: %+v", e.disabled, r)
+	}
+
+	// What is due later is not sent, and not kept as a try.
+	e.known.Disabled = start
+	for name, missing := range map[string]error{"disabled": nil, "removed": payment.ErrNotFound} {
+		e.missing = missing
+		if next := e.deliver(t, 0); !next.IsZero() || len(e.requests) != 1 {
+			t.Errorf("%s: next at %s, %d requests", name, next, len(e.requests))
+		}
+		if r := e.records[len(e.records)-1]; r.Status != payment.DeliveryFailed || r.Attempts != nil || e.disabled != "" {
+			t.Errorf("%s: kept %+v, disabled: %q", name, r, e.disabled)
+		}
+	}
+}
+
+func TestAnEndpointMayAskForTime(t *testing.T) {
+	e := newEndpoint(t)
+	for header, wait := range map[string]time.Duration{
+		"":                              time.Second,
+		"0":                             time.Second, // never sooner than the schedule
+		"120":                           2 * time.Minute,
+		"9999999":                       24 * time.Hour,
+		"99999999999999999999":          time.Second,
+		"-5":                            time.Second,
+		"soon":                          time.Second,
+		"Fri, 01 May 2026 10:05:00 GMT": 5 * time.Minute,
+		"Fri, 01 May 2026 09:00:00 GMT": time.Second,
+		"Sun, 01 May 2033 10:00:00 GMT": 24 * time.Hour,
+	} {
+		e.answer = func(w http.ResponseWriter, _ *http.Request) {
+			if header != "" {
+				w.Header().Set("Retry-After", header)
+			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		if next := e.deliver(t, 0); !next.Equal(start.Add(wait)) {
+			t.Errorf("Retry-After %q: again in %s, want %s", header, next.Sub(start), wait)
+		}
+	}
+	// Nor does it lengthen the schedule by a try.
+	if next := e.deliver(t, 2); !next.IsZero() {
+		t.Errorf("after the schedule: next at %s", next)
+	}
+}
+
+func TestATestIsMarkedAndNotKept(t *testing.T) {
+	e := newEndpoint(t)
+	e.known.Disabled = start
+	e.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
+	n := payment.Notice{ID: "ev-2", Kind: payment.NoticeCapture, Data: []byte(`{}`), Test: true}
+	if a := e.sender.Test(t.Context(), n, e.known); a.Status != http.StatusTeapot || a.At != start || len(e.records) != 0 {
+		t.Errorf("came to %+v, kept %+v", a, e.records)
+	}
+	var body struct{ Test bool }
+	if err := json.Unmarshal(e.bodies[0], &body); err != nil || !body.Test {
+		t.Errorf("%s is not marked (%v)", e.bodies[0], err)
 	}
 }

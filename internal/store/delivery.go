@@ -1,0 +1,191 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// deliver writes a new delivery, due now.
+func (d *draft) deliver(v payment.Delivery) {
+	d.add(rankDelivery, `INSERT INTO delivery (business, notice, endpoint, status) VALUES ($1, $2, $3, $4)`,
+		string(v.Notice.Business), string(v.Notice.ID), string(v.Endpoint), string(payment.DeliveryPending))
+	d.work[v.Work()] = d.at
+}
+
+// deliverAgain makes a known delivery due now, with its whole schedule before it, whatever became of it: the
+// work that had it tried may be at its end, waiting, or under way.
+func (d *draft) deliverAgain(v payment.Delivery) {
+	d.add(rankDelivery, `UPDATE delivery SET status = $4 WHERE business = $1 AND notice = $2 AND endpoint = $3`,
+		string(v.Notice.Business), string(v.Notice.ID), string(v.Endpoint), string(payment.DeliveryPending))
+	d.work[v.Work()] = d.at
+}
+
+// Delivery reads a notice and where it is to be sent. payment.ErrNotFound: the endpoint is no longer the
+// merchant's.
+func (s *Store) Delivery(ctx context.Context, event payment.EventID, to payment.EndpointID) (payment.Notice, payment.Endpoint, error) {
+	n, e := payment.Notice{ID: event}, payment.Endpoint{ID: to}
+	var created, disabled int64
+	err := s.one(ctx, `
+SELECT n.business, n.kind, n.object, n.sequence, n.data, n.created, e.url, e.disabled, e.reason
+FROM notice n JOIN endpoint e ON e.business = n.business
+WHERE n.id = $1 AND e.id = $2`,
+		[]any{string(event), string(to)}, &n.Business, &n.Kind, &n.Object, &n.Sequence, &n.Data, &created, &e.URL, &disabled, &e.Reason)
+	if err != nil {
+		return payment.Notice{}, payment.Endpoint{}, err
+	}
+	n.Created, e.Disabled = fromMicros(created), since(disabled)
+	return n, e, nil
+}
+
+// RecordDelivery keeps what a delivery came to: its status, and the attempts that were made since the last
+// time. Where disable says why, its endpoint is told nothing from now on.
+func (s *Store) RecordDelivery(ctx context.Context, v payment.Delivery, disable string) error {
+	d := s.newDraft()
+	if disable != "" {
+		d.add(rankEndpoint, `UPDATE endpoint SET disabled = $2, reason = $3 WHERE id = $1 AND disabled = 0`,
+			string(v.Endpoint), micros(d.at), disable)
+	}
+	d.add(rankDelivery, `UPDATE delivery SET status = $3 WHERE business = (SELECT business FROM notice WHERE id = $1) AND notice = $1 AND endpoint = $2`,
+		string(v.Notice.ID), string(v.Endpoint), string(v.Status))
+	for _, a := range v.Attempts {
+		d.add(rankDelivery, `
+INSERT INTO delivery_attempt (notice, endpoint, at, status, problem, took) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (notice, endpoint, at) DO NOTHING`,
+			string(v.Notice.ID), string(v.Endpoint), micros(a.At), int64(a.Status), a.Problem, a.Took.Microseconds())
+	}
+	return d.commit(ctx)
+}
+
+// Deliveries lists deliveries of a business with their attempts, the newest notice first, at most limit. more
+// says that there are others behind them. The data of the notices is left out.
+func (s *Store) Deliveries(ctx context.Context, f payment.DeliveryFilter, limit int) (list []payment.Delivery, more bool, err error) {
+	if list, more, err = s.deliveries(ctx, f, limit, ""); err == nil {
+		err = s.attempts(ctx, list)
+	}
+	return list, more, err
+}
+
+// attempts reads what was tried for each of a list.
+func (s *Store) attempts(ctx context.Context, list []payment.Delivery) error {
+	if len(list) == 0 {
+		return nil
+	}
+	at := map[payment.Work]*payment.Delivery{}
+	var notices []string
+	for i := range list {
+		at[list[i].Work()] = &list[i]
+		notices = append(notices, string(list[i].Notice.ID))
+	}
+	for len(notices)&(len(notices)-1) != 0 { // a few texts are enough for any number
+		notices = append(notices, notices[0])
+	}
+	var args []any
+	return s.engine.query(ctx, stmt{
+		sql: `
+SELECT notice, endpoint, at, status, problem, took FROM delivery_attempt
+WHERE notice IN (` + places(&args, notices) + `) ORDER BY notice, endpoint, at`,
+		args: args,
+		each: func(r row) error {
+			var of payment.Delivery
+			var a payment.DeliveryAttempt
+			var when, took int64
+			if err := r.Scan(&of.Notice.ID, &of.Endpoint, &when, &a.Status, &a.Problem, &took); err != nil {
+				return err
+			}
+			if d := at[of.Work()]; d != nil {
+				a.At, a.Took = fromMicros(when), time.Duration(took)*time.Microsecond
+				d.Attempts = append(d.Attempts, a)
+			}
+			return nil
+		},
+	})
+}
+
+// deliveries finds what a filter means and a further condition holds for, without attempts.
+func (s *Store) deliveries(ctx context.Context, f payment.DeliveryFilter, limit int, further string) (list []payment.Delivery, more bool, err error) {
+	args := []any{int64(limit + 1)}
+	var where []string
+	need := func(condition string, value any) {
+		args = append(args, value)
+		where = append(where, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
+	}
+	need(`d.business = ?`, string(f.Business))
+	for _, c := range []struct{ condition, value string }{
+		{`d.notice = ?`, string(f.Notice)}, {`d.endpoint = ?`, string(f.Endpoint)}, {`d.status = ?`, string(f.Status)},
+		{`n.kind = ?`, string(f.Kind)}, {`n.object = ?`, f.Object},
+	} {
+		if c.value != "" {
+			need(c.condition, c.value)
+		}
+	}
+	// The ids of notices begin with the time, in milliseconds: so the key finds where to begin.
+	if !f.From.IsZero() {
+		need(`d.notice >= ?`, firstNotice(f.From))
+	}
+	if !f.To.IsZero() {
+		need(`d.notice < ?`, firstNotice(f.To))
+	}
+	if f.Before != nil {
+		need(`d.notice <= ?`, string(f.Before.Notice))
+		args = append(args, string(f.Before.Endpoint))
+		where = append(where, fmt.Sprintf(`(d.notice < $%d OR d.endpoint < $%d)`, len(args)-1, len(args)))
+	}
+	err = s.engine.query(ctx, stmt{
+		sql: `
+SELECT d.notice, d.business, d.endpoint, d.status, n.kind, n.object, n.sequence, n.created
+FROM delivery d JOIN notice n ON n.id = d.notice
+WHERE ` + strings.Join(where, ` AND `) + further + `
+ORDER BY d.notice DESC, d.endpoint DESC LIMIT $1`,
+		args: args,
+		each: func(r row) error {
+			var d payment.Delivery
+			var created int64
+			n := &d.Notice
+			err := r.Scan(&n.ID, &n.Business, &d.Endpoint, &d.Status, &n.Kind, &n.Object, &n.Sequence, &created)
+			n.Created = fromMicros(created)
+			if list = append(list, d); len(list) > limit {
+				list, more = list[:limit], true
+			}
+			return err
+		},
+	})
+	return list, more, err
+}
+
+// firstNotice is the lowest id that a notice made at a time could have.
+func firstNotice(at time.Time) string {
+	if at.Before(time.UnixMilli(0)) {
+		at = time.UnixMilli(0) // ids know no earlier time
+	}
+	return payment.UUID7(at, [10]byte{})
+}
+
+// Resend makes deliveries due now, the newest first, at most limit, and lists them as they were. more says that
+// there are others. Those to endpoints that are disabled or gone are passed over. answered is called with the
+// numbers before anything is written, to fill in what once keeps.
+func (s *Store) Resend(ctx context.Context, f payment.DeliveryFilter, limit int, once *payment.Once, answered func(n int, more bool)) (list []payment.Delivery, more bool, err error) {
+	list, more, err = s.deliveries(ctx, f, limit, `
+  AND EXISTS (SELECT 1 FROM endpoint e WHERE e.id = d.endpoint AND e.business = d.business AND e.disabled = 0)`)
+	if err == nil {
+		err = s.attempts(ctx, list)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	answered(len(list), more)
+	if len(list) == 0 {
+		return nil, false, s.KeepAnswer(ctx, once)
+	}
+	d := s.newDraft()
+	for _, v := range list {
+		d.deliverAgain(v)
+	}
+	if err := d.once(once); err != nil {
+		return nil, false, err
+	}
+	return list, more, d.commit(ctx)
+}
