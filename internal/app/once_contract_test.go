@@ -35,22 +35,22 @@ func onceRequests() map[string]func(w *town) onceRequest {
 		"POST /v3/payment_with_session": func(w *town) onceRequest { // without 3-D Secure: an action_url is given once
 			return onceRequest{"/v3/payment_with_session", SandboxPublicKey, submission(w.newSession(visaChallenge, skipping), "123")}
 		},
-		"POST /webhook_endpoints": func(w *town) request {
-			return request{"/webhook_endpoints", SandboxSecretKey, map[string]any{"url": w.ear.url}}
+		"POST /webhook_endpoints": func(w *town) onceRequest {
+			return onceRequest{"/webhook_endpoints", SandboxSecretKey, map[string]any{"url": w.ear.url}}
 		},
-		"POST /webhook_endpoints/{endpoint_id}/enable": func(w *town) request {
-			return request{w.addEndpoint(w.ear.url, SandboxSecretKey) + "/enable", SandboxSecretKey, nil}
+		"POST /webhook_endpoints/{endpoint_id}/enable": func(w *town) onceRequest {
+			return onceRequest{w.addEndpoint(w.ear.url, SandboxSecretKey) + "/enable", SandboxSecretKey, nil}
 		},
-		"POST /webhook_endpoints/{endpoint_id}/test": func(w *town) request {
-			return request{w.addEndpoint(w.ear.url, SandboxSecretKey) + "/test", SandboxSecretKey, map[string]any{"event": "payment.capture"}}
+		"POST /webhook_endpoints/{endpoint_id}/test": func(w *town) onceRequest {
+			return onceRequest{w.addEndpoint(w.ear.url, SandboxSecretKey) + "/test", SandboxSecretKey, map[string]any{"event": "payment.capture"}}
 		},
-		"POST /webhook_deliveries/{delivery_id}/resend": func(w *town) request {
+		"POST /webhook_deliveries/{delivery_id}/resend": func(w *town) onceRequest {
 			_, delivery := w.sent()
-			return request{"/webhook_deliveries/" + delivery + "/resend", SandboxSecretKey, nil}
+			return onceRequest{"/webhook_deliveries/" + delivery + "/resend", SandboxSecretKey, nil}
 		},
-		"POST /webhook_deliveries/resend": func(w *town) request {
+		"POST /webhook_deliveries/resend": func(w *town) onceRequest {
 			w.sent()
-			return request{"/webhook_deliveries/resend", SandboxSecretKey, map[string]any{"created_from": "2026-01-01T00:00:00Z"}}
+			return onceRequest{"/webhook_deliveries/resend", SandboxSecretKey, map[string]any{"created_from": "2026-01-01T00:00:00Z"}}
 		},
 	}
 }
