@@ -36,7 +36,8 @@ func onceRequests() map[string]func(w *town) onceRequest {
 			return onceRequest{"/v3/payment_with_session", SandboxPublicKey, submission(w.newSession(visaChallenge, skipping), "123")}
 		},
 		"POST /webhook_endpoints": func(w *town) onceRequest {
-			return onceRequest{"/webhook_endpoints", SandboxSecretKey, map[string]any{"url": w.ear.url}}
+			url := w.ear.url + "?" + w.outside.Now().Format(time.RFC3339Nano)
+			return onceRequest{"/webhook_endpoints", SandboxSecretKey, map[string]any{"url": url}}
 		},
 		"POST /webhook_endpoints/{endpoint_id}/enable": func(w *town) onceRequest {
 			return onceRequest{w.addEndpoint(w.ear.url, SandboxSecretKey) + "/enable", SandboxSecretKey, nil}
@@ -50,7 +51,8 @@ func onceRequests() map[string]func(w *town) onceRequest {
 		},
 		"POST /webhook_deliveries/resend": func(w *town) onceRequest {
 			w.sent()
-			return onceRequest{"/webhook_deliveries/resend", SandboxSecretKey, map[string]any{"created_from": "2026-01-01T00:00:00Z"}}
+			since := w.outside.Now().Add(-time.Hour).Format(time.RFC3339Nano)
+			return onceRequest{"/webhook_deliveries/resend", SandboxSecretKey, map[string]any{"created_from": since}}
 		},
 	}
 }
