@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestAPathIsTakenAsItIsWritten(t *testing.T) {
 }
 
 func TestATakenPortIsNamed(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	taken, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(freePorts(t, 7))))
 	if err != nil {
 		t.Fatal(err)
 	}

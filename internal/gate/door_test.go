@@ -180,6 +180,14 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/sessions", "METHOD_NOT_ALLOWED", "POST"},
 		{"DELETE", sessionPath, "METHOD_NOT_ALLOWED", "GET, HEAD"},
 		{"GET", "/v3/payment_with_session", "METHOD_NOT_ALLOWED", "POST"},
+		{"HEAD", "/sessions", "METHOD_NOT_ALLOWED", "POST"},
+		{"OPTIONS", "/sessions", "METHOD_NOT_ALLOWED", "POST"},
+		{"TRACE", sessionPath, "METHOD_NOT_ALLOWED", "GET, HEAD"},
+		{"BREW", sessionPath, "METHOD_NOT_ALLOWED", "GET, HEAD"},
+		{"OPTIONS", "/nothing", "NOT_FOUND", ""},
+		{"POST", "/sessions/", "NOT_FOUND", ""},
+		{"GET", sessionPath + "/", "NOT_FOUND", ""},
+		{"GET", "/Sessions/ps-6746c1006b7752b4d91725af", "NOT_FOUND", ""},
 	} {
 		w := h.send(request{method: test.method, path: test.path})
 		if e := refused(t, w); e.Code != test.code || w.Header().Get("Allow") != test.allow {
