@@ -19,8 +19,8 @@ type onceRequest struct {
 	body      any
 }
 
-// onceRequests makes such a request for every operation that knows the idempotency-key. Made twice it is
-// another request, or one that with changes into another.
+// onceRequests makes such a request for every operation that knows the idempotency-key. Made a second time it
+// is another request, or has a member that TestOnce changes.
 func onceRequests() map[string]func(w *town) onceRequest {
 	return map[string]func(w *town) onceRequest{
 		"POST /customers": func(*town) onceRequest {
@@ -102,7 +102,12 @@ func TestOnce(t *testing.T) {
 		}
 		other := request()
 		if cmp.Equal(other, q, cmp.AllowUnexported(onceRequest{})) {
-			other.body.(map[string]any)["reference_id"] = "another"
+			body := other.body.(map[string]any)
+			for name, another := range map[string]any{"reference_id": "another", "url": w.ear.url + "/another", "created_from": "2026-01-02T00:00:00Z"} {
+				if body[name] != nil {
+					body[name] = another
+				}
+			}
 		}
 		w.once(o, other, "once").refuses(w.t, refusal{409, "DUPLICATE_ERROR", keyUsed, ""})
 	})
