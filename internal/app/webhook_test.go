@@ -102,6 +102,9 @@ func TestWebhookIsGivenUp(t *testing.T) {
 		w.eventually(fmt.Sprintf("tried %d times", i+1), func() bool {
 			return w.count(`SELECT COUNT(*) FROM delivery_attempt WHERE status = 302`) == 2*(i+1)
 		})
+		w.eventually("the next try is on the schedule", func() bool { // or the clock would be moved under it
+			return w.count(`SELECT COUNT(*) FROM work WHERE kind = $1 AND attempt <= $2`, string(payment.WorkWebhook), i) == 0
+		})
 	}
 	w.forward(24 * time.Hour)
 	if n := w.webhooks("payment.capture", request); n != 7 {
