@@ -265,7 +265,14 @@ func TestRefusedByAny(t *testing.T) {
 			w.read(path)
 			w.submitted(session, "123")
 		}
+		look := "/pay/" + w.visitor(w.submitted(w.newSession(visaChallenge), "123")).page + "/step"
+		for range 2 {
+			if status, _ := w.call("GET", look, "", nil); status != 200 {
+				t.Errorf("%s: %d", look, status)
+			}
+		}
 		for _, a := range []answer{
+			refused(w, tooOften, "GET", look, "", nil),
 			refused(w, tooOften, "GET", path, SandboxSecretKey, nil),
 			refused(w, tooOften, "POST", "/v3/payment_with_session", SandboxPublicKey, body),
 		} {
@@ -273,7 +280,6 @@ func TestRefusedByAny(t *testing.T) {
 				t.Errorf("%v", a.header)
 			}
 		}
-		w.submitted(w.newSession(visaChallenge), "123") // another session, and the key at another operation
 	})
 	t.Run("every general code of the contract", func(t *testing.T) {
 		for _, code := range general {
