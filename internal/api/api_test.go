@@ -181,6 +181,7 @@ func newDoor(t *testing.T, c payment.Case) *door {
 		Fingerprint: func(data []byte) [32]byte { return sha256.Sum256(data) },
 		Now:         func() time.Time { return noon }, Log: log, Rand: rand.Reader,
 		ClientIP:  func(*http.Request) string { return "192.0.2.1" },
+		Limits:    gate.Limits{PerTestKey: 1 << 30, PerKey: 1 << 30, PerSession: 1 << 30, PerAddress: 1 << 30},
 		Violation: func(err error) { t.Errorf("against the contract: %v", err) },
 	})
 	if err != nil {

@@ -2,10 +2,13 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"reprise/internal/payment"
 )
@@ -219,5 +222,62 @@ func TestHashedPhoneNumber(t *testing.T) {
 	}
 	if got := hashed(nil); got != nil {
 		t.Errorf("no number: %s", *got)
+	}
+}
+
+// values are what a member of a customer may be sent as: what it is for, null, and what it is not.
+var values = map[string][]string{
+	"type": {`"INDIVIDUAL"`, `"BUSINESS"`, `null`},
+	"individual_detail": {`null`, `{}`, `{"given_names":"A"}`, `{"given_names":"A","surname":null,"employment":null}`,
+		`{"given_names":"A","gender":"OTHER","employment":{"employer_name":null,"role_description":"R"}}`},
+	"business_detail":   {`null`, `{}`, `{"business_name":"B"}`, `{"business_name":"B","trading_name":"T","business_type":"TRUST"}`},
+	"email":             {`null`, `"a@b.example"`, `"a"`},
+	"mobile_number":     {`null`, `"+6281295412345"`, `"+123456"`},
+	"phone_number":      {`null`, `"+628121234556"`, `5`},
+	"addresses":         {`null`, `[]`, `[{"country":"ID"}]`, `[{"country_code":"TH","line_1":"L","line_2":null,"is_primary":true},{"country":"ID","category":null}]`, `[null]`},
+	"identity_accounts": {`null`, `[]`, `[{}]`, `[{"type":"OTC","properties":null}]`, `[{"properties":{"payment_code":null,"account_id":"1"}}]`},
+	"kyc_documents":     {`null`, `[]`, `[{"country":"ID"}]`, `[{"country":"ID","document_images":null}]`, `[{"country":"ID","document_images":["a"]}]`},
+	"description":       {`null`, `"dd"`}, "date_of_registration": {`null`, `"2026-01-02"`}, "domicile_of_registration": {`null`, `"ID"`},
+	"metadata":    {`null`, `{}`, `{"a":"b","c":null}`, `{"a":1e9,"d":false}`, `{"a":[]}`},
+	"given_names": {`"A"`, `null`}, "surname": {`null`, `"S"`}, "employment": {`null`, `{}`, `{"employer_name":"E"}`}, "nobody's": {`{"a":1}`},
+}
+
+// TestCustomersOfAllKinds: whatever the contract takes is kept, changed and answered by the contract, in either
+// version, and what it does not take is refused as the caller's mistake.
+func TestCustomersOfAllKinds(t *testing.T) {
+	d := newDoor(t, caseIn(payment.Succeeded)) // one for all: a contract takes long to compile
+	made, changed := 0, 0
+	rapid.Check(t, func(r *rapid.T) {
+		body := func(what string, members ...string) string {
+			for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(slices.Sorted(maps.Keys(values))), 0, 6, rapid.ID).Draw(r, what) {
+				members = append(members, `"`+name+`":`+rapid.SampledFrom(values[name]).Draw(r, name))
+			}
+			return `{` + strings.Join(members, ",") + `}`
+		}
+		version := func(what string) []string {
+			return []string{"api-version", rapid.SampledFrom([]string{"2020-05-19", "2020-10-31"}).Draw(r, what)}
+		}
+		d.shelf.customer = nil
+		status, text := d.raw("POST", "/customers", body("new", `"reference_id":"r"`), version("made in")...)
+		if status == 400 {
+			return
+		}
+		if status != 200 || d.shelf.customer == nil {
+			r.Fatalf("POST: %d %s", status, text)
+		}
+		made++
+		path := "/customers/" + string(d.shelf.customer.ID)
+		status, text = d.raw("PATCH", path, body("patch"), version("changed in")...)
+		if status == 200 {
+			changed++
+		} else if status != 400 {
+			r.Fatalf("PATCH: %d %s", status, text)
+		}
+		if status, text = d.raw("GET", path, "", version("read in")...); status != 200 || t.Failed() {
+			r.Fatalf("GET: %d %s", status, text)
+		}
+	})
+	if made == 0 || changed == 0 {
+		t.Errorf("only %d were made and %d changed", made, changed)
 	}
 }
