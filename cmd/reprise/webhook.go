@@ -58,7 +58,7 @@ func (c *webhookAddCmd) Run(log *slog.Logger) error {
 
 type webhookListCmd struct {
 	webhookFlags
-	Secret bool `help:"Show what signs for each."`
+	Secret bool `help:"Show what signs for each, and the x-callback-token."`
 }
 
 func (c *webhookListCmd) Run(log *slog.Logger) error {
@@ -89,7 +89,11 @@ func (c *webhookListCmd) Run(log *slog.Logger) error {
 			}
 			rows = append(rows, row)
 		}
-		return table(rows)
+		if err := table(rows); err != nil || !c.Secret {
+			return err
+		}
+		fmt.Printf("\nx-callback-token of all: %s\n", w.CallbackToken())
+		return nil
 	})
 }
 

@@ -21,6 +21,8 @@ type Webhooks interface {
 	Endpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID) (payment.Endpoint, error)
 	// EndpointSecret is what signs for an endpoint, as Standard Webhooks write it.
 	EndpointSecret(id payment.EndpointID) string
+	// CallbackToken is what a business's webhooks have as x-callback-token.
+	CallbackToken(b payment.BusinessID) string
 	// TestEndpoint sends a sample, once.
 	TestEndpoint(ctx context.Context, b payment.BusinessID, to payment.Endpoint, kind payment.NoticeKind) (payment.DeliveryAttempt, error)
 	KeepAnswer(ctx context.Context, once *payment.Once) error
@@ -116,9 +118,10 @@ func (a *API) removeEndpoint(ctx context.Context, r *gate.Request) (gate.Answer,
 func (a *API) getEndpointSecret(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 	e, err := a.endpoint(ctx, r)
 	return ok(struct {
-		EndpointID payment.EndpointID `json:"endpoint_id"`
-		Secret     string             `json:"secret"`
-	}{e.ID, a.Webhooks.EndpointSecret(e.ID)}, err)
+		EndpointID    payment.EndpointID `json:"endpoint_id"`
+		Secret        string             `json:"secret"`
+		CallbackToken string             `json:"callback_token"`
+	}{e.ID, a.Webhooks.EndpointSecret(e.ID), a.Webhooks.CallbackToken(r.Business)}, err)
 }
 
 func (a *API) enableEndpoint(ctx context.Context, r *gate.Request) (gate.Answer, error) {

@@ -74,6 +74,9 @@ func (d *desk) EndpointSecret(e payment.EndpointID) string {
 	return "whsec_" + base64.StdEncoding.EncodeToString(d.secret(e))
 }
 
+// CallbackToken is the x-callback-token of a business.
+func (d *desk) CallbackToken(b payment.BusinessID) string { return d.sender.CallbackToken(b) }
+
 // TestEndpoint sends a sample to an endpoint, once, also to one that is disabled.
 func (d *desk) TestEndpoint(ctx context.Context, b payment.BusinessID, to payment.Endpoint, kind payment.NoticeKind) (payment.DeliveryAttempt, error) {
 	n, err := api.SampleNotice(kind, b)

@@ -72,7 +72,11 @@ func TestEndpointsByEvent(t *testing.T) {
 	}
 
 	// What signs can be read, and is nobody else's.
-	verifier, err := standardwebhooks.NewWebhook(w.read(chosen + "/secret")["secret"].(string))
+	secret := w.read(chosen + "/secret")
+	if token := got.Header.Get("X-Callback-Token"); secret["callback_token"] != token {
+		t.Errorf("callback token %v, and %q came", secret["callback_token"], token)
+	}
+	verifier, err := standardwebhooks.NewWebhook(secret["secret"].(string))
 	if err != nil {
 		t.Fatal(err)
 	}

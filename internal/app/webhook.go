@@ -76,6 +76,9 @@ func (w *Webhooks) List(ctx context.Context) ([]payment.Endpoint, error) {
 // Secret is what signs for an endpoint, as Standard Webhooks write it.
 func (w *Webhooks) Secret(e payment.Endpoint) string { return w.desk.EndpointSecret(e.ID) }
 
+// CallbackToken is what comes with every webhook of the merchant's as x-callback-token.
+func (w *Webhooks) CallbackToken() string { return w.desk.CallbackToken(w.business) }
+
 func (w *Webhooks) endpoint(ctx context.Context, id string) (payment.Endpoint, error) {
 	e, err := w.desk.Endpoint(ctx, w.business, payment.EndpointID(id))
 	if errors.Is(err, payment.ErrNotFound) {

@@ -154,6 +154,9 @@ func TestOfficeRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, row.err, row.want)
 		}
 	}
+	if token := theirs.CallbackToken(); len(token) != 64 || token == ours.CallbackToken() || token != allowed.CallbackToken() {
+		t.Errorf("the callback token of one who is no sandbox: %q", token)
+	}
 	if err := add(allowed, "https://10.0.0.1/"); err != nil {
 		t.Errorf("a private address that is allowed: %v", err)
 	}

@@ -233,7 +233,8 @@ func TestCodes(t *testing.T) {
 func TestAnswersAreClosed(t *testing.T) {
 	c := contractForTest(t)
 	for _, name := range []string{"PaymentStarted", "Session", "PaymentRequest", "Payment", "ChannelProperties", "CardsEcho", "AuthorizationData", "AuthenticationData",
-		"Customer", "CustomerOf20200519", "CustomerList", "EmploymentEcho", "AddressesEcho", "IdentityAccountsEcho", "KYCDocumentsEcho", "Error"} {
+		"Customer", "CustomerOf20200519", "CustomerList", "EmploymentEcho", "AddressesEcho", "IdentityAccountsEcho", "KYCDocumentsEcho", "Error",
+		"WebhookEndpoint", "WebhookEndpoints", "WebhookSecret", "WebhookAttempt", "WebhookTest", "WebhookDelivery", "WebhookDeliveries", "WebhookResend"} {
 		walk(c.at("/components/schemas/"+name), name, func(pointer string, node any) {
 			schema := object(node)
 			if schema["type"] == "object" && schema["properties"] != nil && schema["additionalProperties"] != false {

@@ -56,6 +56,7 @@ func TestConformance(t *testing.T) {
 		{"endpoints choose", testEndpointsChoose},
 		{"deliveries listed", testDeliveries},
 		{"deliveries resent", testResend},
+		{"deliveries of before", testOldDeliveries},
 		{"lanes", testLanes},
 		{"commits of others", testCommitsOfOthers},
 		{"caller leaves", testCallerLeaves},

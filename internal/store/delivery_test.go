@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,5 +176,49 @@ func testResend(t *testing.T, db *database) {
 	}
 	if _, _, _, err := s.Answered(ctx, business, "POST /webhook_endpoints", "none"); err != nil {
 		t.Errorf("the answer to a resend of nothing: %v", err)
+	}
+}
+
+// testOldDeliveries: what was under way or over before deliveries had rows of their own has one after the
+// migration.
+func testOldDeliveries(t *testing.T, db *database) {
+	s := db.open(t)
+	ctx := t.Context()
+	list := told(t, s)
+	tries := map[payment.Work][]int{list[0].Work(): {500, 204}, list[1].Work(): {500, 0}, list[2].Work(): {500}, list[3].Work(): nil}
+	over := list[:2] // the others are on the schedule
+	for _, d := range over {
+		must(t, s.commit(ctx, stmt{sql: `DELETE FROM work WHERE ref = $1`, args: []any{d.Work().Ref}}))
+	}
+	want := map[payment.Work]payment.DeliveryStatus{}
+	for i, status := range []payment.DeliveryStatus{payment.DeliveryDelivered, payment.DeliveryFailed, payment.DeliveryPending, payment.DeliveryPending} {
+		want[list[i].Work()] = status
+		for n, answered := range tries[list[i].Work()] {
+			list[i].Attempts = append(list[i].Attempts, payment.DeliveryAttempt{At: moment.Add(time.Duration(n) * time.Minute), Status: answered})
+		}
+		must(t, s.RecordDelivery(ctx, list[i], ""))
+	}
+	must(t, s.commit(ctx, stmt{sql: `DELETE FROM delivery`}))
+
+	text, err := migrations.ReadFile("migrations/00020_webhook.sql")
+	must(t, err)
+	filled := 0
+	for statement := range strings.SplitSeq(string(text), ";") {
+		if statement = strings.TrimSpace(statement); strings.HasPrefix(statement, "INSERT INTO delivery ") {
+			must(t, s.commit(ctx, stmt{sql: statement}))
+			filled++
+		}
+	}
+	if filled != 2 {
+		t.Errorf("%d statements fill the table, want 2", filled)
+	}
+	got, _, err := s.Deliveries(ctx, payment.DeliveryFilter{Business: business}, 10)
+	must(t, err)
+	statuses := map[payment.Work]payment.DeliveryStatus{}
+	for _, d := range got {
+		statuses[d.Work()] = d.Status
+	}
+	if diff := cmp.Diff(want, statuses); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
