@@ -83,6 +83,14 @@ func (c *contract) field(pointer, name string) field {
 				f.Refusals = appendRule(f.Refusals, object(r))
 			}
 		}
+		if schema["items"] != nil { // those of objects have lines of their own
+			if each := c.field(at+"/items", ""); each.Type != "object" {
+				for _, rule := range each.Rules {
+					f.Rules = append(f.Rules, "each "+rule)
+				}
+				f.Refusals = append(f.Refusals, each.Refusals...)
+			}
+		}
 		if schema["additionalProperties"] != nil && schema["properties"] == nil {
 			for _, keyword := range []string{"propertyNames", "additionalProperties"} {
 				below := c.field(at+"/"+keyword, "")
