@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -313,5 +314,38 @@ func TestAuthorisationFaults(t *testing.T) {
 		t.Errorf("DE48 %q", a.fields[48])
 	}
 	g.says(w, "by amount", g.hold(visaCard, map[int]string{4: "000001005400"}), "51", 0, hundred/2)
+	wantComplaints(t, w)
+}
+
+// TestHostileAcknowledgements: of five captures and refunds the third is acknowledged twice and the fifth late; the
+// money moves once.
+func TestHostileAcknowledgements(t *testing.T) {
+	c := newClock()
+	w := startWorld(t, func(o *Options) { o.Calm, o.Now, o.Timer = false, c.Now, c.Timer })
+	g := signedOn(t, w)
+	ask := g.buy(visaCard, nil)
+	a := g.ask(ask)
+	answers := map[string]int{}
+	for i := range 5 {
+		refund := g.giveBack(ask, a, 1000000)
+		g.send(refund)
+		if i == 4 {
+			g.silent()
+			eventually(t, "a timer for the late answer", func() bool { return c.pending(400*time.Millisecond) > 0 })
+			c.Advance(400 * time.Millisecond)
+		}
+		got := g.receive()
+		for got.fields[11] != refund.fields[11] { // the second copy of the one before
+			answers[got.fields[11]]++
+			got = g.receive()
+		}
+		answers[got.fields[11]]++
+		if got.fields[39] != "00" {
+			t.Errorf("refund %d: DE39 %q", i, got.fields[39])
+		}
+	}
+	if paid, _ := account(w); paid != hundred-5000000 || len(answers) != 5 || answers["000004"] != 2 {
+		t.Errorf("paid %d, answers %v", paid, answers)
+	}
 	wantComplaints(t, w)
 }
