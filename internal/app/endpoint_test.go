@@ -234,6 +234,29 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestForbiddenAddress: an endpoint that is, or came to be, in the operator's network is not dialled, and the
+// merchant reads why.
+func TestForbiddenAddress(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	inside := payment.Endpoint{ID: "00000000-0000-4000-8000-0000000000aa", URL: "https://10.0.0.1/hook", Events: []payment.NoticeKind{payment.NoticeCapture}}
+	if err := w.store.SaveEndpoint(t.Context(), sandboxBusiness, inside, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.submitted(w.newSession(visaChallenge, skipping), "123")
+	var attempts []any
+	w.eventually("it was tried", func() bool {
+		list := w.deliveries("&endpoint_id=" + string(inside.ID))
+		if len(list) == 1 {
+			attempts = list[0]["attempts"].([]any)
+		}
+		return len(attempts) > 0
+	})
+	if got := attempts[0].(map[string]any); got["problem"] != "forbidden address" || got["http_status"] != nil {
+		t.Errorf("came to %v", got)
+	}
+}
+
 // TestNetworks: a gateway that serves sends nothing into its own network, unless that is allowed.
 func TestNetworks(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"testing"
 )
 
@@ -129,4 +130,28 @@ func TestNamesAreLookedAtWhenSomethingIsSent(t *testing.T) {
 	if a := e.records[len(e.records)-1].Attempts[0]; a.Problem != "forbidden address" {
 		t.Errorf("in the clear to a stranger: %+v", a)
 	}
+}
+
+// FuzzCheck: what is let through is https, or http where that is allowed, and no forbidden address.
+func FuzzCheck(f *testing.F) {
+	for _, seed := range []string{"https://shop.example/hook", "http://127.0.0.1:80/", "https://[::ffff:10.0.0.1]/", "https://0x7f.1/", "https://a@b/", "//", ""} {
+		f.Add(seed, false)
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, where string, sandbox bool) {
+		n := Networks{HTTP: sandbox}
+		if sandbox {
+			n.Allowed = []netip.Prefix{netip.PrefixFrom(loopback, 8)}
+		}
+		if n.Check(where) != nil {
+			return
+		}
+		u, err := url.Parse(where)
+		if err != nil || u.User != nil || u.Hostname() == "" || u.Scheme != "https" && !(sandbox && u.Scheme == "http") {
+			t.Fatalf("%q is let through", where)
+		}
+		if a, err := netip.ParseAddr(u.Hostname()); err == nil && !n.allow(a) {
+			t.Fatalf("%q is let through", where)
+		}
+	})
 }

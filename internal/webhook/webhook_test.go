@@ -270,3 +270,15 @@ func TestATestIsMarkedAndNotKept(t *testing.T) {
 		t.Errorf("%s is not marked (%v)", e.bodies[0], err)
 	}
 }
+
+// FuzzRetryAfter: whatever an endpoint answers, the wait is no longer than a day and not in the past.
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "0", "120", "-1", "9999999999999999999", "Fri, 01 May 2026 10:05:00 GMT", "Friday, 01-May-26 10:05:00 GMT"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		if wait := retryAfter(header, start); wait < 0 || wait > waitMax {
+			t.Errorf("%q: %s", header, wait)
+		}
+	})
+}
