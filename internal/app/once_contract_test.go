@@ -216,3 +216,25 @@ func (w *town) unheard(o operation, q onceRequest, key string) {
 		w.t.Fatal(err)
 	}
 }
+
+// TestFingerprintIsKeyed: what is kept of a request tells nobody what it was who does not have the key, not
+// even that two gateways were sent the same.
+func TestFingerprintIsKeyed(t *testing.T) {
+	t.Parallel()
+	kept := map[string]bool{}
+	for range 2 {
+		w := openTown(t)
+		w.ask("POST", "/customers", SandboxSecretKey, map[string]any{"reference_id": "same"}, "idempotency-key", "same")
+		var fingerprint []byte
+		if err := w.books.QueryRow(`SELECT fingerprint FROM idempotency WHERE key = 'same'`).Scan(&fingerprint); err != nil {
+			t.Fatal(err)
+		}
+		if len(fingerprint) != 32 {
+			t.Errorf("a fingerprint of %d bytes", len(fingerprint))
+		}
+		kept[string(fingerprint)] = true
+	}
+	if len(kept) != 2 {
+		t.Error("two gateways keep the same fingerprint")
+	}
+}
