@@ -31,7 +31,8 @@ var noon = time.Date(2026, 3, 14, 12, 0, 0, 123456000, time.UTC)
 // states are all states that an attempt can be in.
 var states = []payment.State{
 	payment.Submitted, payment.Opened, payment.Authenticating, payment.Challenging, payment.Authenticated,
-	payment.Authorizing, payment.Reversing, payment.Succeeded, payment.Failed, payment.Canceled,
+	payment.Authorizing, payment.Reversing, payment.Authorized, payment.Capturing, payment.Succeeded, payment.Failed,
+	payment.Canceled, payment.Expired,
 }
 
 // caseIn is a case with an attempt as it stands in a state, with all that is known by then.
@@ -48,10 +49,14 @@ func caseIn(state payment.State) payment.Case {
 		SuccessReturnURL: "https://shop.example/yes", FailureReturnURL: "https://shop.example/no", Echo: json.RawMessage(`{}`),
 		Created: noon, Updated: noon, Expires: noon.Add(payment.SessionLife),
 	}
-	asked := payment.Authentication{ServerTransID: "0e1a4c7c-2f3e-4d6a-9b8a-111111111111", Version: "2.2.0", MethodURL: "https://acs.example"}
+	asked := payment.Authentication{ServerTransID: "0e1a4c7c-2f3e-4d6a-9b8a-111111111111", Asked: noon, Version: "2.2.0", MethodURL: "https://acs.example"}
 	proved := asked
 	proved.Challenged, proved.TransStatus, proved.ECI = true, "Y", "05"
 	proved.Value, proved.DSTransID = "AAIBBYNoEwAAACcKhAJkdQAAAAA=", "e537f539-d59f-4ebe-8d56-7fdc31a8e9b4"
+	r.Terms = payment.Terms{
+		Type: payment.Pay, CaptureMethod: payment.CaptureAutomatic, SuccessReturnURL: s.SuccessReturnURL, FailureReturnURL: s.FailureReturnURL,
+		OnFile: payment.CardOnFile{Type: payment.CustomerUnscheduled, Sequence: payment.Subsequent},
+	}
 	trace := payment.Trace{MTI: "0200", RRN: "435205253972"}
 	answered := payment.Authorization{
 		AuthorizationCode: "831000", ResponseCode: "00", ResponseDescriptor: "Approved and completed successfully",
@@ -72,12 +77,15 @@ func caseIn(state payment.State) payment.Case {
 		r.Authentication, r.Trace, r.Authorization = &proved, &trace, &answered
 		r.Capture = &payment.Capture{ID: "cptr-08f17fa3-e80c-4d8e-8c34-17aa3400bc1c", Amount: r.Amount, At: noon.Add(time.Second)}
 		s.Status, s.Request, s.Payment = payment.SessionCompleted, r.ID, r.Payment
+	case payment.Authorized, payment.Capturing:
+		r.Authentication, r.Trace, r.Authorization, r.CaptureMethod = &proved, &trace, &answered, payment.CaptureManual
+		s.Status, s.Request, s.Payment = payment.SessionCompleted, r.ID, r.Payment
 	case payment.Failed:
 		answered = payment.Authorization{ResponseCode: "51", ResponseDescriptor: "Insufficient funds"}
 		r.Authentication, r.Trace, r.Authorization, r.Failure = &proved, &trace, &answered, payment.InsufficientBalance
 	}
 	return payment.Case{
-		Merchant: payment.Merchant{ID: shop, Name: "Shop", ReuseCustomers: true}, Session: s, Request: &r,
+		Merchant: payment.Merchant{ID: shop, Name: "Shop", ReuseCustomers: true, AllowSkipThreeDS: true}, Session: s, Request: &r,
 		Token: payment.Token{
 			ID: visa, Business: shop, Customer: ada, Status: payment.TokenActive, Masked: "400000XXXXXX1091",
 			Fingerprint: "0123456789abcdef01234567", Brand: "VISA", CVNDigits: 3, ExpiryMonth: 3, ExpiryYear: 2031,
@@ -94,6 +102,13 @@ type shelf struct {
 
 func (s *shelf) Case(_ context.Context, l payment.Lookup) (payment.Case, error) {
 	r := s.c.Request
+	if l == (payment.Lookup{Business: shop, Token: l.Token}) {
+		c := payment.Case{Merchant: s.c.Merchant}
+		if l.Token != "" {
+			c.Token = s.c.Token
+		}
+		return c, nil
+	}
 	if l.Business == shop && (l.Session == s.c.Session.ID || r != nil && (l.Request == r.ID || l.Payment == r.Payment)) {
 		return s.c, nil
 	}
@@ -107,18 +122,10 @@ func (s *shelf) Change(ctx context.Context, l payment.Lookup, _ *payment.Once, f
 	}
 	ch, err := fn(c)
 	if err == nil {
+		s.customer = ch.Customer
 		s.c = c.After(ch)
 	}
 	return s.c, err
-}
-
-func (s *shelf) CreateSession(_ context.Context, made payment.Session, customer *payment.Customer, _ *payment.Once) error {
-	s.c.Session, s.c.Request, s.customer = made, nil, customer
-	return nil
-}
-
-func (s *shelf) Merchant(context.Context, payment.BusinessID) (payment.Merchant, error) {
-	return s.c.Merchant, nil
 }
 
 func (s *shelf) Token(context.Context, payment.BusinessID, payment.TokenID) (payment.Token, error) {
@@ -188,7 +195,7 @@ func newDoor(t *testing.T, c payment.Case) *door {
 		t.Fatal(err)
 	}
 	d := &door{t: t, mux: http.NewServeMux(), shelf: &shelf{c: c}}
-	a := &API{PublicURL: "https://pay.example", Flow: flow.New(flow.Options{
+	a := &API{PublicURL: "https://pay.example", Now: func() time.Time { return noon }, Flow: flow.New(flow.Options{
 		Store: d.shelf, Now: func() time.Time { return noon }, Rand: rand.Reader, Log: log,
 	})}
 	a.Routes(d.mux, g)

@@ -6,16 +6,23 @@ import (
 	"reprise/internal/payment"
 )
 
-// NoticeData is the JSON of a webhook's data: the payment or the session as it stands after the change
-// that the merchant is told of.
-func NoticeData(kind payment.NoticeKind, c payment.Case) ([]byte, error) {
+// NoticeData is the JSON of a webhook's data: the object as it stands after the change that the merchant is told
+// of.
+func (a *API) NoticeData(kind payment.NoticeKind, c payment.Case) ([]byte, error) {
+	var v any
+	var err error
 	switch kind {
 	case payment.NoticeSessionCompleted, payment.NoticeSessionExpired:
-		v, err := viewSession(c.Session)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(v)
+		v, err = a.viewSession(c.Session)
+	case payment.NoticeTokenActivated, payment.NoticeTokenFailed, payment.NoticeTokenExpired:
+		v, err = a.viewPaymentToken(c, "")
+	case payment.NoticeRequestExpired:
+		v, err = a.viewPaymentRequest(c, "")
+	default:
+		v = a.viewPayment(c)
 	}
-	return json.Marshal(viewPayment(c))
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,13 +15,16 @@ import (
 	"reprise/internal/payment"
 )
 
+// merchants is a door that only writes notices.
+var merchants = &API{PublicURL: "https://pay.example", Now: func() time.Time { return noon }}
+
 // event is the envelope that data goes out in.
 func event(t *testing.T, kind payment.NoticeKind, data []byte) []byte {
 	t.Helper()
 	body := map[string]any{
 		"created": "2026-03-14T12:00:01.000Z", "business_id": shop, "event": kind, "data": json.RawMessage(data),
 	}
-	if kind == payment.NoticeCapture || kind == payment.NoticeFailure {
+	if !strings.HasPrefix(string(kind), "payment_session.") {
 		body["api_version"] = "v3"
 	}
 	text, err := json.Marshal(body)
@@ -35,6 +40,16 @@ func TestNoticesAreByTheContract(t *testing.T) {
 	skipped.Request.Authorization = &payment.Authorization{ResponseCode: "00"} // as little as a host may say
 	barred.Request.Authentication = &payment.Authentication{TransStatus: "U"}
 	barred.Request.Authorization, barred.Request.Trace = nil, nil
+	lapsed := caseIn(payment.Authorized)
+	lapsed.Request.State = payment.Expired
+	stored := caseIn(payment.Succeeded)
+	stored.Token.Request, stored.Request.Type = stored.Request.ID, payment.PayAndSave
+	saved := stored
+	saved.Session.Type, saved.Session.Saved, saved.Session.Request, saved.Session.Payment = payment.SessionSave, visa, "", ""
+	saved.Session.Amount.Minor, saved.Session.Token = 0, ""
+	unstored, old := stored, stored
+	unstored.Token.Status, unstored.Token.Failure = payment.TokenFailed, payment.CardDeclined
+	old.Token.Status = payment.TokenExpired
 	expired := caseIn(payment.Failed)
 	expired.Session.Status = payment.SessionExpired
 	alone := expired
@@ -48,11 +63,18 @@ func TestNoticesAreByTheContract(t *testing.T) {
 		"failed":                {payment.NoticeFailure, caseIn(payment.Failed)},
 		"failed at the bank":    {payment.NoticeFailure, barred},
 		"completed":             {payment.NoticeSessionCompleted, caseIn(payment.Succeeded)},
+		"held":                  {payment.NoticeAuthorization, caseIn(payment.Authorized)},
+		"hold expired":          {payment.NoticeExpired, lapsed},
+		"nobody paid":           {payment.NoticeRequestExpired, caseIn(payment.Expired)},
+		"card stored":           {payment.NoticeTokenActivated, stored},
+		"card not stored":       {payment.NoticeTokenFailed, unstored},
+		"card expired":          {payment.NoticeTokenExpired, old},
+		"saved":                 {payment.NoticeSessionCompleted, saved},
 		"expired":               {payment.NoticeSessionExpired, expired},
 		"expired, never opened": {payment.NoticeSessionExpired, alone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := NoticeData(test.kind, test.c)
+			data, err := merchants.NoticeData(test.kind, test.c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +94,7 @@ func TestEveryFailureCodeIsInTheContract(t *testing.T) {
 	} {
 		c := caseIn(payment.Failed)
 		c.Request.Failure = code
-		data, err := NoticeData(payment.NoticeFailure, c)
+		data, err := merchants.NoticeData(payment.NoticeFailure, c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +107,7 @@ func TestEveryFailureCodeIsInTheContract(t *testing.T) {
 
 // TestCaptureHasTheKeysOfTheSeed: the same key paths with the same types, no more and no less.
 func TestCaptureHasTheKeysOfTheSeed(t *testing.T) {
-	data, err := NoticeData(payment.NoticeCapture, caseIn(payment.Succeeded))
+	data, err := merchants.NoticeData(payment.NoticeCapture, caseIn(payment.Succeeded))
 	if err != nil {
 		t.Fatal(err)
 	}

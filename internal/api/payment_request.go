@@ -1,51 +1,142 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
+	"net/http"
+	"strconv"
 
+	"reprise/internal/flow"
 	"reprise/internal/gate"
 	"reprise/internal/payment"
 )
 
+// newRequest is the body of POST /v3/payment_requests and POST /v3/payment_tokens. Card fields were cut out of it.
+type newRequest struct {
+	ReferenceID       string                `json:"reference_id"`
+	Type              payment.RequestType   `json:"type"`
+	PaymentTokenID    payment.TokenID       `json:"payment_token_id"`
+	Country           string                `json:"country"`
+	Currency          string                `json:"currency"`
+	RequestAmount     json.Number           `json:"request_amount"`
+	CaptureMethod     payment.CaptureMethod `json:"capture_method"`
+	ChannelProperties struct {
+		cardsTerms
+		SuccessReturnURL    string          `json:"success_return_url"`
+		FailureReturnURL    string          `json:"failure_return_url"`
+		StatementDescriptor string          `json:"statement_descriptor"`
+		BillingInformation  json.RawMessage `json:"billing_information"`
+		CardDetails         cardholder      `json:"card_details"`
+	} `json:"channel_properties"`
+	buyer
+	Description         string          `json:"description"`
+	Metadata            json.RawMessage `json:"metadata"`
+	Items               json.RawMessage `json:"items"`
+	ShippingInformation json.RawMessage `json:"shipping_information"`
+}
+
+// cardholder is who a card belongs to, beside its number.
+type cardholder struct {
+	FirstName   string `json:"cardholder_first_name"`
+	LastName    string `json:"cardholder_last_name"`
+	Email       string `json:"cardholder_email"`
+	PhoneNumber string `json:"cardholder_phone_number"`
+}
+
+// command is what the body asks flow for.
+func (q newRequest) command(r *gate.Request, kind payment.RequestType) (n flow.NewRequest, err error) {
+	p := q.ChannelProperties
+	withoutNulls(&q.Metadata, &q.Items, &q.ShippingInformation, &p.BillingInformation)
+	n = flow.NewRequest{
+		Business: r.Business, Once: r.Once, ReferenceID: q.ReferenceID, Country: q.Country, Token: q.PaymentTokenID,
+		Amount: payment.Money{Currency: q.Currency},
+		Terms: payment.Terms{
+			Type: kind, SuccessReturnURL: p.SuccessReturnURL, FailureReturnURL: p.FailureReturnURL,
+			SkipThreeDS: p.SkipThreeDS, MIDLabel: p.MIDLabel, OnFile: p.onFile(),
+		},
+		Cardholder: payment.Cardholder{
+			FirstName: p.CardDetails.FirstName, LastName: p.CardDetails.LastName, Email: p.CardDetails.Email, Phone: p.CardDetails.PhoneNumber,
+		},
+	}
+	if n.Cardholder.Billing, err = readBilling(p.BillingInformation); err != nil {
+		return n, err
+	}
+	if n.Terms.Echo, err = json.Marshal(requestEcho{
+		Description: q.Description, Metadata: q.Metadata, Items: q.Items, ShippingInformation: q.ShippingInformation,
+		StatementDescriptor: p.StatementDescriptor, BillingInformation: p.BillingInformation,
+	}); err != nil {
+		return n, err
+	}
+	if kind != payment.Save {
+		n.Terms.CaptureMethod = cmp.Or(q.CaptureMethod, payment.CaptureAutomatic)
+		if n.Amount, err = payment.ParseMoney(q.RequestAmount.String(), q.Currency); err != nil {
+			return n, err
+		}
+		if n.Amount.Minor == 0 {
+			return n, payment.Refuse("INVALID_VALUE_ERROR", "request_amount must be greater than zero.")
+		}
+	}
+	if r.Earlier != nil {
+		var first struct {
+			Request payment.RequestID `json:"payment_request_id"`
+		}
+		if err := json.Unmarshal(r.Earlier.Body.(json.RawMessage), &first); err != nil {
+			return n, err
+		}
+		n.Repeats = first.Request
+	}
+	n.Buyer, err = q.buyer.command()
+	return n, err
+}
+
+// readBilling reads where a card's statements go.
+func readBilling(sent json.RawMessage) (b payment.Billing, err error) {
+	var q struct {
+		FirstName     string `json:"first_name"`
+		LastName      string `json:"last_name"`
+		Email         string `json:"email"`
+		PhoneNumber   string `json:"phone_number"`
+		StreetLine1   string `json:"street_line1"`
+		StreetLine2   string `json:"street_line2"`
+		City          string `json:"city"`
+		ProvinceState string `json:"province_state"`
+		Country       string `json:"country"`
+		PostalCode    string `json:"postal_code"`
+	}
+	if len(sent) > 0 {
+		err = json.Unmarshal(sent, &q)
+	}
+	return payment.Billing{
+		FirstName: q.FirstName, LastName: q.LastName, Email: q.Email, Phone: q.PhoneNumber,
+		Street1: q.StreetLine1, Street2: q.StreetLine2, City: q.City, ProvinceState: q.ProvinceState, Country: q.Country, PostalCode: q.PostalCode,
+	}, err
+}
+
 // paymentRequestView is the payment request object of the v3 API.
 type paymentRequestView struct {
-	PaymentRequestID  payment.RequestID   `json:"payment_request_id"`
-	Country           string              `json:"country"`
-	Currency          string              `json:"currency"`
-	BusinessID        payment.BusinessID  `json:"business_id"`
-	CustomerID        payment.CustomerID  `json:"customer_id"`
-	ReferenceID       string              `json:"reference_id"`
-	Created           milliseconds        `json:"created"`
-	Updated           milliseconds        `json:"updated"`
-	Status            string              `json:"status"`
-	FailureCode       payment.FailureCode `json:"failure_code,omitempty"`
-	CaptureMethod     string              `json:"capture_method"`
-	ChannelCode       string              `json:"channel_code"`
-	RequestAmount     json.Number         `json:"request_amount"`
-	ChannelProperties channelProperties   `json:"channel_properties"`
-	Type              string              `json:"type"`
-	PaymentTokenID    payment.TokenID     `json:"payment_token_id"`
-	LatestPaymentID   payment.PaymentID   `json:"latest_payment_id,omitempty"`
-	Actions           []action            `json:"actions"`
-}
-
-type channelProperties struct {
-	SuccessReturnURL    string      `json:"success_return_url,omitempty"`
-	FailureReturnURL    string      `json:"failure_return_url,omitempty"`
-	SkipThreeDS         bool        `json:"skip_three_ds"`
-	CardOnFileType      string      `json:"card_on_file_type"`
-	TransactionSequence string      `json:"transaction_sequence"`
-	CardDetails         cardDetails `json:"card_details"`
-}
-
-type cardDetails struct {
-	MaskedCardNumber string `json:"masked_card_number"`
-	ExpiryMonth      string `json:"expiry_month"`
-	ExpiryYear       string `json:"expiry_year"`
-	Fingerprint      string `json:"fingerprint"`
-	Network          string `json:"network"`
+	PaymentRequestID  payment.RequestID     `json:"payment_request_id"`
+	Country           string                `json:"country"`
+	Currency          string                `json:"currency"`
+	BusinessID        payment.BusinessID    `json:"business_id"`
+	CustomerID        payment.CustomerID    `json:"customer_id,omitempty"`
+	ReferenceID       string                `json:"reference_id"`
+	Description       string                `json:"description,omitempty"`
+	Metadata          json.RawMessage       `json:"metadata,omitempty"`
+	Items             json.RawMessage       `json:"items,omitempty"`
+	Shipping          json.RawMessage       `json:"shipping_information,omitempty"`
+	Created           milliseconds          `json:"created"`
+	Updated           milliseconds          `json:"updated"`
+	Status            string                `json:"status"`
+	FailureCode       payment.FailureCode   `json:"failure_code,omitempty"`
+	CaptureMethod     payment.CaptureMethod `json:"capture_method"`
+	ChannelCode       string                `json:"channel_code"`
+	RequestAmount     json.Number           `json:"request_amount"`
+	ChannelProperties channelProperties     `json:"channel_properties"`
+	Type              payment.RequestType   `json:"type"`
+	PaymentTokenID    payment.TokenID       `json:"payment_token_id,omitempty"`
+	LatestPaymentID   payment.PaymentID     `json:"latest_payment_id,omitempty"`
+	Actions           []action              `json:"actions"`
 }
 
 type action struct {
@@ -54,8 +145,9 @@ type action struct {
 	Value      string `json:"value"`
 }
 
-// statuses maps the machine's states to what the v3 API calls a payment request's.
-var statuses = map[payment.State]string{
+// requestStatuses maps the machine's states to what the v3 API calls a payment request's. What becomes of a
+// hold is the payment's to tell: for the payment request, AUTHORIZED is the end.
+var requestStatuses = map[payment.State]string{
 	payment.Submitted:      "REQUIRES_ACTION",
 	payment.Opened:         "REQUIRES_ACTION",
 	payment.Authenticating: "REQUIRES_ACTION",
@@ -63,47 +155,179 @@ var statuses = map[payment.State]string{
 	payment.Authenticated:  "REQUIRES_ACTION",
 	payment.Authorizing:    "PENDING",
 	payment.Reversing:      "PENDING",
+	payment.Authorized:     "AUTHORIZED",
+	payment.Capturing:      "AUTHORIZED",
 	payment.Succeeded:      "SUCCEEDED",
 	payment.Failed:         "FAILED",
 	payment.Canceled:       "CANCELED",
+	payment.Expired:        "EXPIRED",
 }
 
-func (a *API) viewPaymentRequest(c payment.Case) paymentRequestView {
+func requestStatus(r payment.Request) string {
+	if r.Held() {
+		return "AUTHORIZED"
+	}
+	return requestStatuses[r.State]
+}
+
+// viewPaymentRequest shows a payment request. url is where the payer goes on, empty for the attempt's page
+// without the browser's share: whoever opens that is asked for the CVN again.
+func (a *API) viewPaymentRequest(c payment.Case, url string) (v paymentRequestView, err error) {
 	r := *c.Request
-	v := paymentRequestView{
+	e, err := readEcho(r.Echo)
+	if err != nil {
+		return v, err
+	}
+	v = paymentRequestView{
 		PaymentRequestID: r.ID, Country: r.Country, Currency: r.Amount.Currency, BusinessID: r.Business,
 		CustomerID: r.Customer, ReferenceID: r.ReferenceID,
-		Created: milliseconds(r.Created), Updated: milliseconds(r.Updated), Status: statuses[r.State],
-		FailureCode: r.Failure, CaptureMethod: "AUTOMATIC", ChannelCode: "CARDS",
-		RequestAmount: json.Number(r.Amount.Number()), ChannelProperties: viewChannel(c), Type: "PAY",
-		PaymentTokenID: r.Token, Actions: []action{},
+		Description: e.Description, Metadata: e.Metadata, Items: e.Items, Shipping: e.ShippingInformation,
+		Created: milliseconds(r.Created), Updated: milliseconds(r.Updated), Status: requestStatus(r),
+		FailureCode: r.Failure, CaptureMethod: cmp.Or(r.CaptureMethod, payment.CaptureAutomatic), ChannelCode: "CARDS",
+		RequestAmount: json.Number(r.Amount.Number()), ChannelProperties: viewChannel(c.Token, r.Terms, e),
+		Type: cmp.Or(r.Type, payment.Pay), PaymentTokenID: tokenID(c), Actions: a.actions(c, url),
 	}
 	if r.HasPayment() {
 		v.LatestPaymentID = r.Payment
 	}
-	if v.Status == "REQUIRES_ACTION" {
-		// Without the browser's share: whoever opens this is asked for the CVN again.
-		v.Actions = append(v.Actions, action{"REDIRECT_CUSTOMER", "WEB_URL", a.PublicURL + "/pay/" + r.Page})
-	}
-	return v
+	return v, nil
 }
 
-func viewChannel(c payment.Case) channelProperties {
-	return channelProperties{
-		SuccessReturnURL: c.Session.SuccessReturnURL, FailureReturnURL: c.Session.FailureReturnURL,
-		SkipThreeDS: c.Session.SkipThreeDS, CardOnFileType: "CUSTOMER_UNSCHEDULED", TransactionSequence: "SUBSEQUENT",
-		CardDetails: cardDetails{
-			MaskedCardNumber: c.Token.Masked,
-			ExpiryMonth:      fmt.Sprintf("%02d", c.Token.ExpiryMonth), ExpiryYear: fmt.Sprintf("%04d", c.Token.ExpiryYear),
-			Fingerprint: c.Token.Fingerprint, Network: c.Token.Brand,
-		},
+// tokenID is the payment token that merchants know the card by.
+func tokenID(c payment.Case) payment.TokenID {
+	if !c.Token.Visible() {
+		return ""
 	}
+	return c.Token.ID
 }
 
-func (a *API) getPaymentRequest(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	c, err := a.Flow.Request(ctx, r.Business, payment.RequestID(r.Path("payment_request_id")))
+// actions are what is to be done next, or none.
+func (a *API) actions(c payment.Case, url string) []action {
+	if c.Request == nil || !c.Request.State.BeforeAcquirer() {
+		return []action{}
+	}
+	return []action{{"REDIRECT_CUSTOMER", "WEB_URL", cmp.Or(url, a.PublicURL+"/pay/"+c.Request.Page)}}
+}
+
+func (a *API) createPaymentRequest(ctx context.Context, r *gate.Request, give func(*flow.NewRequest)) (gate.Answer, error) {
+	var q newRequest
+	if err := json.Unmarshal(r.Body, &q); err != nil {
+		return gate.Answer{}, err
+	}
+	n, err := q.command(r, q.Type)
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	return ok(a.viewPaymentRequest(c), nil)
+	give(&n)
+	if r.Once != nil {
+		r.Once.Answer = a.requestAnswer(http.StatusCreated)
+	}
+	s, err := a.Flow.CreateRequest(ctx, n)
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	v, err := a.viewPaymentRequest(s.Case, s.ActionURL)
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	return answer(http.StatusCreated, v)
+}
+
+// requestAnswer keeps the answer of a command about a payment request. The browser's share is in none: it is
+// stored nowhere.
+func (a *API) requestAnswer(status int) func(payment.Case) (int, []byte, error) {
+	return keep(status, func(c payment.Case) (any, error) { return a.viewPaymentRequest(c, "") })
+}
+
+func (a *API) getPaymentRequest(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	c, err := a.Flow.Request(ctx, r.Business, requestID(r))
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	return ok(a.viewPaymentRequest(c, ""))
+}
+
+func requestID(r *gate.Request) payment.RequestID {
+	return payment.RequestID(r.Path("payment_request_id"))
+}
+
+// listLimit is how many objects a list has where the caller does not say.
+const listLimit = 10
+
+func (a *API) listPaymentRequests(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	query := r.HTTP.URL.Query()
+	limit, err := strconv.Atoi(cmp.Or(query.Get("limit"), strconv.Itoa(listLimit)))
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	cases, more, err := a.Flow.Requests(ctx, r.Business, query.Get("reference_id"), payment.RequestID(query.Get("after_id")), limit)
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	page := listView[paymentRequestView]{Data: []paymentRequestView{}, HasMore: more}
+	for _, c := range cases {
+		v, err := a.viewPaymentRequest(c, "")
+		if err != nil {
+			return gate.Answer{}, err
+		}
+		page.Data = append(page.Data, v)
+	}
+	return ok(page, nil)
+}
+
+func (a *API) cancelPaymentRequest(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	if r.Once != nil {
+		r.Once.Answer = a.requestAnswer(http.StatusOK)
+	}
+	c, err := a.Flow.CancelRequest(ctx, r.Business, requestID(r), r.Once)
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	return ok(a.viewPaymentRequest(c, ""))
+}
+
+func (a *API) amendPaymentRequest(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	var q struct {
+		RequestAmount *json.Number    `json:"request_amount"`
+		Description   *string         `json:"description"`
+		Metadata      json.RawMessage `json:"metadata"`
+	}
+	if err := json.Unmarshal(r.Body, &q); err != nil {
+		return gate.Answer{}, err
+	}
+	change := flow.Amendment{Description: q.Description, Metadata: q.Metadata}
+	if q.RequestAmount != nil {
+		c, err := a.Flow.Request(ctx, r.Business, requestID(r)) // for its currency, which does not change
+		if err != nil {
+			return gate.Answer{}, err
+		}
+		amount, err := payment.ParseMoney(q.RequestAmount.String(), c.Request.Amount.Currency)
+		if err != nil {
+			return gate.Answer{}, err
+		}
+		if amount.Minor == 0 {
+			return gate.Answer{}, payment.Refuse("INVALID_VALUE_ERROR", "request_amount must be greater than zero.")
+		}
+		change.Amount = &amount
+	}
+	c, err := a.Flow.AmendRequest(ctx, r.Business, requestID(r), change)
+	if err != nil {
+		return gate.Answer{}, err
+	}
+	return ok(a.viewPaymentRequest(c, ""))
+}
+
+// simulation is the answer to a simulated payment. It says nothing of the outcome, which comes by webhook.
+type simulation struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+}
+
+func (a *API) simulatePayment(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	begun := simulation{"PENDING", "A simulated payment for the specified payment request id is being processed. You will be informed of the result via a webhook."}
+	if r.Once != nil {
+		r.Once.Answer = keep(http.StatusOK, func(payment.Case) (any, error) { return begun, nil })
+	}
+	_, err := a.Flow.Simulate(ctx, r.Business, requestID(r), r.Once)
+	return ok(begun, err)
 }

@@ -10,14 +10,14 @@ import (
 )
 
 func TestPaymentRequestInEveryState(t *testing.T) {
-	if len(statuses) != len(states) {
-		t.Errorf("%d states have a status, of %d", len(statuses), len(states))
+	if len(requestStatuses) != len(states) {
+		t.Errorf("%d states have a status, of %d", len(requestStatuses), len(states))
 	}
 	for _, state := range states {
 		t.Run(string(state), func(t *testing.T) {
 			d := newDoor(t, caseIn(state))
 			status, got := d.send("GET", "/v3/payment_requests/pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f", "")
-			if status != 200 || got["status"] == "" || got["status"] != statuses[state] {
+			if status != 200 || got["status"] == "" || got["status"] != requestStatuses[state] {
 				t.Fatalf("%d %v", status, got)
 			}
 			if got["request_amount"] != json.Number("10000") || got["created"] != "2026-03-14T12:00:00.123Z" {
@@ -61,7 +61,7 @@ func TestPaymentInEveryState(t *testing.T) {
 				}
 				return
 			}
-			if status != 200 || got["status"] != statuses[state] || got["request_amount"] != json.Number("10000") {
+			if status != 200 || got["status"] != paymentStatuses[state] || got["request_amount"] != json.Number("10000") {
 				t.Errorf("%d %v", status, got)
 			}
 			if _, captured := got["captures"]; captured != (state == payment.Succeeded) {
@@ -74,7 +74,7 @@ func TestPaymentInEveryState(t *testing.T) {
 // TestAuthenticationIsShownWhenItIsOver: what has come to no result yet is nobody's business.
 func TestAuthenticationIsShownWhenItIsOver(t *testing.T) {
 	for _, state := range states {
-		details := viewPayment(caseIn(state)).PaymentDetails
+		details := merchants.viewPayment(caseIn(state)).PaymentDetails
 		shown := details != nil && details.AuthenticationData != nil
 		r := caseIn(state).Request
 		if want := r.Authentication != nil && r.Authentication.TransStatus == "Y"; shown != want {
@@ -83,12 +83,12 @@ func TestAuthenticationIsShownWhenItIsOver(t *testing.T) {
 	}
 	c := caseIn(payment.Failed) // a card that is not enrolled was never authenticated
 	c.Request.Authentication, c.Request.Authorization = &payment.Authentication{TransStatus: "U"}, nil
-	if got := viewPayment(c).PaymentDetails; got != nil {
+	if got := merchants.viewPayment(c).PaymentDetails; got != nil {
 		t.Errorf("%+v", got)
 	}
 	c = caseIn(payment.Succeeded)
 	c.Request.Authentication.Challenged = false
-	if got := viewPayment(c).PaymentDetails.AuthenticationData; got.Flow != "FRICTIONLESS" {
+	if got := merchants.viewPayment(c).PaymentDetails.AuthenticationData; got.Flow != "FRICTIONLESS" {
 		t.Errorf("%+v", got)
 	}
 }

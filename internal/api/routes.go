@@ -10,15 +10,28 @@ import (
 // Routes is the whole surface of this door. Each pattern is an operation of gate/openapi.yaml.
 func (a *API) Routes(mux *http.ServeMux, g *gate.Gate) {
 	for pattern, handler := range map[string]gate.Handler{
-		"POST /sessions":                                a.createSession,
-		"GET /sessions/{session_id}":                    a.getSession,
-		"POST /sessions/{session_id}/cancel":            a.cancelSession,
-		"GET /v3/payment_requests/{payment_request_id}": a.getPaymentRequest,
-		"GET /v3/payments/{payment_id}":                 a.getPayment,
-		"POST /customers":                               a.createCustomer,
-		"GET /customers":                                a.listCustomers,
-		"GET /customers/{id}":                           a.getCustomer,
-		"PATCH /customers/{id}":                         a.patchCustomer,
+		"POST /sessions":                     a.createSession,
+		"GET /sessions/{session_id}":         a.getSession,
+		"POST /sessions/{session_id}/cancel": a.cancelSession,
+
+		"GET /v3/payment_requests":                                a.listPaymentRequests,
+		"GET /v3/payment_requests/{payment_request_id}":           a.getPaymentRequest,
+		"PATCH /v3/payment_requests/{payment_request_id}":         a.amendPaymentRequest,
+		"POST /v3/payment_requests/{payment_request_id}/cancel":   a.cancelPaymentRequest,
+		"POST /v3/payment_requests/{payment_request_id}/simulate": a.simulatePayment,
+
+		"GET /v3/payments/{payment_id}":          a.getPayment,
+		"POST /v3/payments/{payment_id}/capture": a.capturePayment,
+		"POST /v3/payments/{payment_id}/cancel":  a.cancelPayment,
+
+		"GET /v3/payment_tokens/{payment_token_id}":         a.getPaymentToken,
+		"PATCH /v3/payment_tokens/{payment_token_id}":       a.amendPaymentToken,
+		"POST /v3/payment_tokens/{payment_token_id}/cancel": a.cancelPaymentToken,
+
+		"POST /customers":       a.createCustomer,
+		"GET /customers":        a.listCustomers,
+		"GET /customers/{id}":   a.getCustomer,
+		"PATCH /customers/{id}": a.patchCustomer,
 
 		"POST /webhook_endpoints":                       a.addEndpoint,
 		"GET /webhook_endpoints":                        a.listEndpoints,
@@ -32,5 +45,12 @@ func (a *API) Routes(mux *http.ServeMux, g *gate.Gate) {
 		"POST /webhook_deliveries/resend":               a.resendDeliveries,
 	} {
 		mux.Handle(pattern, g.Handle(pattern, payment.Secret, handler))
+	}
+	// What may come with card numbers.
+	for pattern, handler := range map[string]cardHandler{
+		"POST /v3/payment_requests": a.createPaymentRequest,
+		"POST /v3/payment_tokens":   a.createPaymentToken,
+	} {
+		mux.Handle(pattern, g.HandleCut(pattern, payment.Secret, cutCards, withCards(handler)))
 	}
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"reprise/internal/payment"
@@ -12,11 +11,19 @@ import (
 // left to whoever sends it.
 func SampleNotice(kind payment.NoticeKind, b payment.BusinessID) (payment.Notice, error) {
 	c := sampleCase(b)
-	n := payment.Notice{Business: b, Kind: kind, Sequence: 1, Object: string(c.Request.Payment), Test: true}
-	if strings.HasPrefix(string(kind), "payment_session.") {
-		n.Object = string(c.Session.ID)
-	}
+	n := payment.Notice{Business: b, Kind: kind, Sequence: 1, Test: true}
+	n.Object, _, _ = kind.Subject(c) // a sample has everything
 	switch kind {
+	case payment.NoticeAuthorization:
+		c.Request.State, c.Request.Capture, c.Request.CaptureMethod = payment.Authorized, nil, payment.CaptureManual
+	case payment.NoticeExpired:
+		c.Request.State, c.Request.Capture, c.Request.CaptureMethod = payment.Expired, nil, payment.CaptureManual
+	case payment.NoticeRequestExpired:
+		c.Request.State, c.Request.Capture, c.Request.Authorization = payment.Expired, nil, nil
+	case payment.NoticeTokenFailed:
+		c.Token.Status, c.Token.Failure = payment.TokenFailed, payment.CardDeclined
+	case payment.NoticeTokenExpired:
+		c.Token.Status = payment.TokenExpired
 	case payment.NoticeFailure:
 		c.Request.State, c.Request.Capture, c.Request.Failure = payment.Failed, nil, payment.InsufficientBalance
 		c.Request.Authorization = &payment.Authorization{ResponseCode: "51", ResponseDescriptor: "Insufficient funds"}
@@ -24,7 +31,7 @@ func SampleNotice(kind payment.NoticeKind, b payment.BusinessID) (payment.Notice
 		c.Session.Status, c.Session.Request, c.Session.Payment = payment.SessionExpired, "", ""
 	}
 	var err error
-	n.Data, err = NoticeData(kind, c)
+	n.Data, err = (&API{Now: func() time.Time { return c.Session.Created }}).NoticeData(kind, c)
 	return n, err
 }
 
@@ -37,6 +44,8 @@ func sampleCase(b payment.BusinessID) payment.Case {
 		Customer: "cust-" + none, Token: "pt-" + none, State: payment.Succeeded, ReferenceID: "sample_0000000000",
 		Amount: payment.Money{Minor: 10000000, Currency: "IDR"}, Country: "ID",
 		Created: at, Updated: at, Expires: at.Add(payment.AttemptLife),
+		Terms: payment.Terms{Type: payment.Pay, CaptureMethod: payment.CaptureAutomatic},
+		Trace: &payment.Trace{RRN: "000000000000"},
 		Authorization: &payment.Authorization{
 			AuthorizationCode: "000000", ResponseCode: "00", ResponseDescriptor: "Approved and completed successfully",
 			RRN: "000000000000", CVNResult: "M",
@@ -55,6 +64,7 @@ func sampleCase(b payment.BusinessID) payment.Case {
 		Token: payment.Token{
 			ID: r.Token, Business: b, Customer: r.Customer, Status: payment.TokenActive, Masked: "400000XXXXXX0000",
 			Fingerprint: "000000000000000000000000", Brand: "VISA", CVNDigits: 3, ExpiryMonth: 12, ExpiryYear: 2030,
+			Created: at, Updated: at,
 		},
 	}
 }

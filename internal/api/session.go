@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -13,48 +14,38 @@ import (
 
 // sessionRequest is the body of POST /sessions. The contract has checked shapes, enums and limits.
 type sessionRequest struct {
-	ReferenceID    string             `json:"reference_id"`
-	Amount         json.Number        `json:"amount"`
-	Currency       string             `json:"currency"`
-	Country        string             `json:"country"`
-	Locale         string             `json:"locale"`
-	CustomerID     payment.CustomerID `json:"customer_id"`
-	Customer       json.RawMessage    `json:"customer"`
-	ExpiresAt      time.Time          `json:"expires_at"`
-	CardsSessionJS cardsSessionJS     `json:"cards_session_js"`
+	ReferenceID    string              `json:"reference_id"`
+	SessionType    payment.SessionType `json:"session_type"`
+	Mode           payment.SessionMode `json:"mode"`
+	Amount         json.Number         `json:"amount"`
+	Currency       string              `json:"currency"`
+	Country        string              `json:"country"`
+	Locale         string              `json:"locale"`
+	ExpiresAt      time.Time           `json:"expires_at"`
+	CardsSessionJS cardsSessionJS      `json:"cards_session_js"`
+	buyer
 	sessionEcho
 }
 
 // cardsSessionJS are the properties of mode CARDS_SESSION_JS.
 type cardsSessionJS struct {
-	CardPaymentTokenID payment.TokenID `json:"card_payment_token_id"`
-	SuccessReturnURL   string          `json:"success_return_url"`
-	FailureReturnURL   string          `json:"failure_return_url"`
+	CardPaymentTokenID payment.TokenID `json:"card_payment_token_id,omitempty"`
+	SuccessReturnURL   string          `json:"success_return_url,omitempty"`
+	FailureReturnURL   string          `json:"failure_return_url,omitempty"`
 }
 
 // sessionEcho is what the API repeats as it was sent.
 type sessionEcho struct {
-	CaptureMethod          string          `json:"capture_method,omitempty"`
-	AllowSavePaymentMethod string          `json:"allow_save_payment_method,omitempty"`
-	Description            string          `json:"description,omitempty"`
-	SuccessReturnURL       string          `json:"success_return_url,omitempty"`
-	CancelReturnURL        string          `json:"cancel_return_url,omitempty"`
-	ChannelProperties      json.RawMessage `json:"channel_properties,omitempty"`
-	AllowedPaymentChannels json.RawMessage `json:"allowed_payment_channels,omitempty"`
-	NotificationChannels   json.RawMessage `json:"notification_channels,omitempty"`
-	Items                  json.RawMessage `json:"items,omitempty"`
-	Metadata               json.RawMessage `json:"metadata,omitempty"`
-}
-
-// withoutNulls drops what was sent as null: captured answers of the v3 API leave such keys out.
-func (e *sessionEcho) withoutNulls() {
-	for _, field := range []*json.RawMessage{
-		&e.ChannelProperties, &e.AllowedPaymentChannels, &e.NotificationChannels, &e.Items, &e.Metadata,
-	} {
-		if string(*field) == "null" {
-			*field = nil
-		}
-	}
+	CaptureMethod          payment.CaptureMethod `json:"capture_method,omitempty"`
+	AllowSavePaymentMethod payment.AllowSave     `json:"allow_save_payment_method,omitempty"`
+	Description            string                `json:"description,omitempty"`
+	SuccessReturnURL       string                `json:"success_return_url,omitempty"`
+	CancelReturnURL        string                `json:"cancel_return_url,omitempty"`
+	ChannelProperties      json.RawMessage       `json:"channel_properties,omitempty"`
+	AllowedPaymentChannels json.RawMessage       `json:"allowed_payment_channels,omitempty"`
+	NotificationChannels   json.RawMessage       `json:"notification_channels,omitempty"`
+	Items                  json.RawMessage       `json:"items,omitempty"`
+	Metadata               json.RawMessage       `json:"metadata,omitempty"`
 }
 
 // sessionView is the session object of answers and webhooks.
@@ -67,26 +58,36 @@ type sessionView struct {
 	Currency         string                `json:"currency"`
 	Amount           json.Number           `json:"amount"`
 	Country          string                `json:"country"`
-	CustomerID       payment.CustomerID    `json:"customer_id"`
+	CustomerID       payment.CustomerID    `json:"customer_id,omitempty"`
 	ExpiresAt        milliseconds          `json:"expires_at"`
-	SessionType      string                `json:"session_type"`
-	Mode             string                `json:"mode"`
+	SessionType      payment.SessionType   `json:"session_type"`
+	Mode             payment.SessionMode   `json:"mode"`
 	Locale           string                `json:"locale"`
 	BusinessID       payment.BusinessID    `json:"business_id"`
-	CardsSessionJS   cardsSessionJS        `json:"cards_session_js"`
+	CardsSessionJS   *cardsSessionJS       `json:"cards_session_js,omitempty"`
+	PaymentLinkURL   string                `json:"payment_link_url,omitempty"`
+	PaymentTokenID   payment.TokenID       `json:"payment_token_id,omitempty"`
 	PaymentRequestID payment.RequestID     `json:"payment_request_id,omitempty"`
 	PaymentID        payment.PaymentID     `json:"payment_id,omitempty"`
 	sessionEcho
 }
 
-func viewSession(s payment.Session) (sessionView, error) {
+func (a *API) viewSession(s payment.Session) (sessionView, error) {
 	v := sessionView{
 		PaymentSessionID: s.ID, Created: milliseconds(s.Created), Updated: milliseconds(s.Updated), Status: s.Status,
 		ReferenceID: s.ReferenceID, Currency: s.Amount.Currency, Amount: json.Number(s.Amount.Number()),
 		Country: s.Country, CustomerID: s.Customer, ExpiresAt: milliseconds(s.Expires),
 		SessionType: s.Type, Mode: s.Mode, Locale: s.Locale, BusinessID: s.Business,
-		CardsSessionJS:   cardsSessionJS{s.Token, s.SuccessReturnURL, s.FailureReturnURL},
-		PaymentRequestID: s.Request, PaymentID: s.Payment,
+		PaymentTokenID: s.Saved, PaymentRequestID: s.Request, PaymentID: s.Payment,
+	}
+	js := cardsSessionJS{CardPaymentTokenID: s.Token}
+	if s.Mode == payment.ModePaymentLink {
+		v.PaymentLinkURL = a.PublicURL + "/link/" + s.Link
+	} else {
+		js.SuccessReturnURL, js.FailureReturnURL = s.SuccessReturnURL, s.FailureReturnURL
+	}
+	if js != (cardsSessionJS{}) {
+		v.CardsSessionJS = &js
 	}
 	return v, json.Unmarshal(s.Echo, &v.sessionEcho)
 }
@@ -96,70 +97,62 @@ func (a *API) createSession(ctx context.Context, r *gate.Request) (gate.Answer, 
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
-	amount, err := payment.ParseMoney(q.Amount.String(), q.Currency)
+	n, err := q.command()
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	n := flow.NewSession{
-		Business: r.Business, ReferenceID: q.ReferenceID, Amount: amount, Country: q.Country, Locale: q.Locale,
-		Token: q.CardsSessionJS.CardPaymentTokenID, CustomerID: q.CustomerID,
-		SuccessReturnURL: q.CardsSessionJS.SuccessReturnURL, FailureReturnURL: q.CardsSessionJS.FailureReturnURL,
-		Expires: q.ExpiresAt, Once: r.Once,
-	}
-	if n.Locale == "" {
-		n.Locale = "en"
-	}
-	if len(q.Customer) > 0 && string(q.Customer) != "null" {
-		customer, err := newCustomer(q.Customer, version20201031)
-		if err != nil {
-			return gate.Answer{}, err
-		}
-		n.Customer = &customer
-	}
-	if n.SkipThreeDS, err = skipsThreeDS(q.ChannelProperties); err != nil {
-		return gate.Answer{}, err
-	}
-	q.withoutNulls()
-	if n.Echo, err = json.Marshal(q.sessionEcho); err != nil {
-		return gate.Answer{}, err
-	}
+	n.Business, n.Once = r.Business, r.Once
 	if r.Once != nil {
-		r.Once.Answer = sessionAnswer(http.StatusCreated)
+		r.Once.Answer = a.sessionAnswer(http.StatusCreated)
 	}
 	s, err := a.Flow.CreateSession(ctx, n)
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	v, err := viewSession(s)
+	v, err := a.viewSession(s)
 	if err != nil {
 		return gate.Answer{}, err
 	}
 	return answer(http.StatusCreated, v)
 }
 
-// sessionAnswer keeps the answer of a command about a session, to be given again.
-func sessionAnswer(status int) func(payment.Case) (int, []byte, error) {
-	return func(c payment.Case) (int, []byte, error) {
-		v, err := viewSession(c.Session)
-		if err != nil {
-			return 0, nil, err
+// command is what the body asks flow for.
+func (q sessionRequest) command() (n flow.NewSession, err error) {
+	var channel struct{ Cards cardsTerms }
+	if len(q.ChannelProperties) > 0 {
+		if err := json.Unmarshal(q.ChannelProperties, &channel); err != nil {
+			return n, err
 		}
-		body, err := json.Marshal(v)
-		return status, body, err
 	}
+	n = flow.NewSession{
+		ReferenceID: q.ReferenceID, Type: q.SessionType, Mode: q.Mode, Country: q.Country, Locale: cmp.Or(q.Locale, "en"),
+		CaptureMethod: q.CaptureMethod, AllowSave: q.AllowSavePaymentMethod,
+		Token: q.CardsSessionJS.CardPaymentTokenID, CancelReturnURL: q.CancelReturnURL,
+		SkipThreeDS: channel.Cards.SkipThreeDS, MIDLabel: channel.Cards.MIDLabel, OnFile: channel.Cards.onFile(), Expires: q.ExpiresAt,
+	}
+	if n.Amount, err = payment.ParseMoney(q.Amount.String(), q.Currency); err != nil {
+		return n, err
+	}
+	if n.Buyer, err = q.buyer.command(); err != nil {
+		return n, err
+	}
+	switch q.Mode {
+	case payment.ModePaymentLink:
+		n.SuccessReturnURL = q.SuccessReturnURL
+		if q.SessionType == payment.SessionPay {
+			q.CaptureMethod = cmp.Or(q.CaptureMethod, payment.CaptureAutomatic)
+		}
+	default:
+		n.SuccessReturnURL, n.FailureReturnURL = q.CardsSessionJS.SuccessReturnURL, q.CardsSessionJS.FailureReturnURL
+	}
+	withoutNulls(&q.ChannelProperties, &q.AllowedPaymentChannels, &q.NotificationChannels, &q.Items, &q.Metadata)
+	n.Echo, err = json.Marshal(q.sessionEcho)
+	return n, err
 }
 
-func skipsThreeDS(channelProperties json.RawMessage) (bool, error) {
-	var p struct {
-		Cards struct {
-			SkipThreeDS bool `json:"skip_three_ds"`
-		} `json:"cards"`
-	}
-	if len(channelProperties) == 0 {
-		return false, nil
-	}
-	err := json.Unmarshal(channelProperties, &p)
-	return p.Cards.SkipThreeDS, err
+// sessionAnswer keeps the answer of a command about a session, to be given again.
+func (a *API) sessionAnswer(status int) func(payment.Case) (int, []byte, error) {
+	return keep(status, func(c payment.Case) (any, error) { return a.viewSession(c.Session) })
 }
 
 func (a *API) getSession(ctx context.Context, r *gate.Request) (gate.Answer, error) {
@@ -167,16 +160,16 @@ func (a *API) getSession(ctx context.Context, r *gate.Request) (gate.Answer, err
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	return ok(viewSession(s))
+	return ok(a.viewSession(s))
 }
 
 func (a *API) cancelSession(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 	if r.Once != nil {
-		r.Once.Answer = sessionAnswer(http.StatusOK)
+		r.Once.Answer = a.sessionAnswer(http.StatusOK)
 	}
 	s, err := a.Flow.CancelSession(ctx, r.Business, payment.SessionID(r.Path("session_id")), r.Once)
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	return ok(viewSession(s))
+	return ok(a.viewSession(s))
 }

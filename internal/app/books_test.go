@@ -3,6 +3,7 @@ package app
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -82,18 +83,24 @@ func (a *auditor) reversals() []payment.Advice {
 	return all[payment.Advice](a, "advice")
 }
 
-// balanced holds the bank's ledger against the books: the money that was kept is that of the payments that
-// succeeded, one for one, and nothing else.
+// balanced holds the bank's ledger against the books: the money that was taken, by purchases that are kept and
+// by captures, is that of the payments that succeeded, one for one and to the last minor unit, and nothing else.
 func (a *auditor) balanced() {
 	a.t.Helper()
 	var kept, succeeded []string
-	for _, e := range a.bank.purchases("kept") {
-		kept = append(kept, e.RRN)
+	for _, e := range a.bank.ledger() {
+		if e.Kind == "purchase" && e.State == "kept" || e.Kind == "capture" {
+			kept = append(kept, fmt.Sprint(e.RRN, " ", e.Amount))
+		}
 	}
 	for _, r := range a.requests() {
-		if r.State == payment.Succeeded {
-			succeeded = append(succeeded, r.Authorization.RRN)
-			if r.Trace.RRN != r.Authorization.RRN || r.Capture == nil || r.Capture.Amount != r.Amount {
+		if r.State == payment.Succeeded && r.Type != payment.Save {
+			if r.Capture == nil {
+				a.t.Errorf("%s succeeded and took nothing", r.ID)
+				continue
+			}
+			succeeded = append(succeeded, fmt.Sprint(r.Trace.RRN, " ", r.Capture.Amount.Minor))
+			if r.Trace.RRN != r.Authorization.RRN || r.CaptureMethod == payment.CaptureAutomatic && r.Capture.Amount != r.Amount {
 				a.t.Errorf("%s succeeded with %+v %+v", r.ID, r.Trace, r.Capture)
 			}
 		}
@@ -101,7 +108,7 @@ func (a *auditor) balanced() {
 	slices.Sort(kept)
 	slices.Sort(succeeded)
 	if !slices.Equal(kept, succeeded) {
-		a.t.Errorf("the bank kept %d purchases (%s), the books know %d (%s)",
+		a.t.Errorf("the bank took %d amounts (%s), the books know %d (%s)",
 			len(kept), strings.Join(kept, " "), len(succeeded), strings.Join(succeeded, " "))
 	}
 	for _, c := range a.bank.complaints() {

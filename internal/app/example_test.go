@@ -38,6 +38,12 @@ func exampleStages() map[string]func(w *town) map[string]string {
 			return map[string]string{examplePage: p.page, exampleShare: p.share}
 		}
 	}
+	requested := func(more ...func(map[string]any)) func(w *town) map[string]string {
+		return func(w *town) map[string]string {
+			return map[string]string{exampleRequest: w.newRequest(visaChallenge, more...)["payment_request_id"].(string)}
+		}
+	}
+	held := func(w *town) map[string]string { return map[string]string{examplePayment: w.held10000()} }
 	opened := func(p *visitor) { p.must(p.act("open", looking("U"))) }
 	arrived := func(p *visitor) { p.must(p.arrive()) }
 	endpoint := func(w *town) map[string]string {
@@ -48,23 +54,31 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		return map[string]string{exampleDelivery: delivery}
 	}
 	return map[string]func(w *town) map[string]string{
-		"GET /webhook_endpoints/{endpoint_id}":          endpoint,
-		"GET /webhook_endpoints/{endpoint_id}/secret":   endpoint,
-		"DELETE /webhook_endpoints/{endpoint_id}":       endpoint,
-		"POST /webhook_endpoints/{endpoint_id}/enable":  endpoint,
-		"POST /webhook_endpoints/{endpoint_id}/test":    endpoint,
-		"POST /webhook_deliveries/{delivery_id}/resend": sent,
-		"GET /sessions/{session_id}":                    session,
-		"POST /sessions/{session_id}/cancel":            session,
-		"POST /v3/payment_with_session":                 session,
-		"GET /v3/payment_requests/{payment_request_id}": only(exampleRequest, paid),
-		"GET /v3/payments/{payment_id}":                 only(examplePayment, paid),
-		"GET /pay/{page}/step":                          only(examplePage, page(visaChallenge)),
-		"POST /pay/{page}/open":                         only(examplePage, page(visaChallenge)),
-		"POST /pay/{page}/authenticate":                 only(examplePage, page(visaChallenge, opened)),
-		"POST /pay/{page}/restart":                      only(examplePage, page(visaChallenge, arrived)),
-		"POST /pay/{page}/pay":                          page(visaFrictionless, arrived),
-		"POST /pay/{page}/cvn":                          only(examplePage, page(visaFrictionless, arrived)),
+		"GET /webhook_endpoints/{endpoint_id}":                    endpoint,
+		"GET /webhook_endpoints/{endpoint_id}/secret":             endpoint,
+		"DELETE /webhook_endpoints/{endpoint_id}":                 endpoint,
+		"POST /webhook_endpoints/{endpoint_id}/enable":            endpoint,
+		"POST /webhook_endpoints/{endpoint_id}/test":              endpoint,
+		"POST /webhook_deliveries/{delivery_id}/resend":           sent,
+		"GET /sessions/{session_id}":                              session,
+		"POST /sessions/{session_id}/cancel":                      session,
+		"POST /v3/payment_with_session":                           session,
+		"GET /v3/payment_requests/{payment_request_id}":           only(exampleRequest, paid),
+		"GET /v3/payments/{payment_id}":                           only(examplePayment, paid),
+		"PATCH /v3/payment_requests/{payment_request_id}":         requested(),
+		"POST /v3/payment_requests/{payment_request_id}/cancel":   requested(),
+		"POST /v3/payment_requests/{payment_request_id}/simulate": requested(),
+		"POST /v3/payments/{payment_id}/capture":                  held,
+		"POST /v3/payments/{payment_id}/cancel":                   held,
+		"POST /v3/payment_tokens/{payment_token_id}/cancel": func(w *town) map[string]string {
+			return map[string]string{visaChallenge: w.ownCard()}
+		},
+		"GET /pay/{page}/step":          only(examplePage, page(visaChallenge)),
+		"POST /pay/{page}/open":         only(examplePage, page(visaChallenge)),
+		"POST /pay/{page}/authenticate": only(examplePage, page(visaChallenge, opened)),
+		"POST /pay/{page}/restart":      only(examplePage, page(visaChallenge, arrived)),
+		"POST /pay/{page}/pay":          page(visaFrictionless, arrived),
+		"POST /pay/{page}/cvn":          only(examplePage, page(visaFrictionless, arrived)),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -20,12 +21,14 @@ type front struct {
 	shop string
 	http *http.Client
 	said *lockedBuffer // every answer of the gateway, headers and body
+
+	made *atomic.Int64 // payment requests made, which need references of their own
 }
 
 func newFront(t *testing.T, base, shop string) *front {
 	straight := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: dialLocalhost}
 	t.Cleanup(straight.CloseIdleConnections) // a server that is closed waits for connections that were never used
-	f := &front{t: t, base: base, shop: shop, said: &lockedBuffer{}}
+	f := &front{t: t, base: base, shop: shop, said: &lockedBuffer{}, made: &atomic.Int64{}}
 	f.http = &http.Client{Transport: listening{straight, f}}
 	return f
 }
@@ -175,9 +178,69 @@ func (f *front) newSession(token string, change ...func(map[string]any)) map[str
 	return session
 }
 
+// newRequest makes a payment request for a stored card; change edits the request first.
+func (f *front) newRequest(token string, change ...func(map[string]any)) map[string]any {
+	f.t.Helper()
+	body := f.paymentRequest(token, change...)
+	status, request := f.call("POST", "/v3/payment_requests", SandboxSecretKey, body)
+	if status != http.StatusCreated {
+		f.t.Fatalf("POST /v3/payment_requests: %d %v", status, request)
+	}
+	return request
+}
+
+// paymentRequest is the body of a POST /v3/payment_requests for a stored card.
+func (f *front) paymentRequest(token string, change ...func(map[string]any)) map[string]any {
+	request := map[string]any{
+		"reference_id": fmt.Sprintf("request-%d", f.made.Add(1)), "type": "PAY", "payment_token_id": token,
+		"country": "ID", "currency": "IDR", "request_amount": 10000,
+	}
+	for _, c := range change {
+		c(request)
+	}
+	return request
+}
+
+// channel sets channel_properties of a payment request, in pairs of name and value.
+func channel(properties ...any) func(map[string]any) {
+	return func(request map[string]any) {
+		all := map[string]any{}
+		for i := 0; i < len(properties); i += 2 {
+			all[properties[i].(string)] = properties[i+1]
+		}
+		request["channel_properties"] = all
+	}
+}
+
+// typing takes the stored card out of a request and puts a card's number in.
+func typing(number string, more ...any) func(map[string]any) {
+	details := map[string]any{"card_number": number, "expiry_month": "12", "expiry_year": "2031", "cvn": "123"}
+	return func(request map[string]any) {
+		delete(request, "payment_token_id")
+		request["channel_code"] = "CARDS"
+		channel(append([]any{"card_details", details}, more...)...)(request)
+	}
+}
+
+// held10000 holds 10000 rupiah of a stored card and returns the payment.
+func (f *front) held10000() string {
+	f.t.Helper()
+	r := f.newRequest(visaChallenge, with("capture_method", "MANUAL"), channel("skip_three_ds", true))
+	if r["status"] != "AUTHORIZED" {
+		f.t.Fatalf("not held: %v", r)
+	}
+	return r["latest_payment_id"].(string)
+}
+
 // skipping makes a session that skips 3-D Secure.
 func skipping(request map[string]any) {
 	request["channel_properties"] = map[string]any{"cards": map[string]any{"skip_three_ds": true}}
+}
+
+// saving makes a session in which a card is saved.
+func saving(request map[string]any) {
+	request["session_type"], request["amount"] = "SAVE", 0
+	inside("cards_session_js", "card_payment_token_id", nil)(request)
 }
 
 // amount makes a session for an amount.

@@ -89,10 +89,13 @@ func (h *House) open(ctx context.Context, o Outside, s Settings) error {
 // furnish builds the rooms and connects them.
 func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, results http.Handler, err error) {
 	h.vault = vault.New(s.Keys, o.Rand, o.Now)
+	merchants := &api.API{PublicURL: h.PublicURL, Now: o.Now} // it renders notices for the memory, before there is a flow
 	h.store, err = store.Open(ctx, store.Options{
-		URL:    s.Database,
-		Render: func(k payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) { return api.NoticeData(k, c) },
-		Now:    o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		URL: s.Database,
+		Render: func(k payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) {
+			return merchants.NoticeData(k, c)
+		},
+		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -122,7 +125,9 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	h.flow = flow.New(flow.Options{
 		Store: h.store, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
 		Now: o.Now, Timer: o.Timer, Rand: o.Rand, Go: o.Go, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
+		Simulates: s.Sandbox,
 	})
+	merchants.Flow = h.flow
 	h.desk = newDesk(o, h.store, h.vault, s.CallbackToken, webhook.Options{
 		Schedule: s.WebhookSchedule, Networks: s.networks(), Log: h.log,
 	})
@@ -144,7 +149,8 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
-	(&api.API{Flow: h.flow, Webhooks: h.desk, PublicURL: h.PublicURL}).Routes(mux, g)
+	merchants.Webhooks = h.desk
+	merchants.Routes(mux, g)
 	pages.Routes(mux, g)
 	reference, err := g.Reference(s.sample(h.PublicURL))
 	if err != nil {

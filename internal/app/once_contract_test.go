@@ -32,6 +32,29 @@ func onceRequests() map[string]func(w *town) onceRequest {
 		"POST /sessions/{session_id}/cancel": func(w *town) onceRequest {
 			return onceRequest{"/sessions/" + w.newSession(visaChallenge)["payment_session_id"].(string) + "/cancel", SandboxSecretKey, nil}
 		},
+		"POST /v3/payment_requests": func(w *town) onceRequest { // without 3-D Secure, as below
+			return onceRequest{"/v3/payment_requests", SandboxSecretKey, w.paymentRequest(visaChallenge, channel("skip_three_ds", true))}
+		},
+		"POST /v3/payment_requests/{payment_request_id}/cancel": func(w *town) onceRequest {
+			return onceRequest{"/v3/payment_requests/" + w.newRequest(visaChallenge)["payment_request_id"].(string) + "/cancel", SandboxSecretKey, nil}
+		},
+		"POST /v3/payment_requests/{payment_request_id}/simulate": func(w *town) onceRequest {
+			id := w.newRequest(visaChallenge)["payment_request_id"].(string)
+			return onceRequest{"/v3/payment_requests/" + id + "/simulate", SandboxSecretKey, map[string]any{"amount": 10000}}
+		},
+		"POST /v3/payments/{payment_id}/capture": func(w *town) onceRequest {
+			return onceRequest{"/v3/payments/" + w.held10000() + "/capture", SandboxSecretKey, map[string]any{"capture_amount": 4000}}
+		},
+		"POST /v3/payments/{payment_id}/cancel": func(w *town) onceRequest {
+			return onceRequest{"/v3/payments/" + w.held10000() + "/cancel", SandboxSecretKey, nil}
+		},
+		"POST /v3/payment_tokens": func(w *town) onceRequest {
+			q := storing("4000000000001091", typing("4000000000001091", "skip_three_ds", true))(w)
+			return onceRequest{q.path, SandboxSecretKey, q.body}
+		},
+		"POST /v3/payment_tokens/{payment_token_id}/cancel": func(w *town) onceRequest {
+			return onceRequest{"/v3/payment_tokens/" + w.ownCard() + "/cancel", SandboxSecretKey, nil}
+		},
 		"POST /v3/payment_with_session": func(w *town) onceRequest { // without 3-D Secure: an action_url is given once
 			return onceRequest{"/v3/payment_with_session", SandboxPublicKey, submission(w.newSession(visaChallenge, skipping), "123")}
 		},

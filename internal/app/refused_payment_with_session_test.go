@@ -20,14 +20,22 @@ func submitting(session map[string]any, change ...func(map[string]any)) asked {
 }
 
 // ownCard stores a card that no other test has, so that wrong CVNs and cancellation are its own.
-func (w *town) ownCard() string {
+func (w *town) ownCard() string { return w.ownCardOf("4276") }
+
+func (w *town) ownMastercard() string { return w.ownCardOf("5321") }
+
+func (w *town) ownCardOf(bank string) string {
 	w.t.Helper()
-	id := payment.TokenID(fmt.Sprintf("pt-00000000-0000-4000-8000-%012x", w.cards.Add(1)))
-	if err := w.StoreCard(w.t.Context(), w.outside, id, "4000000000001000"); err != nil {
+	n := w.cards.Add(1)
+	id := payment.TokenID(fmt.Sprintf("pt-00000000-0000-4000-8000-%012x", n))
+	if err := w.StoreCard(w.t.Context(), w.outside, id, ownNumber(bank, n)); err != nil {
 		w.t.Fatal(err)
 	}
 	return string(id)
 }
+
+// ownNumber is the number of such a card: what is counted against one is counted by its number.
+func ownNumber(bank string, n int64) string { return withCheckDigit(fmt.Sprintf("%s%011d", bank, n)) }
 
 // cancelCard makes a stored card useless.
 func (w *town) cancelCard(token string) {
@@ -61,7 +69,7 @@ func refusedPaymentsWithSession() map[string][]refusedRow {
 		"POST /v3/payment_with_session": {
 			{"no session", handingIn(with("payment_session_id", nil)),
 				refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'payment_session_id'", "/body/payment_session_id"}},
-			{"no CVN", handingIn(with("cvn", nil)), refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'cvn'", "/body/cvn"}},
+			{"no CVN", handingIn(with("cvn", nil)), refusal{400, "API_VALIDATION_ERROR", "request/body/cvn is required", "/body/cvn"}},
 			{"a digit too many", handingIn(with("cvn", "1234")), invalid("must be 3 digits", "/body/cvn")},
 			{"another device", handingIn(with("device", "x")), invalid("must be object", "/body/device")},
 			{"unknown session", func(w *town) asked {
@@ -72,6 +80,20 @@ func refusedPaymentsWithSession() map[string][]refusedRow {
 				q.key = strangerPublicKey
 				return q
 			}, refusal{404, "NOT_FOUND", "Session not found", ""}},
+			{"a card where the session names one", handingIn(with("card_number", "4000000000001091")), invalid("must NOT be sent: the session names a stored card", "/body/card_number")},
+			{"a card that is not to be tried again", func(w *town) asked {
+				token := w.ownMastercard()
+				session := w.newSession(token)
+				w.stopCard(token)
+				return submitting(session)
+			}, refusal{403, "ACCOUNT_ACCESS_BLOCKED", cardStopped, ""}},
+			{"an old card", func(w *town) asked {
+				return submitting(w.newSession(visaChallenge, saving), with("card_number", "4000000000001091"), with("expiry_month", "01"), with("expiry_year", "2020"))
+			}, refusal{400, "CARD_EXPIRED", cardTooOld, ""}},
+			{"no card", func(w *town) asked { return submitting(w.newSession(visaChallenge, saving)) }, invalid("is required", "/body/card_number")},
+			{"dashes in a card's number", func(w *town) asked {
+				return submitting(w.newSession(visaChallenge, saving), with("card_number", "4111-1111-1111-1111"))
+			}, invalid("must be digits only", "/body/card_number")},
 			{"a session that is over", func(w *town) asked {
 				session := w.newSession(visaChallenge)
 				w.ask("POST", "/sessions/"+session["payment_session_id"].(string)+"/cancel", SandboxSecretKey, nil)

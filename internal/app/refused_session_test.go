@@ -61,7 +61,6 @@ func refusedSessions() map[string][]refusedRow {
 			{"no session_type", opening(with("session_type", nil)), lacking("/body", "session_type")},
 			{"no reference_id", opening(with("reference_id", nil)), lacking("/body", "reference_id")},
 			{"no cards_session_js", opening(with("cards_session_js", nil)), lacking("/body", "cards_session_js")},
-			{"no token", opening(inside("cards_session_js", "card_payment_token_id", nil)), lacking("/body/cards_session_js", "card_payment_token_id")},
 			{"no failure_return_url", opening(inside("cards_session_js", "failure_return_url", nil)), lacking("/body/cards_session_js", "failure_return_url")},
 			{"another session_type", opening(with("session_type", "LEND")), invalid("must be equal to one of the allowed values", "/body/session_type")},
 			{"an amount in words", opening(amount("100")), invalid("must be number", "/body/amount")},
@@ -73,7 +72,8 @@ func refusedSessions() map[string][]refusedRow {
 				lacking("/body/channel_properties/cards", "recurring_configuration")},
 			{"no JSON", func(*town) asked { return asked{path: "/sessions", body: "{"} }, invalid("must be valid JSON", "/body")},
 
-			{"nothing to pay", opening(amount(0)), refusal{400, "INVALID_AMOUNT", "Amount must be greater than zero", "/body/amount"}},
+			{"nothing to pay", opening(amount(0)), refusal{400, "INVALID_AMOUNT", "Amount must be greater than zero", ""}},
+			{"something to pay to save", opening(saving, amount(1)), refusal{400, "INVALID_AMOUNT", "Amount must be zero for session type SAVE", ""}},
 			{"a part of a rupiah", opening(amount(100.5)), refusal{400, "INVALID_AMOUNT", "Amount in IDR must have at most 0 decimal places", ""}},
 			{"too much", opening(amount(1e15)), refusal{400, "INVALID_AMOUNT", "", ""}},
 			{"another channel", opening(with("allowed_payment_channels", []any{"DANA"})), refusal{400, "INVALID_PAYMENT_CHANNEL", "", "/body/allowed_payment_channels/0"}},
@@ -92,16 +92,26 @@ func refusedSessions() map[string][]refusedRow {
 			{"plain http", opening(inside("cards_session_js", "success_return_url", "http://shop.example/")),
 				refusal{400, "INVALID_URL", "Please provide a valid HTTPS URL", "/body/cards_session_js/success_return_url"}},
 			{"no customer", opening(with("customer", nil)), refusal{400, "MISSING_CUSTOMER", "Customer object or customer_id is required", "/body"}},
-			{"manual capture", opening(with("capture_method", "MANUAL")),
-				refusal{400, "DISALLOWED_CAPTURE_METHOD", "Capture method MANUAL is not supported for now", "/body/capture_method"}},
+			{"a capture method to save", opening(saving, with("capture_method", "MANUAL")),
+				refusal{400, "DISALLOWED_CAPTURE_METHOD", "Capture method is not supported for session type SAVE", "/body/capture_method"}},
+			{"items to save", opening(saving, item(nil)), refusal{400, "ITEMS_NOT_SUPPORTED", "Items are allowed for session type PAY only", "/body/items"}},
+			{"3DS skipped, without permission", func(w *town) asked {
+				return asked{path: "/sessions", body: w.request(strangerToken, skipping), key: strangerSecretKey}
+			}, refusal{403, "SKIP_3DS_FORBIDDEN", noSkipping, ""}},
+			{"an account that is none", opening(with("channel_properties", map[string]any{"cards": map[string]any{"mid_label": "elsewhere"}})),
+				invalid("must be a label of the merchant's", "/body/channel_properties/cards/mid_label")},
+			{"a card that is not to be tried again", func(w *town) asked {
+				return asked{path: "/sessions", body: w.request(w.stoppedCard())}
+			}, refusal{403, "ACCOUNT_ACCESS_BLOCKED", cardStopped, ""}},
 			{"expires too soon", expiring(9 * time.Minute), refusal{400, "INVALID_EXPIRY_DATE", "expires_at must be at least 10 minutes in the future", ""}},
 			{"expires too late", expiring(32 * 24 * time.Hour), refusal{400, "INVALID_EXPIRY_DATE", "expires_at must be at most 30 days in the future", ""}},
-			{"SAVE", opening(with("session_type", "SAVE")), refusal{400, "SESSION_TYPE_NOT_SUPPORTED", "session_type SAVE is not supported for now", "/body/session_type"}},
 			{"SUBSCRIPTION", opening(with("session_type", "SUBSCRIPTION")),
 				refusal{400, "SESSION_TYPE_NOT_SUPPORTED", "session_type SUBSCRIPTION is not supported for now", "/body/session_type"}},
 			{"AUTHORIZATION", opening(with("session_type", "AUTHORIZATION")),
 				refusal{400, "SESSION_TYPE_NOT_SUPPORTED", "session_type AUTHORIZATION is not supported for now", "/body/session_type"}},
-			{"PAYMENT_LINK", opening(with("mode", "PAYMENT_LINK")), refusal{400, "MODE_NOT_SUPPORTED", "mode PAYMENT_LINK is not supported for now", "/body/mode"}},
+			{"COMPONENTS", opening(with("mode", "COMPONENTS")), refusal{400, "MODE_NOT_SUPPORTED", "mode COMPONENTS is not supported for now", "/body/mode"}},
+			{"a link that saves for nobody", opening(with("mode", "PAYMENT_LINK"), with("cards_session_js", nil), with("allow_save_payment_method", "FORCED"), with("customer", nil)),
+				refusal{400, "MISSING_CUSTOMER", "Customer object or customer_id is required", "/body"}},
 			{"a mode made up", opening(with("mode", "INVALID_MODE")), refusal{400, "MODE_NOT_SUPPORTED", "This mode is not supported for now", "/body/mode"}},
 
 			{"unknown token", opening(inside("cards_session_js", "card_payment_token_id", "pt-00000000-0000-4000-8000-00000000dead")), refusal{400, "INVALID_TOKEN", noToken, ""}},

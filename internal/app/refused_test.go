@@ -40,6 +40,7 @@ func refusedRows() map[string][]refusedRow {
 		refusedPaymentsWithSession(),
 		refusedPaymentRequests(),
 		refusedPayments(),
+		refusedPaymentTokens(),
 		refusedCustomers(),
 		refusedEndpoints(),
 		refusedDeliveries(),

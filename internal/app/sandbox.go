@@ -228,6 +228,7 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "SANDBOX1", Website: "https://shop.example",
 		Accounts:         []payment.Account{{Label: "main", AcquirerBIN: "400551", CardAcceptor: "reprise_main", Terminal: "SANDBOX2"}},
 		AllowCardDetails: true, AllowSkipThreeDS: true, ReuseCustomers: true,
+		MaxDeclines: 1000, // who tries declines out is not to lose a card for a month
 	}
 	restricted := payment.Merchant{
 		ID: sandboxRestrictedBusiness, Name: "Teh Sore", City: "Bandung", Country: "ID", MCC: "5815",

@@ -54,9 +54,13 @@ const (
 	strangerBusiness  = payment.BusinessID("62440e322008e87fb29c1fd1")
 	strangerSecretKey = "xnd_development_stranger"
 	strangerPublicKey = "xnd_public_development_stranger"
-	strangerToken     = "pt-00000000-0000-4000-8000-00000000ffff"
-	strangerCustomer  = payment.CustomerID("cust-00000000-0000-4000-8000-00000000ffff")
-	someonesCustomer  = payment.CustomerID("cust-00000000-0000-4000-8000-000000000002")
+	// cardsOnly is a merchant who may handle card numbers, and not skip 3-D Secure.
+	cardsOnlyBusiness  = payment.BusinessID("62440e322008e87fb29c1fd9")
+	cardsOnlySecretKey = "xnd_development_cards_only"
+
+	strangerToken    = "pt-00000000-0000-4000-8000-00000000ffff"
+	strangerCustomer = payment.CustomerID("cust-00000000-0000-4000-8000-00000000ffff")
+	someonesCustomer = payment.CustomerID("cust-00000000-0000-4000-8000-000000000002")
 )
 
 // stranger is another merchant at the same gateway, with a card of its own.
@@ -74,6 +78,11 @@ func (w *town) stranger() {
 			ID: strangerBusiness, Name: "Stranger", City: "Jakarta", Country: "ID", MCC: "5815",
 			AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "STRANGE1", Website: "https://stranger.example",
 		}),
+		w.store.SaveMerchant(ctx, payment.Merchant{
+			ID: cardsOnlyBusiness, Name: "Cards", City: "Jakarta", Country: "ID", MCC: "5815", AllowCardDetails: true,
+			AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "CARDONLY", Website: "https://cards.example",
+		}),
+		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(cardsOnlySecretKey)), Business: cardsOnlyBusiness, Kind: payment.Secret}),
 		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerSecretKey)), Business: strangerBusiness, Kind: payment.Secret}),
 		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerPublicKey)), Business: strangerBusiness, Kind: payment.Public}),
 		w.store.CreateCustomer(ctx, payment.Customer{ID: strangerCustomer, Business: strangerBusiness, ReferenceID: "them", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}, nil),
@@ -115,7 +124,7 @@ func TestSessions(t *testing.T) {
 		said := map[string]any{
 			"locale": "id", "description": "two <b>coffees</b> & a cake", "metadata": map[string]any{"order": "7"},
 			"capture_method": "AUTOMATIC", "allow_save_payment_method": "DISABLED", "expires_at": expires,
-			"channel_properties":       map[string]any{"cards": map[string]any{"skip_three_ds": true, "mid_label": "main"}},
+			"channel_properties":       map[string]any{"cards": map[string]any{"skip_three_ds": true}},
 			"allowed_payment_channels": []any{"CARDS"}, "notification_channels": []any{"EMAIL"},
 			"items": []any{map[string]any{
 				"reference_id": "c", "name": "coffee", "net_unit_amount": 50000.0, "quantity": 2.0, "category": "drinks",

@@ -21,7 +21,10 @@ func (h *House) work() map[payment.WorkKind]store.Handler {
 			return h.flow.ExpireSession(ctx, payment.SessionID(ref))
 		}),
 		payment.WorkAdvice: done(func(ctx context.Context, ref string) error {
-			return h.flow.Reverse(ctx, payment.AdviceID(ref))
+			return h.flow.Advise(ctx, payment.AdviceID(ref))
+		}),
+		payment.WorkToken: done(func(ctx context.Context, ref string) error {
+			return h.flow.KeepToken(ctx, payment.TokenID(ref))
 		}),
 		payment.WorkWebhook: h.desk.sender.Deliver,
 	}

@@ -22,6 +22,16 @@ type FieldError struct {
 
 func (e *FieldError) Error() string { return e.Path + " " + e.Message }
 
+// Path is where a field stood, as errors name it, or belongs: name is "cvn", "card_number", "expiry_month" or
+// "expiry_year".
+func (f Fields) Path(name string) string {
+	part := map[string]hidden[field]{"cvn": f.cvn, "card_number": f.number, "expiry_month": f.month, "expiry_year": f.year}[name]
+	if field := part.get(); field != nil {
+		return field.path
+	}
+	return "/body/" + name
+}
+
 // HasCVN reports whether the body had a CVN, of whatever kind.
 func (f Fields) HasCVN() bool { return f.cvn.get() != nil }
 

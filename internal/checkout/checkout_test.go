@@ -37,15 +37,18 @@ func caseIn(state payment.State) payment.Case {
 	return payment.Case{
 		Merchant: payment.Merchant{ID: shop, Name: "Shoes & <Co>"},
 		Session: payment.Session{
-			ID: session, Business: shop, Status: payment.SessionActive, Amount: amount, Open: "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f",
+			ID: session, Business: shop, Status: payment.SessionActive, Amount: amount, Token: "pt-1", Open: "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f",
 			SuccessReturnURL: "https://shop.example/yes", FailureReturnURL: "https://shop.example/no", Expires: noon.Add(time.Hour),
 		},
 		Token: payment.Token{
-			ID: "pt-1", Business: shop, Status: payment.TokenActive, Masked: "400000XXXXXX1091", Brand: "VISA", CVNDigits: 3,
+			ID: "pt-1", Business: shop, Version: 1, Status: payment.TokenActive, Masked: "400000XXXXXX1091", Brand: "VISA", CVNDigits: 3,
 			ExpiryMonth: 3, ExpiryYear: 2031,
 		},
 		Request: &payment.Request{
 			ID: "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f", Session: session, Business: shop, Token: "pt-1", State: state,
+			Terms: payment.Terms{
+				Type: payment.Pay, SuccessReturnURL: "https://shop.example/yes", FailureReturnURL: "https://shop.example/no", Locale: "en",
+			},
 			Amount: amount, Page: page, Expires: noon.Add(payment.AttemptLife),
 			Authentication: &payment.Authentication{
 				Version: "2.2.0", MethodURL: "https://acs.example/method", ACSURL: "https://acs.example/challenge",
@@ -77,6 +80,10 @@ func (w *world) Case(_ context.Context, l payment.Lookup) (payment.Case, error) 
 		return w.c, nil
 	}
 	return payment.Case{}, payment.ErrNotFound
+}
+
+func (w *world) Token(context.Context, payment.BusinessID, payment.TokenID) (payment.Token, error) {
+	return w.c.Token, nil
 }
 
 func (w *world) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -22,13 +23,13 @@ func (c *Checkout) cvnPage(w http.ResponseWriter, r *http.Request) error {
 	return c.document(w, r, "cvn.html")
 }
 
-// document shows a page about an attempt, in its session's language.
+// document shows a page about an attempt, in its session's language; without a session the browser's own count.
 func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string) error {
 	k, err := c.Flow.Attempt(r.Context(), r.PathValue("page"))
 	if err != nil {
 		return c.lost(w, r, err)
 	}
-	return c.show(w, http.StatusOK, name, "'none'", c.speak(k.Session.Locale), map[string]any{
+	return c.show(w, http.StatusOK, name, "'none'", c.speak(cmp.Or(k.Request.Locale, r.Header.Get("Accept-Language"))), map[string]any{
 		"Page": k.Request.Page, "Merchant": k.Merchant.Name, "Accept": r.Header.Get("Accept"),
 		"Amount": k.Request.Amount,
 		"Brand":  brandName(k.Token.Brand), "Last4": k.Token.Masked[max(0, len(k.Token.Masked)-4):], "CVNDigits": k.Token.CVNDigits,

@@ -83,7 +83,7 @@ func TestPages(t *testing.T) {
 func TestPageSaysWhatIsPaid(t *testing.T) {
 	for locale, amount := range map[string]string{"en": "IDR\u00a010,000", "id-ID": "Rp\u00a010.000", "th": "IDR\u00a010,000", "vi": "10.000\u00a0IDR", "fr": "IDR\u00a010,000"} {
 		c := caseIn(payment.Submitted)
-		c.Session.Locale = locale
+		c.Request.Locale = locale
 		d := newDoor(t, c)
 		for _, path := range []string{"/pay/" + page, "/pay/" + page + "/cvn"} {
 			body := d.send("GET", path, "", "").Body.String()
@@ -105,7 +105,7 @@ func TestPageSpeaksTheSessionsLanguage(t *testing.T) {
 		"th": {"กำลังติดต่อธนาคาร", "โปรดกรอกรหัสความปลอดภัยอีกครั้ง"}, "vi": {"Đang liên hệ với ngân hàng", "Vui lòng nhập lại mã bảo mật"},
 	} {
 		c := caseIn(payment.Submitted)
-		c.Session.Locale = locale
+		c.Request.Locale = locale
 		d := newDoor(t, c)
 		for i, path := range []string{"/pay/" + page, "/pay/" + page + "/cvn"} {
 			body := d.send("GET", path, "", "").Body.String()

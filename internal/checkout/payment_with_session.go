@@ -11,28 +11,65 @@ import (
 	"reprise/internal/payment"
 )
 
-// payWithSession takes the CVN that the SDK, or a mobile client, hands in with the public key.
+// typed is what a payer typed beside the card fields, which were cut out.
+type typed struct {
+	FirstName   string  `json:"cardholder_first_name"`
+	LastName    string  `json:"cardholder_last_name"`
+	Email       string  `json:"cardholder_email"`
+	PhoneNumber string  `json:"cardholder_phone_number"`
+	ConfirmSave bool    `json:"confirm_save"`
+	Billing     billing `json:"billing_information"`
+}
+
+type billing struct {
+	FirstName     string `json:"first_name"`
+	LastName      string `json:"last_name"`
+	Email         string `json:"email"`
+	PhoneNumber   string `json:"phone_number"`
+	StreetLine1   string `json:"street_line1"`
+	StreetLine2   string `json:"street_line2"`
+	City          string `json:"city"`
+	ProvinceState string `json:"province_state"`
+	Country       string `json:"country"`
+	PostalCode    string `json:"postal_code"`
+}
+
+func (t typed) cardholder() payment.Cardholder {
+	b := t.Billing
+	return payment.Cardholder{
+		FirstName: t.FirstName, LastName: t.LastName, Email: t.Email, Phone: t.PhoneNumber,
+		Billing: payment.Billing{
+			FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Phone: b.PhoneNumber,
+			Street1: b.StreetLine1, Street2: b.StreetLine2, City: b.City, ProvinceState: b.ProvinceState, Country: b.Country, PostalCode: b.PostalCode,
+		},
+	}
+}
+
+// payWithSession takes the CVN or the card that the SDK, or a mobile client, hands in with the public key.
 func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken any) (gate.Answer, error) {
 	fields := taken.(card.Fields)
 	defer fields.Wipe()
 	var q struct {
 		Session payment.SessionID `json:"payment_session_id"`
+		typed
 	}
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
-	s := flow.Submission{Business: r.Business, Session: q.Session, CVN: fields.CVN, Once: r.Once}
+	s := flow.Submission{
+		Business: r.Business, Session: q.Session, Fields: fields, Cardholder: q.cardholder(), Save: q.ConfirmSave, Once: r.Once,
+	}
 	if r.Earlier != nil {
-		var first accepted
+		var first kept
 		if err := json.Unmarshal(r.Earlier.Body.(json.RawMessage), &first); err != nil {
 			return gate.Answer{}, err
 		}
-		s.Repeats = first.PaymentRequestID
+		s.Repeats = first.Attempt
 	}
 	if r.Once != nil {
 		// What is kept has no action_url: the share in it is stored nowhere.
 		r.Once.Answer = func(k payment.Case) (int, []byte, error) {
-			body, err := json.Marshal(accepted{Message: acceptedMessage, PaymentRequestID: k.Request.ID})
+			body, err := json.Marshal(kept{accept(flow.Submitted{Case: k}), k.Request.ID})
 			return http.StatusOK, body, err
 		}
 	}
@@ -40,14 +77,34 @@ func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken an
 	if err != nil {
 		return gate.Answer{}, fieldError(err)
 	}
-	return gate.Answer{Status: http.StatusOK, Body: accepted{acceptedMessage, submitted.Request, submitted.ActionURL}}, nil
+	return gate.Answer{Status: http.StatusOK, Body: accept(submitted)}, nil
 }
 
-// accepted is the answer to a CVN. It says nothing of the outcome, which comes by webhook.
+// kept is the answer with the attempt, which an answer about a card that is saved does not name.
+type kept struct {
+	accepted
+	Attempt payment.RequestID `json:"attempt"`
+}
+
+// accepted is the answer to what a payer typed. It says nothing of the outcome, which comes by webhook.
 type accepted struct {
 	Message          string            `json:"message"`
-	PaymentRequestID payment.RequestID `json:"payment_request_id"`
+	PaymentRequestID payment.RequestID `json:"payment_request_id,omitempty"`
+	PaymentTokenID   payment.TokenID   `json:"payment_token_id,omitempty"`
 	ActionURL        string            `json:"action_url,omitempty"`
 }
 
 const acceptedMessage = "Status updated. Wait for a callback or get the status using the Get API."
+
+// accept names the payment request of what is paid, and the payment token of what is stored.
+func accept(s flow.Submitted) accepted {
+	a := accepted{Message: acceptedMessage, ActionURL: s.ActionURL}
+	r := s.Case.Request
+	if r.Type != payment.Save {
+		a.PaymentRequestID = r.ID
+	}
+	if r.Stores() {
+		a.PaymentTokenID = r.Token
+	}
+	return a
+}

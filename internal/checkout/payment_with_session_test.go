@@ -65,7 +65,7 @@ func TestSubmitIsRefused(t *testing.T) {
 		"no session":    {publicKey, `{"cvn":"737"}`, 400, "API_VALIDATION_ERROR", "/body"},
 		"other session": {publicKey, `{"cvn":"737","payment_session_id":"ps-000000000000000000000000"}`, 404, "NOT_FOUND", ""},
 		"a card number": {publicKey, submission(`"cvn":"737","card_number":"4000000000001091"`), 400, "API_VALIDATION_ERROR", "/body/card_number"},
-		"an expiry":     {publicKey, submission(`"cvn":"737","expiry_month":"07"`), 400, "API_VALIDATION_ERROR", "/body/expiry_month"},
+		"an expiry":     {publicKey, submission(`"cvn":"737","expiry_month":"07"`), 400, "API_VALIDATION_ERROR", "/body/card_number"},
 		"not JSON":      {publicKey, `cvn=737`, 400, "", ""},
 		"an array":      {publicKey, `["737"]`, 400, "API_VALIDATION_ERROR", "/body"},
 	} {
@@ -116,7 +116,7 @@ func TestWhatIsKeptHasNoShare(t *testing.T) {
 	r.SetBasicAuth(publicKey, "")
 	w := httptest.NewRecorder()
 	d.mux.ServeHTTP(w, r)
-	want := `{"message":"` + acceptedMessage + `","payment_request_id":"` + string(d.c.Request.ID) + `"}`
+	want := `{"message":"` + acceptedMessage + `","payment_request_id":"` + string(d.c.Request.ID) + `","attempt":"` + string(d.c.Request.ID) + `"}`
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "#k=") || string(d.kept) != want {
 		t.Errorf("%d %s, kept %s", w.Code, w.Body, d.kept)
 	}

@@ -17,7 +17,7 @@ import (
 // step tells the page what to do next. It is made from the attempt's state alone, so a reload, a second tab
 // and the back button all end where the attempt is.
 type step struct {
-	// Do is open, authenticate, wait, challenge, confirm, retype, pending or done.
+	// Do is open, authenticate, wait, challenge, confirm, complete, retype, pending or done.
 	Do        string     `json:"do"`
 	Method    *flow.Form `json:"method,omitempty"`     // authenticate: first run the 3DS Method
 	Challenge *flow.Form `json:"challenge,omitempty"`  // challenge: post this into the frame
@@ -36,9 +36,12 @@ var doing = map[payment.State]string{
 	payment.Authenticated:  "confirm",
 	payment.Authorizing:    "pending",
 	payment.Reversing:      "pending",
+	payment.Authorized:     "done",
+	payment.Capturing:      "done",
 	payment.Succeeded:      "done",
 	payment.Failed:         "done",
 	payment.Canceled:       "done",
+	payment.Expired:        "done",
 }
 
 // stepOf shows a case to its page. window is the challengeWindowSize that fits the browser.
@@ -49,15 +52,19 @@ func (c *Checkout) stepOf(k payment.Case, window string) step {
 		s.Round = r.Authentication.Restarts
 	}
 	switch r.State {
-	case payment.Succeeded:
-		s.Outcome, s.ReturnURL = "succeeded", k.Session.SuccessReturnURL
-	case payment.Failed:
-		s.Outcome, s.ReturnURL = "failed", k.Session.FailureReturnURL
+	case payment.Authenticated:
+		if r.WithoutCVN {
+			s.Do = "complete" // no share is needed: no CVN was asked for
+		}
+	case payment.Succeeded, payment.Authorized, payment.Capturing:
+		s.Outcome, s.ReturnURL = "succeeded", r.SuccessReturnURL
+	case payment.Failed, payment.Expired:
+		s.Outcome, s.ReturnURL = "failed", r.FailureReturnURL
 		if r.Authentication != nil {
 			s.Notice = r.Authentication.Cardholder
 		}
 	case payment.Canceled:
-		s.Outcome, s.ReturnURL = "canceled", k.Session.FailureReturnURL
+		s.Outcome, s.ReturnURL = "canceled", r.FailureReturnURL
 	}
 	return s
 }

@@ -25,6 +25,9 @@ func TestStepOfEveryState(t *testing.T) {
 		payment.Authenticated: {"do": "confirm"},
 		payment.Authorizing:   {"do": "pending"},
 		payment.Reversing:     {"do": "pending"},
+		payment.Authorized:    {"do": "done", "outcome": "succeeded", "return_url": "https://shop.example/yes"},
+		payment.Capturing:     {"do": "done", "outcome": "succeeded", "return_url": "https://shop.example/yes"},
+		payment.Expired:       {"do": "done", "outcome": "failed", "return_url": "https://shop.example/no", "notice": "Please call your bank."},
 		payment.Succeeded:     {"do": "done", "outcome": "succeeded", "return_url": "https://shop.example/yes"},
 		payment.Failed:        {"do": "done", "outcome": "failed", "return_url": "https://shop.example/no", "notice": "Please call your bank."},
 		payment.Canceled:      {"do": "done", "outcome": "canceled", "return_url": "https://shop.example/no"},
@@ -46,6 +49,11 @@ func TestStepOfEveryState(t *testing.T) {
 	c.Request.Authentication.MethodURL = ""
 	if got := decoded(t, newDoor(t, c).send("GET", "/pay/"+page+"/step", "", "")); got["method"] != nil {
 		t.Errorf("a Method where the range has none: %v", got)
+	}
+	c = caseIn(payment.Authenticated)
+	c.Request.WithoutCVN = true
+	if got := decoded(t, newDoor(t, c).send("GET", "/pay/"+page+"/step", "", "")); got["do"] != "complete" {
+		t.Errorf("a CVN is asked for that the merchant did not want: %v", got)
 	}
 	c = caseIn(payment.Failed)
 	c.Request.Authentication = nil

@@ -37,7 +37,7 @@ func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		a := payment.Authentication{
 			ServerTransID: f.newServerTransID(), Version: version, MethodURL: methodURL,
-			NonPayment: c.Request.Amount.Minor == 0, // a card is saved, nothing is paid
+			NonPayment: c.Request.Type == payment.Save,
 			Amount:     c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
 		}
 		now := f.o.Now()
@@ -102,8 +102,13 @@ func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication
 	if a.MethodURL == "" {
 		methodCompleted = "U"
 	}
+	merchant, ok := c.Merchant.For(c.Token.Brand, c.Request.MIDLabel)
+	if !ok {
+		return a, unknownAccount()
+	}
 	return f.o.ThreeDS.Authenticate(ctx, AuthenticationRequest{
-		Authentication: a, Merchant: c.Merchant, PAN: pan, Expiry: expiryOf(c.Token), Cardholder: c.Token.Cardholder,
+		Authentication: a, Merchant: merchant, PAN: pan, Expiry: expiryOf(c.Token), Cardholder: c.Token.Cardholder,
+		OnFile:  c.Request.OnFile,
 		Browser: b, MethodCompleted: methodCompleted, NotificationURL: f.o.PublicURL + "/3ds/challenge",
 		Challenge: challenge, At: f.o.Now(),
 	})

@@ -110,7 +110,7 @@ func TestNonPayment(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Submitted)
 	free := s.memory.requests[k.id]
-	free.Amount.Minor = 0
+	free.Amount.Minor, free.Type = 0, payment.Save
 	s.memory.requests[k.id] = free
 	ask := func() {
 		t.Helper()

@@ -16,12 +16,9 @@ import (
 	"reprise/internal/payment"
 )
 
-// Store remembers. It returns payment.ErrNotFound, payment.ErrRepeated and payment.ErrTaken as they are.
+// Store remembers. It returns payment.ErrNotFound, payment.ErrRepeated, payment.ErrTaken and
+// payment.ErrDuplicate as they are.
 type Store interface {
-	// CreateSession writes a session, its wake-up at expiry, and the customer if it is new;
-	// payment.ErrTaken means that the customer's reference was taken in between.
-	CreateSession(ctx context.Context, s payment.Session, newCustomer *payment.Customer, once *payment.Once) error
-
 	// Case reads a case.
 	Case(ctx context.Context, l payment.Lookup) (payment.Case, error)
 
@@ -33,7 +30,6 @@ type Store interface {
 	// Escrow reads the row of an attempt that a verifier names.
 	Escrow(ctx context.Context, r payment.RequestID, verifier []byte) (payment.SealedCVN, error)
 
-	Merchant(ctx context.Context, b payment.BusinessID) (payment.Merchant, error)
 	Token(ctx context.Context, b payment.BusinessID, t payment.TokenID) (payment.Token, error)
 	Customer(ctx context.Context, b payment.BusinessID, c payment.CustomerID) (payment.Customer, error)
 	CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error)
@@ -44,6 +40,13 @@ type Store interface {
 	ChangeCustomer(ctx context.Context, b payment.BusinessID, c payment.CustomerID, fn func(payment.Customer) (payment.Customer, error)) (payment.Customer, error)
 
 	Advice(ctx context.Context, a payment.AdviceID) (payment.Advice, error)
+
+	// Requests lists payment requests of a business, the newest first, at most limit of those made before
+	// one of them. Where a reference is given, only the one that has it.
+	Requests(ctx context.Context, b payment.BusinessID, reference string, before payment.RequestID, limit int) ([]payment.RequestID, error)
+	// NumberNeeded says until when attempts with a card may need its number; forever is true while one is
+	// not over or waits for an advice to be acknowledged.
+	NumberNeeded(ctx context.Context, t payment.TokenID) (until time.Time, forever bool, err error)
 }
 
 // Vault seals and opens. It owns no rows.
@@ -54,6 +57,10 @@ type Vault interface {
 	Verifier(share []byte) ([]byte, error)
 	// OpenCVN fails when the share is wrong, the row is damaged, or the binding is another.
 	OpenCVN(sealed payment.SealedCVN, share []byte, b payment.Binding) (card.CVN, error)
+	// Fingerprint is the same for equal cards of one business, and tells nothing else.
+	Fingerprint(pan card.PAN, b payment.BusinessID) string
+	// SealPAN seals the number of a card that is to be kept.
+	SealPAN(pan card.PAN, b payment.BusinessID, t payment.TokenID) ([]byte, error)
 	// OpenPAN opens the number of a stored card.
 	OpenPAN(sealed []byte, b payment.BusinessID, t payment.TokenID) (card.PAN, error)
 }
@@ -147,6 +154,9 @@ type Options struct {
 	Rand  io.Reader // ids and page addresses
 	Go    func(func())
 	Log   *slog.Logger
+
+	// Simulates lets merchants play the payer (a sandbox).
+	Simulates bool
 
 	// AnswerTimeout is how long the acquirer has for an answer; after it, and a margin, an attempt whose
 	// answer nobody saw is taken for unknown.

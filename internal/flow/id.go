@@ -26,6 +26,8 @@ func (f *Flow) newSessionID() payment.SessionID {
 	return payment.SessionID("ps-" + payment.ObjectID(f.o.Now(), b))
 }
 
+func (f *Flow) newCaptureID() payment.CaptureID { return payment.CaptureID("cptr-" + f.newUUID()) }
+
 func (f *Flow) newServerTransID() payment.ServerTransID {
 	var b [16]byte
 	f.random(b[:])

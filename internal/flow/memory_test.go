@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,7 +43,8 @@ type rows struct {
 	traces          map[string]payment.RequestID
 	proofs          map[string]payment.RequestID
 	reversals       map[payment.AdviceID]payment.Advice
-	mismatches      map[payment.CountMismatch]int
+	refunds         map[payment.RefundID]payment.Refund
+	counts          map[payment.CountAgainst]int
 	answers         map[command]answered
 	work            map[payment.Work]time.Time
 	notices         []notice
@@ -93,7 +95,8 @@ func newMemory(now func() time.Time) *memory {
 		traces:          map[string]payment.RequestID{},
 		proofs:          map[string]payment.RequestID{},
 		reversals:       map[payment.AdviceID]payment.Advice{},
-		mismatches:      map[payment.CountMismatch]int{},
+		refunds:         map[payment.RefundID]payment.Refund{},
+		counts:          map[payment.CountAgainst]int{},
 		answers:         map[command]answered{},
 		work:            map[payment.Work]time.Time{},
 	}}
@@ -111,36 +114,6 @@ func copied[T any](value T) (c T) {
 	return c
 }
 
-func (m *memory) CreateSession(ctx context.Context, s payment.Session, newCustomer *payment.Customer, once *payment.Once) error {
-	if m.between != nil {
-		m.between()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	ch := payment.Changes{Session: &s}
-	fails := m.failure(ctx, ch)
-	if fails == notWritten {
-		return errDown
-	}
-	if m.repeated(once) {
-		return payment.ErrRepeated
-	}
-	if newCustomer != nil && !m.addCustomer(*newCustomer) {
-		return payment.ErrTaken
-	}
-	s.Version = 1
-	m.sessions[s.ID] = copied(s)
-	m.work[payment.Work{Kind: payment.WorkSession, Ref: string(s.ID)}] = s.Expires
-	if err := m.keepAnswer(once, payment.Case{Session: s}); err != nil {
-		panic(err)
-	}
-	m.look()
-	if fails == answerLost {
-		return errDown
-	}
-	return nil
-}
-
 func (m *memory) Case(ctx context.Context, l payment.Lookup) (payment.Case, error) {
 	if err := ctx.Err(); err != nil {
 		return payment.Case{}, err
@@ -151,44 +124,66 @@ func (m *memory) Case(ctx context.Context, l payment.Lookup) (payment.Case, erro
 }
 
 // find reads a case by the one way in that the lookup names.
-func (m *memory) find(l payment.Lookup) (payment.Case, error) {
-	id := l.Request
+func (m *memory) find(l payment.Lookup) (c payment.Case, err error) {
+	request, token := l.Request, l.Token
 	switch {
-	case l.Session != "":
-		s, ok := m.sessions[l.Session]
-		if !ok || l.Business != "" && s.Business != l.Business {
-			return payment.Case{}, payment.ErrNotFound
-		}
-		return m.caseOf(s, s.Open), nil
-	case l.ServerTransID != "":
-		id = m.authentications[l.ServerTransID]
-	case l.Trace != "":
-		id = m.traces[l.Trace]
-	case id == "":
-		for _, r := range m.requests {
-			if l.Page != "" && r.Page == l.Page || l.Payment != "" && r.Payment == l.Payment {
-				id = r.ID
+	case l.Session != "" || l.Link != "":
+		for _, s := range m.sessions {
+			if s.ID == l.Session || l.Link != "" && s.Link == l.Link {
+				c.Session, request, token = copied(s), s.Open, s.Token
 			}
 		}
+		if c.Session.ID == "" {
+			return c, payment.ErrNotFound
+		}
+		c.Merchant = m.merchants[c.Session.Business]
+	case l.Refund != "":
+		f, ok := m.refunds[l.Refund]
+		if !ok {
+			return c, payment.ErrNotFound
+		}
+		f = copied(f)
+		c.Refund, request = &f, f.Request
+	case l.ServerTransID != "":
+		request = m.authentications[l.ServerTransID]
+	case l.Trace != "":
+		request = m.traces[l.Trace]
+	case l.Page != "" || l.Payment != "":
+		for _, r := range m.requests {
+			if l.Page != "" && r.Page == l.Page || l.Payment != "" && r.Payment == l.Payment {
+				request = r.ID
+			}
+		}
+	case l.Business != "" && request == "" && token == "":
+		c.Merchant = m.merchants[l.Business]
 	}
-	r, ok := m.requests[id]
-	if !ok || l.Business != "" && r.Business != l.Business {
+	if r, ok := m.requests[request]; ok {
+		r = copied(r)
+		c.Request, token = &r, r.Token
+		c.Session, c.Merchant = copied(m.sessions[r.Session]), m.merchants[r.Business]
+	}
+	if t, ok := m.tokens[token]; ok {
+		c.Token, c.Merchant = copied(t), m.merchants[t.Business]
+	}
+	if c.Merchant.ID == "" || l.Business != "" && c.Merchant.ID != l.Business {
 		return payment.Case{}, payment.ErrNotFound
 	}
-	return m.caseOf(m.sessions[r.Session], id), nil
+	c.Counts = m.countsOf(cmp.Or(l.Card, c.Token.Fingerprint))
+	return c, nil
 }
 
-func (m *memory) caseOf(s payment.Session, id payment.RequestID) payment.Case {
-	today := payment.CountMismatch{Token: s.Token, Day: m.now().UTC().Format(time.DateOnly)}
-	c := payment.Case{
-		Merchant: m.merchants[s.Business], Session: copied(s), Token: m.tokens[s.Token],
-		Mismatches: m.mismatches[today],
+func (m *memory) countsOf(card string) (counts payment.Counts) {
+	now := m.now().UTC()
+	for k, n := range m.counts {
+		switch {
+		case k.Card != card:
+		case k.What == payment.Mismatch && k.Day == now.Format(time.DateOnly):
+			counts.Mismatches += n
+		case k.What == payment.DeclineCount && k.Day >= now.AddDate(0, 0, -30).Format(time.DateOnly):
+			counts.Declines += n
+		}
 	}
-	if r, ok := m.requests[id]; ok {
-		r = copied(r)
-		c.Request = &r
-	}
-	return c
+	return counts
 }
 
 func (m *memory) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
@@ -218,7 +213,7 @@ func (m *memory) write(ctx context.Context, c payment.Case, ch payment.Changes, 
 		}
 		return payment.Case{}, refused
 	}
-	if ch.Session == nil && len(ch.Requests) == 0 && len(ch.Effects) == 0 {
+	if ch.Empty() {
 		return c, nil
 	}
 	fails := m.failure(ctx, ch)
@@ -228,9 +223,25 @@ func (m *memory) write(ctx context.Context, c payment.Case, ch payment.Changes, 
 	if m.repeated(once) {
 		return payment.Case{}, payment.ErrRepeated
 	}
-	requests := last(ch.Requests)
-	if err := m.guard(ch, requests); err != nil {
+	requests := last(ch.Requests, func(r payment.Request) payment.RequestID { return r.ID })
+	tokens := last(ch.Tokens, func(t payment.Token) payment.TokenID { return t.ID })
+	if err := m.guard(ch, requests, tokens); err != nil {
 		return payment.Case{}, err
+	}
+	if ch.Customer != nil {
+		m.customers[ch.Customer.ID] = copied(*ch.Customer)
+	}
+	if ch.Refund != nil {
+		f := copied(*ch.Refund)
+		f.Version++
+		m.refunds[f.ID] = copied(f)
+		c.Refund = &f
+	}
+	for _, t := range tokens {
+		t = copied(t)
+		t.Version++
+		m.tokens[t.ID] = copied(t)
+		c.Token = t
 	}
 	if ch.Session != nil {
 		c.Session = copied(*ch.Session)
@@ -256,23 +267,43 @@ func (m *memory) write(ctx context.Context, c payment.Case, ch payment.Changes, 
 	return copied(c), nil
 }
 
-// last keeps the last of the states that each request goes through in one decision.
-func last(requests []payment.Request) (kept []payment.Request) {
-	for i, r := range requests {
-		if !slices.ContainsFunc(requests[i+1:], func(later payment.Request) bool { return later.ID == r.ID }) {
-			kept = append(kept, r)
+// last keeps the last of the states that each object goes through in one decision.
+func last[V any, K comparable](objects []V, id func(V) K) (kept []V) {
+	for i, o := range objects {
+		if !slices.ContainsFunc(objects[i+1:], func(later V) bool { return id(later) == id(o) }) {
+			kept = append(kept, o)
 		}
 	}
 	return kept
 }
 
-func (m *memory) guard(ch payment.Changes, requests []payment.Request) error {
+func (m *memory) guard(ch payment.Changes, requests []payment.Request, tokens []payment.Token) error {
+	if ch.Customer != nil {
+		for _, c := range m.customers {
+			if c.Business == ch.Customer.Business && c.ReferenceID == ch.Customer.ReferenceID {
+				return payment.ErrTaken
+			}
+		}
+	}
 	if ch.Session != nil && m.sessions[ch.Session.ID].Version != ch.Session.Version {
 		return errConflict
+	}
+	if ch.Refund != nil && m.refunds[ch.Refund.ID].Version != ch.Refund.Version {
+		return errConflict
+	}
+	for _, t := range tokens {
+		if m.tokens[t.ID].Version != t.Version {
+			return errConflict
+		}
 	}
 	for _, r := range requests {
 		if m.requests[r.ID].Version != r.Version {
 			return errConflict
+		}
+		for _, other := range m.requests {
+			if other.ID != r.ID && other.Business == r.Business && other.ReferenceID == r.ReferenceID {
+				return payment.ErrDuplicate
+			}
 		}
 	}
 	for _, e := range ch.Effects {
@@ -314,8 +345,8 @@ func (m *memory) carry(e payment.Effect, c payment.Case) {
 		m.notices = append(m.notices, notice{e.Kind, copied(c)})
 	case payment.SaveAdvice:
 		m.reversals[e.Advice.ID] = copied(e.Advice)
-	case payment.CountMismatch:
-		m.mismatches[e]++
+	case payment.CountAgainst:
+		m.counts[e]++
 	case payment.Wake:
 		m.work[e.Work] = e.At
 	case payment.Rest:
@@ -334,7 +365,7 @@ func (m *memory) failure(ctx context.Context, ch payment.Changes) failure {
 }
 
 func (m *memory) repeated(once *payment.Once) bool {
-	if once == nil {
+	if once == nil || once.Amends {
 		return false
 	}
 	_, used := m.answers[command{once.Business, once.Endpoint, once.Key}]
@@ -373,10 +404,6 @@ func (m *memory) sealed(r payment.RequestID, verifier []byte) (payment.SealedCVN
 		}
 	}
 	return payment.SealedCVN{}, false
-}
-
-func (m *memory) Merchant(ctx context.Context, b payment.BusinessID) (payment.Merchant, error) {
-	return row(ctx, m, m.merchants, b, func(payment.Merchant) bool { return true })
 }
 
 func (m *memory) Token(ctx context.Context, b payment.BusinessID, t payment.TokenID) (payment.Token, error) {
@@ -465,6 +492,39 @@ func (m *memory) ChangeCustomer(ctx context.Context, b payment.BusinessID, id pa
 
 func (m *memory) Advice(ctx context.Context, id payment.AdviceID) (payment.Advice, error) {
 	return row(ctx, m, m.reversals, id, func(payment.Advice) bool { return true })
+}
+
+func (m *memory) Requests(ctx context.Context, b payment.BusinessID, reference string, before payment.RequestID, limit int) ([]payment.RequestID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []payment.RequestID
+	for id, r := range m.requests {
+		if r.Business == b && r.Type != payment.Save && (reference == "" || r.ReferenceID == reference) && (before == "" || id < before) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	return ids[:min(limit, len(ids))], ctx.Err()
+}
+
+func (m *memory) NumberNeeded(ctx context.Context, t payment.TokenID) (until time.Time, forever bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.requests {
+		if r.Token != t {
+			continue
+		}
+		end := r.NeedsNumberUntil()
+		forever = forever || end.IsZero()
+		if end.After(until) {
+			until = end
+		}
+		for _, a := range m.reversals {
+			forever = forever || a.Request == r.ID && a.Status == payment.AdviceOpen
+		}
+	}
+	return until, forever, ctx.Err()
 }
 
 // row reads one row, if it is there and may be seen.

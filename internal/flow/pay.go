@@ -28,6 +28,9 @@ func (f *Flow) Pay(ctx context.Context, page string, share []byte) (payment.Case
 	if err != nil || c.Request.State != payment.Authenticated {
 		return c, err
 	}
+	if c.Request.WithoutCVN {
+		return f.payProved(ctx, c, card.CVN{}, nil)
+	}
 	verifier, err := f.o.Vault.Verifier(share)
 	if err != nil {
 		return c, ErrShare
@@ -71,7 +74,10 @@ func (f *Flow) payProved(ctx context.Context, c payment.Case, cvn card.CVN, veri
 	if !c.Request.Authentication.Covers(c.Request.Amount, c.Request.Business, c.Request.Token) {
 		return f.disprove(ctx, l)
 	}
-	done, err := f.authorize(ctx, c, authorization{lookup: l, cvn: cvn, verifier: verifier})
+	done, err := f.authorize(ctx, authorization{
+		lookup: l, cvn: cvn, verifier: verifier,
+		merchant: c.Merchant, token: c.Token, terms: c.Request.Terms, amount: c.Request.Amount,
+	})
 	switch {
 	case notNow(err):
 		return f.o.Store.Case(ctx, l) // another tab was first
@@ -113,32 +119,40 @@ func (f *Flow) disprove(ctx context.Context, l payment.Lookup) (payment.Case, er
 	})
 }
 
-// authorization is one purchase to be made.
+// authorization is one authorisation to be asked for.
 type authorization struct {
 	lookup   payment.Lookup
 	once     *payment.Once
-	cvn      card.CVN
-	verifier []byte // of the escrow row to take; nil where the CVN never rested
+	cvn      card.CVN // zero where none is asked for
+	verifier []byte   // of the escrow row to take; nil where the CVN never rested
+	merchant payment.Merchant
+	token    payment.Token
+	terms    payment.Terms
+	amount   payment.Money
 	// begin puts a new attempt in place first; nil where there is one.
 	begin func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error)
 }
 
-// authorize commits the trace, sends the purchase and applies the answer, in that order: whatever dies in
+// authorize commits the trace, sends the message and applies the answer, in that order: whatever dies in
 // between leaves a trace that is reversed. Once the trace is committed there is no error any more: what
-// became of the purchase is the attempt's to tell.
-func (f *Flow) authorize(ctx context.Context, c payment.Case, a authorization) (payment.Case, error) {
+// became of the message is the attempt's to tell.
+func (f *Flow) authorize(ctx context.Context, a authorization) (payment.Case, error) {
 	ctx, done := f.through(ctx) // a payer who leaves does not stop a purchase on its way
 	defer done()
-	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	pan, err := f.o.Vault.OpenPAN(a.token.SealedPAN, a.token.Business, a.token.ID)
 	if err != nil {
-		return c, err
+		return payment.Case{}, err
 	}
-	trace, err := f.o.Acquirer.Reserve(ctx, c.Merchant, payment.Purchase, c.Session.Amount)
+	merchant, ok := a.merchant.For(a.token.Brand, a.terms.MIDLabel)
+	if !ok {
+		return payment.Case{}, unknownAccount()
+	}
+	trace, err := f.o.Acquirer.Reserve(ctx, merchant, payment.Request{Terms: a.terms}.Purpose(), a.amount)
 	if err != nil {
-		return c, err
+		return payment.Case{}, err
 	}
 	start := f.o.Now()
-	c, err = f.o.Store.Change(ctx, a.lookup, a.once, func(c payment.Case) (payment.Changes, error) {
+	c, err := f.o.Store.Change(ctx, a.lookup, a.once, func(c payment.Case) (payment.Changes, error) {
 		var before payment.Changes
 		if a.begin != nil {
 			var err error
@@ -156,8 +170,8 @@ func (f *Flow) authorize(ctx context.Context, c payment.Case, a authorization) (
 		return c, err
 	}
 	answer := f.o.Acquirer.Authorise(ctx, Authorisation{
-		Trace: trace, Merchant: c.Merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
-		Proof: c.Request.Authentication, NotAfter: start.Add(sendLimit),
+		Trace: trace, Merchant: merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
+		Proof: c.Request.Authentication, OnFile: c.Request.OnFile, Absent: c.Request.Absent, NotAfter: start.Add(sendLimit),
 	})
 	concluded, err := f.conclude(ctx, c, answer)
 	if notNow(err) { // a copy of the answer was first
@@ -188,27 +202,22 @@ const concludeTries = 3
 // conclude applies the acquirer's answer. If that cannot be written, the attempt's deadline finds it and has
 // it reversed. payment.ErrNotNow means that another has concluded the attempt.
 func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answer) (payment.Case, error) {
-	e := payment.Event{Answer: &answer}
-	switch answer.Outcome {
-	case payment.Approved:
-		e.Kind, e.Capture = payment.Approve, payment.CaptureID("cptr-"+f.newUUID())
-	case payment.Declined:
-		e.Kind = payment.Decline
-	case payment.Unsent:
-		e.Kind = payment.Unsend
-	case payment.Unwanted:
-		e.Kind = payment.Unwant
-	default:
-		e.Kind, e.Answer = payment.Lose, nil
+	e := payment.Event{At: f.o.Now(), Kind: meant(c.Request.Purpose(), answer.Outcome), Answer: &answer}
+	switch e.Kind {
+	case payment.Approve:
+		e.Capture = &payment.Capture{ID: f.newCaptureID(), Amount: c.Request.Amount, At: e.At}
+	case payment.Lose:
+		e.Answer = nil
+	case payment.Miss:
+		e.Answer = &payment.Answer{Outcome: payment.Unknown, Failure: payment.PartnerTimeout}
 	}
 	if e.Kind == payment.Unwant || e.Kind == payment.Lose {
-		reversal, err := f.newReversal(ctx, c, answer.Authorization.AuthorizationCode)
+		reversal, err := f.newAdvice(ctx, c, payment.Reversal, payment.Money{}, answer.Authorization.AuthorizationCode)
 		if err != nil {
 			return c, err
 		}
 		e.Reversal = &reversal
 	}
-	e.At = f.o.Now()
 	var err error
 	for range concludeTries {
 		var concluded payment.Case
@@ -220,6 +229,35 @@ func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answ
 		}
 	}
 	return c, err
+}
+
+// meant is the event that an outcome is for an attempt. A verification moves no money: what is approved
+// otherwise than wanted is as good as declined, and no answer leaves nothing to undo.
+func meant(why payment.Purpose, o payment.Outcome) payment.EventKind {
+	switch o {
+	case payment.Approved:
+		return map[payment.Purpose]payment.EventKind{
+			payment.Purchase: payment.Approve, payment.Authorisation: payment.Hold, payment.Verification: payment.Verify,
+		}[why]
+	case payment.Declined:
+		return payment.Decline
+	case payment.Unsent:
+		return payment.Unsend
+	case payment.Unwanted:
+		if why == payment.Verification {
+			return payment.Decline
+		}
+		return payment.Unwant
+	}
+	if why == payment.Verification {
+		return payment.Miss
+	}
+	return payment.Lose
+}
+
+// unknownAccount is the refusal of a label that the merchant does not have, or no longer.
+func unknownAccount() error {
+	return payment.Refuse("INVALID_MERCHANT_SETTINGS", "Merchant credentials met with an error with the provider: the merchant has no account under this mid_label.")
 }
 
 func expiryOf(t payment.Token) card.Expiry {

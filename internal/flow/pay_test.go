@@ -133,7 +133,7 @@ func TestPurchaseIsJudgedOnceMore(t *testing.T) {
 			s.memory.tokens[visa] = card
 		}, "INVALID_TOKEN", badToken},
 		"its CVN was guessed at": {func(s *scene) {
-			s.memory.mismatches[payment.CountMismatch{Token: visa, Day: "2026-03-14"}] = 5
+			s.memory.counts[payment.CountAgainst{Card: "fingerprint of pt-visa", What: payment.Mismatch, Day: "2026-03-14"}] = 5
 		}, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", tooMany},
 	} {
 		s := newScene(t)
@@ -196,7 +196,7 @@ func TestNobodyPaysTwice(t *testing.T) {
 		"another submit": func(s *scene) (ticket, []func() error) {
 			k := s.bring(s.session(), payment.Authenticated)
 			return k, []func() error{pay(s, k), func() error {
-				_, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, CVN: s.types("456")})
+				_, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("456")})
 				var e *payment.Error
 				if errors.As(err, &e) {
 					err = nil
@@ -288,7 +288,7 @@ func TestPayerLeaves(t *testing.T) {
 	id := s.session(skipping)
 	here, leave = context.WithCancel(ctx)
 	s.host.answer = func(flow.Authorisation) payment.Answer { leave(); return approved }
-	if _, err := s.Submit(here, flow.Submission{Business: shop, Session: id, CVN: s.types("737")}); err != nil {
+	if _, err := s.Submit(here, flow.Submission{Business: shop, Session: id, Fields: types("737")}); err != nil {
 		t.Error(err)
 	}
 	if got, _ := s.Session(ctx, shop, id); got.Status != payment.SessionCompleted {
@@ -370,8 +370,8 @@ func TestOutcomes(t *testing.T) {
 			if got := s.sessionOf(k).Failures; got != test.counted {
 				t.Errorf("%d failures counted", got)
 			}
-			today := payment.CountMismatch{Token: visa, Day: "2026-03-14"}
-			if got := s.memory.mismatches[today]; got != test.mismatch {
+			today := payment.CountAgainst{Card: "fingerprint of pt-visa", What: payment.Mismatch, Day: "2026-03-14"}
+			if got := s.memory.counts[today]; got != test.mismatch {
 				t.Errorf("%d mismatches counted", got)
 			}
 		})

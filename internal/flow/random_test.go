@@ -123,14 +123,14 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 	act := func(do func()) func(*rapid.T) { return func(*rapid.T) { do() } }
 	return map[string]func(*rapid.T){
 		"submit": act(func() {
-			k, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, CVN: p.types("737")})
+			k, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, Fields: types("737")})
 			if p.may(err); err == nil && k.page != "" {
 				p.tickets = append(p.tickets, k)
 			}
 		}),
 		"submit again": act(func() {
 			if k := p.ticket(); k.id != "" {
-				again, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, CVN: p.types("737"), Repeats: k.id})
+				again, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, Fields: types("737"), Repeats: k.id})
 				if p.may(err); again.share != nil {
 					p.tickets = append(p.tickets, again)
 				}
@@ -153,7 +153,7 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 		}),
 		"retype": act(func() { p.may(second(p.Retype(ctx, p.ticket().page, p.types("737")))) }),
 		"all in a row": act(func() { // the way of most
-			k, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, CVN: p.types("737")})
+			k, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, Fields: types("737")})
 			if p.may(err); k.page == "" {
 				return
 			}

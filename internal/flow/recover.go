@@ -23,6 +23,9 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 		}
 		return err
 	}
+	if c.Request.State == payment.Authorized && !now.Before(c.Request.Deadline) {
+		return f.expireHold(ctx, c)
+	}
 	_, err = f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		if due := c.Request.Deadline; now.Before(due) {
 			// The attempt is written as it is: this must not put off the deadline of a purchase that
@@ -32,7 +35,11 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 				Requests: []payment.Request{*c.Request}, Effects: []payment.Effect{payment.Wake{Work: work, At: due}},
 			}, nil
 		}
-		return payment.Apply(c, payment.Event{Kind: payment.Lapse, At: now})
+		over := payment.Lapse
+		if c.Session.ID == "" {
+			over = payment.Expire
+		}
+		return payment.Apply(c, payment.Event{Kind: over, At: now})
 	})
 	return err
 }
@@ -57,6 +64,9 @@ func (f *Flow) Late(ctx context.Context, traceKey string, judge func(sent paymen
 		}
 		return err
 	}
+	if c.Request.Purpose() == payment.Verification {
+		return nil // nothing was moved
+	}
 	if c.Request.State != payment.Failed || answer.Outcome != payment.Approved && answer.Outcome != payment.Unwanted {
 		return nil // a second copy of an answer we have, or a reversal is on its way already
 	}
@@ -74,7 +84,7 @@ func (f *Flow) giveBack(ctx context.Context, c payment.Case, answer payment.Answ
 			return err
 		}
 	}
-	reversal, err := f.newReversal(ctx, c, answer.Authorization.AuthorizationCode)
+	reversal, err := f.newAdvice(ctx, c, payment.Reversal, payment.Money{}, answer.Authorization.AuthorizationCode)
 	if err != nil {
 		return err
 	}

@@ -77,13 +77,14 @@ func setScene(t reporter) *scene {
 		Now:   s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: timeless})),
 		AnswerTimeout: 8 * time.Second, PublicURL: "https://pay.example",
 	})
-	s.memory.merchants[shop] = payment.Merchant{ID: shop, Name: "Shop", ReuseCustomers: true}
+	s.memory.merchants[shop] = payment.Merchant{ID: shop, Name: "Shop", ReuseCustomers: true, AllowSkipThreeDS: true}
 	s.memory.merchants[stranger] = payment.Merchant{ID: stranger, Name: "Stranger"}
 	s.memory.customers[ada] = payment.Customer{ID: ada, Business: shop, ReferenceID: "ada"}
 	s.memory.customers[bob] = payment.Customer{ID: bob, Business: shop, ReferenceID: "bob"}
 	for id, digits := range map[payment.TokenID]int{visa: 3, amex: 4} {
 		s.memory.tokens[id] = payment.Token{
 			ID: id, Business: shop, Customer: ada, Status: payment.TokenActive, SealedPAN: []byte("sealed"),
+			Version: 1, Fingerprint: "fingerprint of " + string(id), Brand: "VISA",
 			CVNDigits: digits, ExpiryMonth: 12, ExpiryYear: 2030,
 		}
 	}
@@ -146,10 +147,23 @@ func (s *scene) types(digits string) func(want int) (card.CVN, error) {
 	}
 }
 
+// types is what a payer typed where a CVN is asked for, as the door cuts it out of a body.
+func types(cvn string) card.Fields {
+	body, err := json.Marshal(map[string]string{"cvn": cvn})
+	if err != nil {
+		panic(err)
+	}
+	_, fields, err := card.Cut(body)
+	if err != nil {
+		panic(err)
+	}
+	return fields
+}
+
 func (s *scene) ask() flow.NewSession {
 	return flow.NewSession{
-		Business: shop, ReferenceID: "order-1", Amount: payment.Money{Minor: 1000000, Currency: "IDR"}, Country: "ID", Locale: "en",
-		Token: visa, CustomerID: ada, SuccessReturnURL: "https://shop.example/yes", FailureReturnURL: "https://shop.example/no",
+		Business: shop, ReferenceID: "order-1", Type: payment.SessionPay, Mode: payment.ModeCardsSessionJS, Amount: payment.Money{Minor: 1000000, Currency: "IDR"}, Country: "ID", Locale: "en",
+		Token: visa, Buyer: flow.Buyer{ID: ada}, SuccessReturnURL: "https://shop.example/yes", FailureReturnURL: "https://shop.example/no",
 		Echo: json.RawMessage(`{}`),
 	}
 }
@@ -181,7 +195,7 @@ type ticket struct {
 // submit hands in a CVN for a session.
 func (s *scene) submit(session payment.SessionID) ticket {
 	s.t.Helper()
-	k, err := s.trySubmit(flow.Submission{Business: shop, Session: session, CVN: s.types("737")})
+	k, err := s.trySubmit(flow.Submission{Business: shop, Session: session, Fields: types("737")})
 	if err != nil {
 		s.t.Fatalf("not submitted: %v", err)
 	}
@@ -191,7 +205,10 @@ func (s *scene) submit(session payment.SessionID) ticket {
 func (s *scene) trySubmit(sub flow.Submission) (ticket, error) {
 	s.t.Helper()
 	done, err := s.Submit(ctx, sub)
-	k := ticket{session: sub.Session, id: done.Request}
+	k := ticket{session: sub.Session}
+	if done.Case.Request != nil {
+		k.id = done.Case.Request.ID
+	}
 	if done.ActionURL == "" {
 		return k, err
 	}
@@ -328,8 +345,10 @@ func (s *scene) do(w payment.Work) error {
 		return s.Deadline(ctx, payment.RequestID(w.Ref))
 	case payment.WorkSession:
 		return s.ExpireSession(ctx, payment.SessionID(w.Ref))
+	case payment.WorkToken:
+		return s.KeepToken(ctx, payment.TokenID(w.Ref))
 	case payment.WorkAdvice:
-		return s.Reverse(ctx, payment.AdviceID(w.Ref))
+		return s.Advise(ctx, payment.AdviceID(w.Ref))
 	}
 	return fmt.Errorf("work of kind %s", w.Kind)
 }

@@ -13,66 +13,102 @@ import (
 type NewSession struct {
 	Business         payment.BusinessID
 	ReferenceID      string
+	Type             payment.SessionType
+	Mode             payment.SessionMode
 	Amount           payment.Money
 	Country          string
 	Locale           string
-	Token            payment.TokenID
-	CustomerID       payment.CustomerID // one of CustomerID
-	Customer         *NewCustomer       // and Customer
+	CaptureMethod    payment.CaptureMethod // empty: automatic
+	AllowSave        payment.AllowSave     // empty: disabled
+	Token            payment.TokenID       // empty: the payer types a card
+	Buyer            Buyer
 	SuccessReturnURL string
-	FailureReturnURL string
+	FailureReturnURL string // of CARDS_SESSION_JS
+	CancelReturnURL  string // of PAYMENT_LINK
 	SkipThreeDS      bool
+	MIDLabel         string
+	OnFile           payment.CardOnFile
 	Expires          time.Time       // zero: SessionLife from now
 	Echo             json.RawMessage // see payment.Session
 	Once             *payment.Once
 }
 
-// CreateSession opens a session. The stored card is looked at here, and again when the payer submits.
+// CreateSession opens a session. A stored card is looked at here, and again when the payer submits.
 func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session, error) {
 	now := f.o.Now()
-	if n.Amount.Minor == 0 {
-		return payment.Session{}, payment.Refuse("INVALID_AMOUNT", "Amount must be greater than zero")
+	if err := sessionAmount(n.Type, n.Amount); err != nil {
+		return payment.Session{}, err
 	}
 	expires, err := expiry(n.Expires, now)
 	if err != nil {
 		return payment.Session{}, err
 	}
-	merchant, err := f.o.Store.Merchant(ctx, n.Business)
+	c, err := f.stored(ctx, n.Business, n.Token, now)
 	if err != nil {
 		return payment.Session{}, err
 	}
-	token, err := f.o.Store.Token(ctx, n.Business, n.Token)
-	if errors.Is(err, payment.ErrNotFound) {
-		return payment.Session{}, payment.UnusableToken()
-	} else if err != nil {
-		return payment.Session{}, err
+	if n.SkipThreeDS && !c.Merchant.AllowSkipThreeDS {
+		return payment.Session{}, skipForbidden()
 	}
-	if err := token.Usable(now); err != nil {
-		return payment.Session{}, err
+	if _, ok := c.Merchant.For("", n.MIDLabel); !ok {
+		return payment.Session{}, badField("/body/channel_properties/cards/mid_label", "must be a label of the merchant's")
 	}
 	s := payment.Session{
-		ID: f.newSessionID(), Business: n.Business, Version: 1, Status: payment.SessionActive,
-		ReferenceID: n.ReferenceID, Type: "PAY", Mode: "CARDS_SESSION_JS",
+		ID: f.newSessionID(), Business: n.Business, Status: payment.SessionActive,
+		ReferenceID: n.ReferenceID, Type: n.Type, Mode: n.Mode,
 		Amount: n.Amount, Country: n.Country, Locale: n.Locale, Token: n.Token,
-		SuccessReturnURL: n.SuccessReturnURL, FailureReturnURL: n.FailureReturnURL,
-		SkipThreeDS: n.SkipThreeDS, Echo: n.Echo,
+		SuccessReturnURL: n.SuccessReturnURL, FailureReturnURL: n.FailureReturnURL, CancelReturnURL: n.CancelReturnURL,
+		SkipThreeDS: n.SkipThreeDS, CaptureMethod: n.CaptureMethod, AllowSave: n.AllowSave, MIDLabel: n.MIDLabel,
+		OnFile: n.OnFile, Echo: n.Echo,
 		Created: now, Updated: now, Expires: expires,
 	}
+	if s.Mode == payment.ModePaymentLink {
+		s.Link = f.newPage()
+	}
 	for {
-		customer, isNew, err := f.customer(ctx, merchant, token, n, now)
+		customer, isNew, err := f.buyer(ctx, c, n.Buyer, now)
 		if err != nil {
 			return payment.Session{}, err
 		}
 		s.Customer = customer.ID
-		if !isNew {
-			return s, f.o.Store.CreateSession(ctx, s, nil, n.Once)
+		ch := payment.Changes{Session: &s, Effects: []payment.Effect{
+			payment.Wake{Work: payment.Work{Kind: payment.WorkSession, Ref: string(s.ID)}, At: expires},
+		}}
+		if isNew {
+			ch.Customer = &customer
 		}
-		err = f.o.Store.CreateSession(ctx, s, &customer, n.Once)
-		if !errors.Is(err, payment.ErrTaken) {
-			return s, err
+		made, err := f.o.Store.Change(ctx, payment.Lookup{Business: n.Business}, n.Once, func(payment.Case) (payment.Changes, error) {
+			return ch, nil
+		})
+		if !isNew || !errors.Is(err, payment.ErrTaken) {
+			return made.Session, err
 		}
-		// Another session brought the same customer in between: it is known now.
+		// Another request brought the same customer in between: it is known now.
 	}
+}
+
+func sessionAmount(kind payment.SessionType, amount payment.Money) error {
+	switch {
+	case kind == payment.SessionSave && amount.Minor != 0:
+		return payment.Refuse("INVALID_AMOUNT", "Amount must be zero for session type SAVE")
+	case kind != payment.SessionSave && amount.Minor == 0:
+		return payment.Refuse("INVALID_AMOUNT", "Amount must be greater than zero")
+	}
+	return nil
+}
+
+// stored is the case of a stored card of the business that can be paid with; without one, the merchant's alone.
+func (f *Flow) stored(ctx context.Context, b payment.BusinessID, t payment.TokenID, now time.Time) (payment.Case, error) {
+	c, err := f.o.Store.Case(ctx, payment.Lookup{Business: b, Token: t})
+	if t == "" {
+		return c, err
+	}
+	if errors.Is(err, payment.ErrNotFound) {
+		return c, payment.UnusableToken()
+	} else if err != nil {
+		return c, err
+	}
+	return c, c.Token.Usable(now)
 }
 
 func expiry(asked, now time.Time) (time.Time, error) {
@@ -88,28 +124,16 @@ func expiry(asked, now time.Time) (time.Time, error) {
 	return asked, nil
 }
 
-// customer finds whom the session is for. A card is refused only where the session names, by its id, a
-// customer who does not own it.
-func (f *Flow) customer(ctx context.Context, m payment.Merchant, t payment.Token, n NewSession, now time.Time) (c payment.Customer, isNew bool, err error) {
-	if n.CustomerID != "" {
-		c, err = f.o.Store.Customer(ctx, n.Business, n.CustomerID)
-		if errors.Is(err, payment.ErrNotFound) {
-			return c, false, payment.Refuse("DATA_NOT_FOUND", "The customer ID provided in the request does not exist")
-		}
-		if err == nil && c.ID != t.Customer {
-			return c, false, payment.UnusableToken()
-		}
-		return c, false, err
+func skipForbidden() error {
+	return payment.Refuse("SKIP_3DS_FORBIDDEN", "Non 3DS card payment requests is not allowed. Please activate the feature on Xendit dashboard before proceeding")
+}
+
+// badField refuses a field that the contract alone cannot judge.
+func badField(path, message string) error {
+	return &payment.Error{
+		Code: "API_VALIDATION_ERROR", Message: "request" + path + " " + message,
+		Fields: []payment.Field{{Path: path, Message: message}},
 	}
-	c, err = f.o.Store.CustomerByReference(ctx, n.Business, n.Customer.ReferenceID)
-	switch {
-	case errors.Is(err, payment.ErrNotFound):
-		c, err = f.newCustomer(n.Business, *n.Customer, now)
-		return c, true, err
-	case err == nil && !m.ReuseCustomers:
-		return c, false, payment.Refuse("DUPLICATE_ERROR", "customer: The reference_id entered has been used before. Please enter a unique reference_id")
-	}
-	return c, false, err
 }
 
 // Session reads a session of a business.
@@ -118,18 +142,9 @@ func (f *Flow) Session(ctx context.Context, b payment.BusinessID, id payment.Ses
 	return c.Session, sessionError(err)
 }
 
-// Request reads a payment request of a business.
-func (f *Flow) Request(ctx context.Context, b payment.BusinessID, id payment.RequestID) (payment.Case, error) {
-	return f.o.Store.Case(ctx, payment.Lookup{Business: b, Request: id})
-}
-
-// Payment reads a payment of a business. There is none before the attempt has reached the acquirer or failed.
-func (f *Flow) Payment(ctx context.Context, b payment.BusinessID, id payment.PaymentID) (payment.Case, error) {
-	c, err := f.o.Store.Case(ctx, payment.Lookup{Business: b, Payment: id})
-	if err == nil && !c.Request.HasPayment() {
-		err = payment.ErrNotFound
-	}
-	return c, err
+// Link reads the session of a hosted page.
+func (f *Flow) Link(ctx context.Context, link string) (payment.Case, error) {
+	return f.o.Store.Case(ctx, payment.Lookup{Link: link})
 }
 
 // CancelSession ends a session, and an attempt that has not reached the acquirer with it.

@@ -18,7 +18,7 @@ const (
 func TestSessionIsRefused(t *testing.T) {
 	inline := func(reference string) func(*flow.NewSession) {
 		return func(n *flow.NewSession) {
-			n.CustomerID, n.Customer = "", &flow.NewCustomer{ReferenceID: reference}
+			n.Buyer = flow.Buyer{New: &flow.NewCustomer{ReferenceID: reference}}
 		}
 	}
 	expiring := func(d time.Duration) func(*flow.NewSession) {
@@ -43,8 +43,8 @@ func TestSessionIsRefused(t *testing.T) {
 		"another's card":    {token(func(k *payment.Token) { k.Business = stranger }), nil, "INVALID_TOKEN", badToken},
 		"cancelled card":    {token(func(k *payment.Token) { k.Status = payment.TokenCanceled }), nil, "INVALID_TOKEN", badToken},
 		"expired card":      {token(func(k *payment.Token) { k.ExpiryYear, k.ExpiryMonth = 2026, 2 }), nil, "INVALID_TOKEN", badToken},
-		"another's token":   {nil, func(n *flow.NewSession) { n.CustomerID = bob }, "INVALID_TOKEN", badToken},
-		"unknown customer":  {nil, func(n *flow.NewSession) { n.CustomerID = "cust-nobody" }, "DATA_NOT_FOUND", "The customer ID provided in the request does not exist"},
+		"another's token":   {nil, func(n *flow.NewSession) { n.Buyer.ID = bob }, "INVALID_TOKEN", badToken},
+		"unknown customer":  {nil, func(n *flow.NewSession) { n.Buyer.ID = "cust-nobody" }, "DATA_NOT_FOUND", "The customer ID provided in the request does not exist"},
 		"foreign customer":  {func(s *scene) { s.memory.customers[ada] = payment.Customer{ID: ada, Business: stranger} }, nil, "DATA_NOT_FOUND", "The customer ID provided in the request does not exist"},
 		"reference is used": {func(s *scene) { s.memory.merchants[shop] = payment.Merchant{ID: shop} }, inline("ada"), "DUPLICATE_ERROR", duplicate},
 	} {
@@ -70,6 +70,7 @@ func TestSessionOfNobody(t *testing.T) {
 	s := newScene(t)
 	n := s.ask()
 	n.Business = "62440e322008e87fb29c1fff"
+	n.Token = ""
 	if _, err := s.CreateSession(ctx, n); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
@@ -101,14 +102,14 @@ func TestSessionLives(t *testing.T) {
 }
 
 func TestSessionIsForSomeone(t *testing.T) {
-	inline := func(n *flow.NewSession) { n.CustomerID, n.Customer = "", &flow.NewCustomer{ReferenceID: "bob"} }
+	inline := func(n *flow.NewSession) { n.Buyer = flow.Buyer{New: &flow.NewCustomer{ReferenceID: "bob"}} }
 	s := newScene(t)
 	known, err := s.Session(ctx, shop, s.session(inline))
 	if err != nil || known.Customer != bob {
 		t.Errorf("%s, %v: a known reference is the same customer, whose card it is does not matter", known.Customer, err)
 	}
-	first, _ := s.Session(ctx, shop, s.session(func(n *flow.NewSession) { inline(n); n.Customer.ReferenceID = "eve" }))
-	again, _ := s.Session(ctx, shop, s.session(func(n *flow.NewSession) { inline(n); n.Customer.ReferenceID = "eve" }))
+	first, _ := s.Session(ctx, shop, s.session(func(n *flow.NewSession) { inline(n); n.Buyer.New.ReferenceID = "eve" }))
+	again, _ := s.Session(ctx, shop, s.session(func(n *flow.NewSession) { inline(n); n.Buyer.New.ReferenceID = "eve" }))
 	if made := s.memory.customers[first.Customer]; first.Customer != again.Customer || made.ReferenceID != "eve" || made.Business != shop {
 		t.Errorf("%s, then %s: %+v", first.Customer, again.Customer, made)
 	}
@@ -122,7 +123,7 @@ func TestSessionsOfOneNewCustomer(t *testing.T) {
 		s.memory.between = meet(2)
 		create := func() error {
 			n := s.ask()
-			n.CustomerID, n.Customer = "", &flow.NewCustomer{ReferenceID: "eve"}
+			n.Buyer = flow.Buyer{New: &flow.NewCustomer{ReferenceID: "eve"}}
 			_, err := s.CreateSession(ctx, n)
 			return err
 		}
@@ -172,7 +173,7 @@ func TestSessionOfAnotherDoesNotExist(t *testing.T) {
 	_, read := s.Session(ctx, stranger, id)
 	_, canceled := s.CancelSession(ctx, stranger, id, nil)
 	_, missing := s.Session(ctx, shop, "ps-none")
-	_, submitted := s.Submit(ctx, flow.Submission{Business: stranger, Session: id, CVN: s.types("737")})
+	_, submitted := s.Submit(ctx, flow.Submission{Business: stranger, Session: id, Fields: types("737")})
 	for _, err := range []error{read, canceled, missing, submitted} {
 		refused(t, err, "NOT_FOUND", "Session not found")
 	}

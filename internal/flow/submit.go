@@ -9,33 +9,35 @@ import (
 	"reprise/internal/payment"
 )
 
-// Submission is a payer's CVN for a session.
+// Submission is what a payer typed for a session: the CVN of the stored card that the session names, or a card.
 type Submission struct {
 	Business payment.BusinessID
 	Session  payment.SessionID
-	// CVN judges what the payer typed by the number of digits the stored card has. The CVN is wiped before
-	// Submit returns.
-	CVN  func(digits int) (card.CVN, error)
-	Once *payment.Once
+	Link     string // of the hosted page, instead of both
+	// Fields are the card fields. What is kept of them is sealed; the CVN is wiped before Submit returns.
+	Fields     card.Fields
+	Cardholder payment.Cardholder
+	Save       bool // the payer wants the card to be stored, where the session leaves it to them
+	Once       *payment.Once
 	// Repeats is set where the same request was answered before with this attempt, which is kept.
 	Repeats payment.RequestID
 }
 
 // Submitted is what a submission came to.
 type Submitted struct {
-	Request payment.RequestID
+	Case payment.Case
 	// ActionURL is where the payer goes on, the browser's share in its fragment. Empty where nothing is
 	// left to do for the payer. It is given once and stored nowhere.
 	ActionURL string
 }
 
-// Submit takes a CVN for a session: into the escrow until the bank has authenticated the payer, or straight
-// to the acquirer where the session skips 3-D Secure.
+// Submit takes what the payer typed: a CVN goes into the escrow until the bank has authenticated the payer, or
+// straight to the acquirer where the session skips 3-D Secure.
 func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	if s.Repeats != "" {
 		return f.resubmit(ctx, s)
 	}
-	session := payment.Lookup{Business: s.Business, Session: s.Session}
+	session := payment.Lookup{Business: s.Business, Session: s.Session, Link: s.Link}
 	c, err := f.o.Store.Case(ctx, session)
 	if err != nil {
 		return Submitted{}, sessionError(err)
@@ -43,28 +45,34 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	if err := acceptsSubmit(c, f.o.Now()); err != nil {
 		return Submitted{}, err
 	}
-	cvn, err := s.CVN(c.Token.CVNDigits)
+	p, err := f.pick(ctx, c, s)
 	if err != nil {
 		return Submitted{}, err
 	}
-	defer cvn.Wipe()
+	defer p.cvn.Wipe()
+	if p.isNew() {
+		session.Card = p.token.Fingerprint
+	}
 
 	if c.Session.SkipThreeDS {
-		c, err = f.authorize(ctx, c, authorization{lookup: session, once: s.Once, cvn: cvn, begin: f.newAttempt})
-		if err != nil {
-			return Submitted{}, err
-		}
-		return Submitted{Request: c.Request.ID}, nil
+		c, err = f.authorize(ctx, authorization{
+			lookup: session, once: s.Once, cvn: p.cvn,
+			merchant: c.Merchant, token: p.token, terms: f.terms(c.Session, p), amount: c.Session.Amount,
+			begin: func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
+				return f.newAttempt(c, p, now)
+			},
+		})
+		return Submitted{Case: c}, err
 	}
 
 	var share []byte
 	c, err = f.o.Store.Change(ctx, session, s.Once, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
-		before, c, err := f.joinAttempt(c, now)
+		before, c, err := f.joinAttempt(c, p, now)
 		if err != nil {
 			return payment.Changes{}, err
 		}
-		ch, sealed, err := f.seal(c, cvn, now)
+		ch, sealed, err := f.start(c, p.cvn, now)
 		share = sealed
 		return before.Then(ch), err
 	})
@@ -72,7 +80,24 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 		return Submitted{}, err
 	}
 	defer card.Wipe(share)
-	return Submitted{Request: c.Request.ID, ActionURL: f.actionURL(c, share)}, nil
+	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
+}
+
+// pick takes the stored card that the session names, of which only the CVN was typed, or else the card that was
+// typed. A CVN is required for the stored card: that is what the session is for.
+func (f *Flow) pick(ctx context.Context, c payment.Case, s Submission) (pick, error) {
+	if c.Session.Token == "" {
+		return f.typed(c, s.Fields, s.Cardholder, c.Session.Saves(s.Save), f.o.Now())
+	}
+	if s.Fields.HasCard() {
+		return pick{}, &card.FieldError{Path: s.Fields.Path("card_number"), Message: "must NOT be sent: the session names a stored card"}
+	}
+	token, err := f.o.Store.Token(ctx, c.Session.Business, c.Session.Token)
+	if err != nil {
+		return pick{}, err
+	}
+	cvn, err := s.Fields.CVN(token.CVNDigits)
+	return pick{token: token, cvn: cvn}, err
 }
 
 // resubmit answers a repetition: the attempt is the first one's, and while its page has not been opened the
@@ -83,33 +108,42 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 	if err != nil {
 		return Submitted{}, err
 	}
-	cvn, err := s.CVN(c.Token.CVNDigits)
-	if err != nil {
-		return Submitted{}, err
+	var cvn card.CVN
+	if !c.Request.WithoutCVN {
+		if cvn, err = s.Fields.CVN(c.Token.CVNDigits); err != nil {
+			return Submitted{}, err
+		}
+		defer cvn.Wipe()
 	}
-	defer cvn.Wipe()
 	var share []byte
 	c, err = f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
-		if share = nil; !joins(*c.Request, now) {
+		if share = nil; cvn.IsZero() || !joins(*c.Request, now) {
 			return payment.Changes{}, nil
 		}
 		if err := acceptsSubmit(c, now); err != nil {
 			return payment.Changes{}, err
 		}
-		ch, sealed, err := f.seal(c, cvn, now)
+		ch, sealed, err := f.start(c, cvn, now)
 		share = sealed
 		return ch, err
 	})
-	if err != nil || c.Request.State.Final() || c.Session.SkipThreeDS {
-		return Submitted{Request: s.Repeats}, err
+	if err != nil || c.Request.State.Final() || c.Request.SkipThreeDS {
+		return Submitted{Case: c}, err
 	}
 	defer card.Wipe(share)
-	return Submitted{Request: s.Repeats, ActionURL: f.actionURL(c, share)}, nil
+	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
 }
 
-// seal lets a CVN go into the escrow of the case's attempt, under a share of its own.
-func (f *Flow) seal(c payment.Case, cvn card.CVN, now time.Time) (ch payment.Changes, share []byte, err error) {
+// start lets a CVN go into the escrow of the case's attempt, under a share of its own, or begins without one.
+func (f *Flow) start(c payment.Case, cvn card.CVN, now time.Time) (ch payment.Changes, share []byte, err error) {
+	if cvn.IsZero() {
+		if c.Request.State != payment.None {
+			return ch, nil, nil // the second of two clicks
+		}
+		ch, err = payment.Apply(c, payment.Event{Kind: payment.Begin, At: now})
+		return ch, nil, err
+	}
 	sealed, share, err := f.o.Vault.SealCVN(cvn, binding(c))
 	if err != nil {
 		return ch, nil, err
@@ -127,14 +161,16 @@ func (f *Flow) actionURL(c payment.Case, share []byte) string {
 	return url
 }
 
-// acceptsSubmit says whether a CVN may be handed in now. While an earlier attempt is with the acquirer
+// acceptsSubmit says whether a session takes a submission now. While an earlier attempt is with the acquirer
 // nobody knows yet whether the session is paid.
 func acceptsSubmit(c payment.Case, now time.Time) error {
 	if err := c.Session.AcceptsSubmit(now); err != nil {
 		return err
 	}
-	if err := c.Payable(now); err != nil {
-		return err
+	if c.Session.Token != "" {
+		if err := c.Payable(now); err != nil {
+			return err
+		}
 	}
 	if c.Request != nil && c.Request.State.AtAcquirer() {
 		return &payment.Error{
@@ -147,12 +183,12 @@ func acceptsSubmit(c payment.Case, now time.Time) error {
 }
 
 // joinAttempt finds the attempt that a submission belongs to: the open one, while its page has not been
-// opened, or a new one.
-func (f *Flow) joinAttempt(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
-	if c.Request != nil && joins(*c.Request, now) {
+// opened and if it is to be paid with the same card, or a new one.
+func (f *Flow) joinAttempt(c payment.Case, p pick, now time.Time) (payment.Changes, payment.Case, error) {
+	if c.Request != nil && joins(*c.Request, now) && p.is(c.Token) && c.Request.WithoutCVN == p.cvn.IsZero() {
 		return payment.Changes{}, c, acceptsSubmit(c, now)
 	}
-	return f.newAttempt(c, now)
+	return f.newAttempt(c, p, now)
 }
 
 // joins says whether an attempt takes one more CVN: its page has not opened, and the payer has time left.
@@ -161,7 +197,7 @@ func joins(r payment.Request, now time.Time) bool {
 }
 
 // newAttempt supersedes the open attempt, if there is one, and puts a new one in its place.
-func (f *Flow) newAttempt(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
+func (f *Flow) newAttempt(c payment.Case, p pick, now time.Time) (payment.Changes, payment.Case, error) {
 	if err := acceptsSubmit(c, now); err != nil {
 		return payment.Changes{}, c, err
 	}
@@ -173,16 +209,62 @@ func (f *Flow) newAttempt(c payment.Case, now time.Time) (payment.Changes, payme
 		}
 		c = c.After(dropped)
 	}
-	c.Request = &payment.Request{
-		ID:      payment.RequestID("pr-" + f.newUUID()),
-		Payment: payment.PaymentID("py-" + f.newUUID()),
-		Session: c.Session.ID, Business: c.Session.Business, Customer: c.Session.Customer, Token: c.Token.ID,
-		ReferenceID: c.Session.ReferenceID + "_" + f.newUUID()[26:],
-		Amount:      c.Session.Amount, Country: c.Session.Country,
+	c.Request = f.attempt(c.Session.ReferenceID+"_"+f.newUUID()[26:], c.Merchant.ID, c.Session.Amount, c.Session.Country, f.terms(c.Session, p), now)
+	c.Request.Session, c.Request.Customer = c.Session.ID, c.Session.Customer
+	made := take(&c, p)
+	return dropped.Then(made), c, c.Payable(now)
+}
+
+// attempt is a new one, at no state yet.
+func (f *Flow) attempt(reference string, b payment.BusinessID, amount payment.Money, country string, t payment.Terms, now time.Time) *payment.Request {
+	return &payment.Request{
+		ID:       payment.RequestID("pr-" + f.newUUID()),
+		Payment:  payment.PaymentID("py-" + f.newUUID()),
+		Business: b, ReferenceID: reference, Amount: amount, Country: country, Terms: t,
 		Page:    f.newPage(),
 		Created: now, Updated: now, Expires: now.Add(payment.AttemptLife),
 	}
-	return dropped, c, nil
+}
+
+// take has the case's new attempt paid with a card. One that was typed becomes a row.
+func take(c *payment.Case, p pick) payment.Changes {
+	var ch payment.Changes
+	if p.isNew() {
+		t := p.token
+		t.Customer, t.Request, t.Country, t.Currency = c.Request.Customer, c.Request.ID, c.Request.Country, c.Request.Amount.Currency
+		t.OnFile = c.Request.OnFile
+		if t.ReferenceID == "" {
+			t.ReferenceID = c.Request.ReferenceID
+		}
+		ch.Tokens = []payment.Token{t}
+		c.Token = t
+	} else {
+		c.Token = p.token
+	}
+	c.Request.Token = c.Token.ID
+	return ch
+}
+
+// terms are how a session is to be paid with a card.
+func (f *Flow) terms(s payment.Session, p pick) payment.Terms {
+	t := payment.Terms{
+		Type: payment.Pay, CaptureMethod: s.CaptureMethod,
+		SuccessReturnURL: s.SuccessReturnURL, FailureReturnURL: s.FailureReturnURL,
+		SkipThreeDS: s.SkipThreeDS, WithoutCVN: p.cvn.IsZero(), MIDLabel: s.MIDLabel, OnFile: p.onFile(s.OnFile), Locale: s.Locale,
+	}
+	switch {
+	case s.Type == payment.SessionSave:
+		t.Type, t.CaptureMethod = payment.Save, ""
+	case p.token.Status == payment.TokenPending:
+		t.Type = payment.PayAndSave
+	}
+	if s.Mode == payment.ModePaymentLink { // the hosted page takes the payer back, and says what the session is
+		link := f.o.PublicURL + "/link/" + s.Link
+		if t.FailureReturnURL = link + "?failed"; t.SuccessReturnURL == "" {
+			t.SuccessReturnURL = link
+		}
+	}
+	return t
 }
 
 // binding ties a CVN to the attempt it was typed for.

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"reprise/internal/card"
 	"reprise/internal/flow"
 	"reprise/internal/payment"
 )
@@ -56,14 +55,11 @@ func TestSubmitIsRefused(t *testing.T) {
 			id := s.session()
 			test.before(t, s, id)
 			requests, kept := len(s.memory.requests), s.memory.kept
-			judged := false
-			_, err := s.Submit(ctx, flow.Submission{Business: shop, Session: id, CVN: func(int) (card.CVN, error) {
-				judged = true
-				return card.ParseCVN([]byte("737"), 3)
-			}})
+			// The CVN is none: that it is not said shows that it was not judged.
+			_, err := s.Submit(ctx, flow.Submission{Business: shop, Session: id, Fields: types("7")})
 			refused(t, err, test.code, test.message)
-			if judged || len(s.memory.requests) != requests || s.memory.kept != kept {
-				t.Error("something was judged or kept")
+			if len(s.memory.requests) != requests || s.memory.kept != kept {
+				t.Error("something was kept")
 			}
 		})
 	}
@@ -84,7 +80,7 @@ func TestSubmitJudgesByTheStoredCard(t *testing.T) {
 		s := newScene(t)
 		id := s.session(func(n *flow.NewSession) { n.Token = token })
 		for _, typed := range []string{"", digits[1:], digits + "7", "73a", digits} {
-			_, err := s.trySubmit(flow.Submission{Business: shop, Session: id, CVN: s.types(typed)})
+			_, err := s.trySubmit(flow.Submission{Business: shop, Session: id, Fields: types(typed)})
 			if (err == nil) != (typed == digits) {
 				t.Errorf("%s, %d digits: %v", token, len(typed), err)
 			}
@@ -104,7 +100,7 @@ func TestTwoClicksAreOnePayment(t *testing.T) {
 		var k [2]ticket
 		submit := func(i int) func() error {
 			return func() (err error) {
-				k[i], err = s.trySubmit(flow.Submission{Business: shop, Session: id, CVN: s.types([]string{"123", "456"}[i])})
+				k[i], err = s.trySubmit(flow.Submission{Business: shop, Session: id, Fields: types([]string{"123", "456"}[i])})
 				return err
 			}
 		}
@@ -180,7 +176,7 @@ func TestSubmitWaitsForTheAcquirer(t *testing.T) {
 			held.SkipThreeDS = skip
 			s.memory.sessions[k.session] = held
 			kept := s.memory.kept
-			_, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, CVN: s.types("737")})
+			_, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("737")})
 			refused(t, err, "SERVICE_UNAVAILABLE", "A payment of this session is being processed. Its outcome follows; please wait before trying again.")
 			var e *payment.Error
 			if errors.As(err, &e) && e.RetryAfter <= 0 {
@@ -232,7 +228,7 @@ func TestTwoClicksWithoutThreeDS(t *testing.T) {
 	id := s.session(skipping)
 	s.memory.between = meet(2)
 	submit := func() error {
-		return second(s.trySubmit(flow.Submission{Business: shop, Session: id, CVN: s.types("737")}))
+		return second(s.trySubmit(flow.Submission{Business: shop, Session: id, Fields: types("737")}))
 	}
 	errs := slices.DeleteFunc(together(submit, submit), func(err error) bool { return err == nil })
 	if len(errs) != 1 || len(s.host.purchases) != 1 || len(s.memory.requests) != 1 {
@@ -247,7 +243,7 @@ func TestTwoClicksWithoutThreeDS(t *testing.T) {
 func TestSubmitOnce(t *testing.T) {
 	for _, with := range []func(*flow.NewSession){func(*flow.NewSession) {}, skipping} {
 		s := newScene(t)
-		sub := flow.Submission{Business: shop, Session: s.session(with), CVN: s.types("737"), Once: key(shop, "POST /v3/payment_with_session")}
+		sub := flow.Submission{Business: shop, Session: s.session(with), Fields: types("737"), Once: key(shop, "POST /v3/payment_with_session")}
 		if _, err := s.trySubmit(sub); err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +259,7 @@ func TestSubmitOnce(t *testing.T) {
 
 func TestRepeatedSubmitKeepsItsAttempt(t *testing.T) {
 	repeat := func(s *scene, k ticket) (ticket, error) {
-		return s.trySubmit(flow.Submission{Business: shop, Session: k.session, CVN: s.types("456"), Repeats: k.id})
+		return s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("456"), Repeats: k.id})
 	}
 	s := newScene(t)
 	k := s.submit(s.session())
@@ -309,10 +305,10 @@ func TestRepeatedSubmitKeepsItsAttempt(t *testing.T) {
 
 	s = newScene(t)
 	k = s.submit(s.session())
-	if _, err := s.Submit(ctx, flow.Submission{Business: stranger, Session: k.session, CVN: s.types("737"), Repeats: k.id}); !errors.Is(err, payment.ErrNotFound) {
+	if _, err := s.Submit(ctx, flow.Submission{Business: stranger, Session: k.session, Fields: types("737"), Repeats: k.id}); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("%v: another's attempt", err)
 	}
-	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, CVN: s.types("7"), Repeats: k.id}); err == nil {
+	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("7"), Repeats: k.id}); err == nil {
 		t.Error("a repetition's CVN is judged, too")
 	}
 }
@@ -321,17 +317,17 @@ func TestSubmitKeepsNothingWhenItFails(t *testing.T) {
 	s := newScene(t)
 	id := s.session()
 	s.memory.fail = entering(notWritten, payment.Submitted)
-	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: id, CVN: s.types("737")}); !errors.Is(err, errDown) {
+	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: id, Fields: types("737")}); !errors.Is(err, errDown) {
 		t.Fatal(err)
 	}
 	s.memory.fail = nil
 	left, leave := context.WithCancel(ctx)
 	leave()
-	if _, err := s.Submit(left, flow.Submission{Business: shop, Session: id, CVN: s.types("737")}); !errors.Is(err, context.Canceled) {
+	if _, err := s.Submit(left, flow.Submission{Business: shop, Session: id, Fields: types("737")}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	s.host.busy = errDown
-	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: s.session(skipping), CVN: s.types("737")}); !errors.Is(err, errDown) {
+	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: s.session(skipping), Fields: types("737")}); !errors.Is(err, errDown) {
 		t.Fatal(err)
 	}
 	if len(s.memory.requests) != 0 || s.memory.kept != 0 || len(s.host.purchases) != 0 {

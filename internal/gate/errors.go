@@ -17,25 +17,38 @@ import (
 // cannot be answered; the contract's Error schema names the same ones, and something makes each of them
 // (tests compare).
 var statuses = map[string]int{
-	"API_VALIDATION_ERROR":       http.StatusBadRequest,
-	"DISALLOWED_CAPTURE_METHOD":  http.StatusBadRequest,
-	"INVALID_AMOUNT":             http.StatusBadRequest,
-	"INVALID_COUNTRY":            http.StatusBadRequest,
-	"INVALID_CURRENCY":           http.StatusBadRequest,
-	"INVALID_CUSTOMER_ID":        http.StatusBadRequest,
-	"INVALID_EXPIRY_DATE":        http.StatusBadRequest,
-	"INVALID_ITEM_METADATA":      http.StatusBadRequest,
-	"INVALID_METADATA":           http.StatusBadRequest,
-	"INVALID_PAYMENT_CHANNEL":    http.StatusBadRequest,
-	"INVALID_TOKEN":              http.StatusBadRequest,
-	"INVALID_URL":                http.StatusBadRequest,
-	"MISSING_CUSTOMER":           http.StatusBadRequest,
-	"MODE_NOT_SUPPORTED":         http.StatusBadRequest,
-	"SESSION_TYPE_NOT_SUPPORTED": http.StatusBadRequest,
+	"CARD_EXPIRED":                  http.StatusBadRequest,
+	"INVALID_VALUE_ERROR":           http.StatusBadRequest,
+	"PAYMENT_REQUEST_RATE_LIMITED":  http.StatusBadRequest,
+	"INACTIVE_PAYMENT_REQUEST":      http.StatusBadRequest,
+	"INELIGIBLE_TRANSACTION_STATUS": http.StatusBadRequest,
+	"CAPTURE_AMOUNT_EXCEEDED":       http.StatusBadRequest,
+	"ITEMS_NOT_SUPPORTED":           http.StatusBadRequest,
+	"REFUND_AMOUNT_EXCEEDED":        http.StatusBadRequest,
+	"API_VALIDATION_ERROR":          http.StatusBadRequest,
+	"DISALLOWED_CAPTURE_METHOD":     http.StatusBadRequest,
+	"INVALID_AMOUNT":                http.StatusBadRequest,
+	"INVALID_COUNTRY":               http.StatusBadRequest,
+	"INVALID_CURRENCY":              http.StatusBadRequest,
+	"INVALID_CUSTOMER_ID":           http.StatusBadRequest,
+	"INVALID_EXPIRY_DATE":           http.StatusBadRequest,
+	"INVALID_ITEM_METADATA":         http.StatusBadRequest,
+	"INVALID_METADATA":              http.StatusBadRequest,
+	"INVALID_PAYMENT_CHANNEL":       http.StatusBadRequest,
+	"INVALID_TOKEN":                 http.StatusBadRequest,
+	"INVALID_URL":                   http.StatusBadRequest,
+	"MISSING_CUSTOMER":              http.StatusBadRequest,
+	"MODE_NOT_SUPPORTED":            http.StatusBadRequest,
+	"SESSION_TYPE_NOT_SUPPORTED":    http.StatusBadRequest,
 
 	"INVALID_API_KEY": http.StatusUnauthorized,
 
 	"REQUEST_FORBIDDEN_ERROR": http.StatusForbidden,
+
+	"REFUND_NOT_SUPPORTED":      http.StatusForbidden,
+	"SKIP_3DS_FORBIDDEN":        http.StatusForbidden,
+	"INVALID_MERCHANT_SETTINGS": http.StatusForbidden,
+	"ACCOUNT_ACCESS_BLOCKED":    http.StatusForbidden,
 
 	"DATA_NOT_FOUND":     http.StatusNotFound,
 	"NOT_FOUND":          http.StatusNotFound,
@@ -103,7 +116,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="reprise", charset="UTF-8"`)
 	}
-	if status == http.StatusUnauthorized || status == http.StatusForbidden { // PCI DSS 10.2.1.4
+	if e.Code == "INVALID_API_KEY" || e.Code == "REQUEST_FORBIDDEN_ERROR" { // PCI DSS 10.2.1.4
 		g.o.Log.Warn("key refused", "request_id", here.requestID, "operation", here.operation, "address", r.RemoteAddr, "status", status)
 	}
 	if e.RetryAfter > 0 {

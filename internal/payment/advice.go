@@ -45,3 +45,45 @@ const (
 	AdviceGivenUp AdviceStatus = "GIVEN_UP" // not acknowledged within a day; listed for the operator
 	AdviceDropped AdviceStatus = "DROPPED"  // called off before it ever left
 )
+
+// Leaves notes that an advice may be on its way. A refund that was called off meanwhile stays where it is.
+func Leaves(c Case, a Advice) (Changes, error) {
+	ch := Changes{Effects: []Effect{SaveAdvice{a}}}
+	if a.Kind != RefundAdvice {
+		return ch, nil
+	}
+	if c.Refund.Status != RefundPending {
+		return Changes{}, nil
+	}
+	r := *c.Refund
+	r.Sent = true
+	ch.Refund = &r
+	return ch, nil
+}
+
+// Waits is what a try that was not acknowledged means: a refund that never left can be called off again.
+func Waits(c Case, a Advice) Changes {
+	if a.Kind != RefundAdvice || a.Tries > 0 || c.Refund.Status != RefundPending {
+		return Changes{}
+	}
+	r := *c.Refund
+	r.Sent = false
+	return Changes{Refund: &r}
+}
+
+// Acknowledged is what the end of an advice means for what it is about. Reversals of attempts that had failed
+// before, and releases, only let money go.
+func Acknowledged(c Case, a Advice, e Event) (Changes, error) {
+	switch {
+	case a.Kind == RefundAdvice:
+		return concludeRefund(c, a.Status == AdviceDone, e.At), nil
+	case a.Kind == CaptureAdvice && c.Request.State == Capturing && c.Request.Capturing == a.ID:
+		if e.Kind = Collect; a.Status != AdviceDone {
+			e.Kind = Reject
+		}
+		return Apply(c, e)
+	case a.Kind == Reversal && c.Request.State == Reversing && c.Request.Reversal == a.ID:
+		return Apply(c, Event{Kind: Settle, At: e.At})
+	}
+	return Changes{}, nil
+}

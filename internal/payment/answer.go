@@ -37,6 +37,12 @@ type Authorization struct {
 	AdviceCode           string // Mastercard merchant advice code
 }
 
+// Stops says whether the issuer forbids to try the card again: Mastercard merchant advice codes 03 (do not try
+// again) and 21 (payment cancelled).
+func (a Authorization) Stops(brand string) bool {
+	return brand == "MASTERCARD" && (a.AdviceCode == "03" || a.AdviceCode == "21")
+}
+
 // FailureCode is the v3 API's failure_code of a payment.
 type FailureCode string
 

@@ -1,25 +1,48 @@
 package payment
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
-// Case is everything one decision about an attempt looks at: the merchant, the session, the stored card,
-// and the attempt itself.
+// Case is everything one decision looks at: the merchant, and of session, stored card, attempt and refund what
+// the way in leads to.
 type Case struct {
-	Merchant   Merchant
-	Session    Session
-	Token      Token
-	Mismatches int // CVN mismatches of the card today
+	Merchant Merchant
+	Session  Session // without ID: there is none
+	Token    Token   // without ID: there is none
+	Counts   Counts
 
 	// Request is the attempt asked for, or the session's open one; nil if there is none.
 	Request *Request
+	Refund  *Refund
+}
+
+// Counts are what speaks against the card.
+type Counts struct {
+	Mismatches int // CVN mismatches today
+	Declines   int // in the last 30 days
 }
 
 // Changes is what a decision leads to: rows as they now stand and effects, all to be written in one
 // commit. A version is the one that was read; 0 means a new row.
 type Changes struct {
-	Session  *Session // nil: unchanged
+	Customer *Customer // new
+	Session  *Session  // nil: unchanged
+	Tokens   []Token
 	Requests []Request
+	Refund   *Refund // nil: unchanged
 	Effects  []Effect
+}
+
+// Empty says that nothing changes.
+func (ch Changes) Empty() bool {
+	return !ch.Rows() && len(ch.Effects) == 0
+}
+
+// Rows says whether an object changes.
+func (ch Changes) Rows() bool {
+	return ch.Customer != nil || ch.Session != nil || len(ch.Tokens) > 0 || len(ch.Requests) > 0 || ch.Refund != nil
 }
 
 // After is the case once the changes are made.
@@ -27,18 +50,32 @@ func (c Case) After(ch Changes) Case {
 	if ch.Session != nil {
 		c.Session = *ch.Session
 	}
+	if n := len(ch.Tokens); n > 0 {
+		c.Token = ch.Tokens[n-1]
+	}
 	if n := len(ch.Requests); n > 0 {
 		last := ch.Requests[n-1]
 		c.Request = &last
 	}
+	if ch.Refund != nil {
+		c.Refund = ch.Refund
+	}
 	return c
 }
 
-// Then joins a later decision to an earlier one, into one commit.
+// Then joins a later decision to an earlier one, into one commit. Of several states of one row the last one
+// counts.
 func (ch Changes) Then(later Changes) Changes {
+	if later.Customer == nil {
+		later.Customer = ch.Customer
+	}
 	if later.Session == nil {
 		later.Session = ch.Session
 	}
+	if later.Refund == nil {
+		later.Refund = ch.Refund
+	}
+	later.Tokens = append(append([]Token(nil), ch.Tokens...), later.Tokens...)
 	later.Requests = append(append([]Request(nil), ch.Requests...), later.Requests...)
 	later.Effects = append(append([]Effect(nil), ch.Effects...), later.Effects...)
 	return later
@@ -94,19 +131,18 @@ func end(c Case, at time.Time, status SessionStatus) (Changes, error) {
 func sessionWork(s Session) Work { return Work{WorkSession, string(s.ID)} }
 func attemptWork(r Request) Work { return Work{WorkAttempt, string(r.ID)} }
 
-// AcceptsCVN caps the guessing of a card's CVN.
-func (c Case) AcceptsCVN() error {
-	if c.Mismatches >= MaxCVNMismatch {
+// Payable says whether the card may be tried now, or why not. It is asked when the payer submits, and again in
+// the decision that sends the authorisation. It caps the guessing of a card's CVN, and the retries of one that
+// is declined.
+func (c Case) Payable(now time.Time) error {
+	if c.Counts.Mismatches >= MaxCVNMismatch || c.Token.Brand == "VISA" && c.Counts.Declines >= cmp.Or(c.Merchant.MaxDeclines, MaxDeclines) {
+		if c.Session.ID == "" {
+			return Refuse("PAYMENT_REQUEST_RATE_LIMITED", "Maximum number of requests to this payment channel has been exceeded in a given time frame.")
+		}
 		return tooManyAttempts()
 	}
-	return nil
-}
-
-// Payable says whether the session may be paid with the card now, or why not. It is asked when the payer
-// submits, and again in the decision that sends the purchase.
-func (c Case) Payable(now time.Time) error {
-	if err := c.AcceptsCVN(); err != nil {
-		return err
+	if c.Token.Status == TokenOneOff || c.Token.Status == TokenPending {
+		return nil // typed for this attempt
 	}
 	return c.Token.Usable(now)
 }

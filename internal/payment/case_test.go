@@ -9,6 +9,9 @@ import (
 
 func TestCancelDropsWhatHasNotReachedTheAcquirer(t *testing.T) {
 	for _, state := range states[1:] {
+		if state == Authorized || state == Capturing {
+			continue // the session is completed
+		}
 		c := caseIn(state)
 		if state.Final() {
 			c.Session.Open, c.Request = "", nil

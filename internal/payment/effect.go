@@ -40,11 +40,20 @@ type Tell struct{ Kind NoticeKind }
 // SaveAdvice writes an advice as it now stands.
 type SaveAdvice struct{ Advice Advice }
 
-// CountMismatch counts a CVN that did not match, per card and day.
-type CountMismatch struct {
-	Token TokenID
-	Day   string // 2006-01-02, UTC
+// CountAgainst counts something that speaks against a card, per card and day.
+type CountAgainst struct {
+	Card string // Token.Fingerprint
+	What Count
+	Day  string // 2006-01-02, UTC
 }
+
+// Count is what is counted against a card.
+type Count string
+
+const (
+	Mismatch     Count = "mismatch" // a CVN that did not match
+	DeclineCount Count = "decline"  // an authorisation that was declined
+)
 
 // Wake schedules work, or moves work that is already scheduled.
 type Wake struct {
@@ -62,7 +71,7 @@ func (NoteTrace) effect()          {}
 func (NoteAuthentication) effect() {}
 func (Tell) effect()               {}
 func (SaveAdvice) effect()         {}
-func (CountMismatch) effect()      {}
+func (CountAgainst) effect()       {}
 func (Wake) effect()               {}
 func (Rest) effect()               {}
 
@@ -80,5 +89,6 @@ const (
 	WorkAttempt WorkKind = "attempt" // an attempt reached its deadline; Ref is a RequestID
 	WorkSession WorkKind = "session" // a session expires; Ref is a SessionID
 	WorkAdvice  WorkKind = "advice"  // an advice is to be sent (again); Ref is an AdviceID
+	WorkToken   WorkKind = "token"   // a stored card expires, or its number may no longer be needed; Ref is a TokenID
 	WorkWebhook WorkKind = "webhook" // a notice is to be delivered; Ref is EventID/EndpointID
 )

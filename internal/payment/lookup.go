@@ -13,6 +13,9 @@ var ErrRepeated = errors.New("payment: idempotency key used before")
 // the CVN that was to be taken, or the authentication value was used before.
 var ErrTaken = errors.New("payment: already taken")
 
+// ErrDuplicate reports that another attempt of the business has the reference. Nothing has changed.
+var ErrDuplicate = errors.New("payment: reference used before")
+
 // ErrUnavailable reports that the memory could not be reached, or could not do its work just now. Nothing
 // has changed; try again.
 var ErrUnavailable = errors.New("payment: memory unavailable")
@@ -21,17 +24,33 @@ var ErrUnavailable = errors.New("payment: memory unavailable")
 // or may still be. What depends on it must neither be taken as done nor as not done.
 var ErrUnsure = errors.New("payment: a commit may have been made")
 
-// Lookup names a case by one of the ways in. Exactly one of the fields below Business is set. Where
-// Business is set too, a case of another business is not found.
+// Lookup names a case by one of the ways in. At most one of the fields below Card is set. Where Business is
+// set too, a case of another business is not found. Business alone is a case with the merchant and nothing
+// else.
 type Lookup struct {
 	Business BusinessID
+	// Card is the fingerprint of the card whose counts are wanted; empty: the case's stored card.
+	Card string
 
 	Session       SessionID // its open attempt is the case's Request
 	Request       RequestID
 	Payment       PaymentID
 	Page          string        // the attempt's page
+	Token         TokenID       // the case has no session and no attempt
+	Link          string        // of a session
+	Refund        RefundID      // with the attempt that it gives back
 	ServerTransID ServerTransID // of any AReq made for the attempt, the last or an earlier one
 	Trace         string        // Trace.Key of a purchase
+}
+
+// Amended is the same key for the later commit of a command, or nil.
+func (o *Once) Amended() *Once {
+	if o == nil {
+		return nil
+	}
+	later := *o
+	later.Amends = true
+	return &later
 }
 
 // Once makes a command happen once: the key and the answer are written in the command's own commit.
@@ -40,6 +59,10 @@ type Once struct {
 	Endpoint    string // environment and operation: "test POST /sessions"
 	Key         string // the idempotency-key header
 	Fingerprint []byte // keyed hash of the request, without card data
+
+	// Amends: the command was written before, and this commit of its own tells more. The answer takes the
+	// place of the one that was kept then.
+	Amends bool
 
 	// Answer renders what the door will answer, so that the same answer can be given again.
 	Answer func(Case) (status int, body []byte, err error)

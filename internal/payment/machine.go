@@ -17,9 +17,12 @@ const (
 	Authenticated  State = "AUTHENTICATED"  // the proof is here; the browser's share is awaited
 	Authorizing    State = "AUTHORIZING"    // the purchase is on its way; the CVN is out of the escrow
 	Reversing      State = "REVERSING"      // no answer came; being reversed, the payment is pending
+	Authorized     State = "AUTHORIZED"     // the money is held; the merchant captures or cancels
+	Capturing      State = "CAPTURING"      // the capture is on its way, and repeated until it is acknowledged
 	Succeeded      State = "SUCCEEDED"
 	Failed         State = "FAILED"
-	Canceled       State = "CANCELED" // dropped before it reached the acquirer; nobody is told
+	Canceled       State = "CANCELED" // dropped before it reached the acquirer, or the hold given up; nobody is told
+	Expired        State = "EXPIRED"  // nobody paid in time, or nobody captured
 )
 
 // EventKind is what can happen to an attempt.
@@ -27,6 +30,7 @@ type EventKind string
 
 const (
 	Submit    EventKind = "submit"    // the payer handed in a CVN
+	Begin     EventKind = "begin"     // an attempt for which no CVN is asked, and the payer is sent to the bank
 	Open      EventKind = "open"      // the page's script posted the browser's data
 	Ask       EventKind = "ask"       // an AReq is about to be sent
 	Challenge EventKind = "challenge" // the bank wants to talk with the payer
@@ -34,14 +38,22 @@ const (
 	Disprove  EventKind = "disprove"  // not authenticated, or the bank could not be asked
 	Restart   EventKind = "restart"   // the challenge broke; authenticate anew with the same escrow
 	Authorize EventKind = "authorize" // the purchase is about to be sent
-	Approve   EventKind = "approve"   // the acquirer's answers
+	Approve   EventKind = "approve"   // the acquirer's answers: captured,
+	Hold      EventKind = "hold"      // held,
+	Verify    EventKind = "verify"    // a good card
 	Decline   EventKind = "decline"
-	Unwant    EventKind = "unwant" // approved, but not as asked
-	Unsend    EventKind = "unsend" // nothing left the house
-	Lose      EventKind = "lose"   // no answer in time
-	Settle    EventKind = "settle" // the reversal is acknowledged
-	Lapse     EventKind = "lapse"  // the attempt's time is over
-	Drop      EventKind = "drop"   // superseded by a later submit, or the session was cancelled
+	Unwant    EventKind = "unwant"  // approved, but not as asked
+	Unsend    EventKind = "unsend"  // nothing left the house
+	Lose      EventKind = "lose"    // no answer in time
+	Miss      EventKind = "miss"    // no answer to a verification, which leaves nothing to undo
+	Settle    EventKind = "settle"  // the reversal is acknowledged
+	Claim     EventKind = "claim"   // the merchant captures the hold
+	Collect   EventKind = "collect" // the capture is acknowledged
+	Reject    EventKind = "reject"  // the capture is refused
+	Void      EventKind = "void"    // the merchant gives the hold up
+	Lapse     EventKind = "lapse"   // the attempt's time is over
+	Expire    EventKind = "expire"  // so is that of a payment request without a session, or of a hold
+	Drop      EventKind = "drop"    // superseded by a later submit, or the session was cancelled
 )
 
 // Event is one thing that happened, with what the attempt must remember of it.
@@ -54,9 +66,10 @@ type Event struct {
 	Verifier       []byte          // Authorize with a CVN from the escrow
 	Trace          *Trace          // Authorize
 	Deadline       time.Time       // Authorize: when no answer means unknown
-	Answer         *Answer         // Approve, Decline, Unwant, Unsend
-	Capture        CaptureID       // Approve
-	Reversal       *Advice         // Unwant, Lose
+	Answer         *Answer         // Approve, Hold, Verify, Decline, Unwant, Unsend, Miss, Reject
+	Capture        *Capture        // Approve, Claim
+	Reversal       *Advice         // Unwant, Lose, Void, Expire of a hold, Reject; Collect of a part: its Release
+	Advice         *Advice         // Claim: the capture
 }
 
 // act is an effect by name; the table below is made of these so that it can be read and printed.
@@ -75,8 +88,15 @@ const (
 	reverse      act = "reverse"
 	wake         act = "wake at deadline"
 	rest         act = "rest"
+	storeCard    act = "store card" // if it was to be stored; and remember its first use
+	dropCard     act = "drop card"  // that was to be stored: it is not
+	claim        act = "capture"
+	giveBack     act = "release the rest" // of a hold that was captured in part
 	tellCaptured act = "tell payment.capture"
-	tellFailed   act = "tell payment.failure"
+	tellHeld     act = "tell payment.authorization"
+	tellFailed   act = "tell payment.failure" // of a payment; a card that is not stored has a notice of its own
+	tellExpired  act = "tell payment.expiry"
+	tellUnpaid   act = "tell payment_request.expiry"
 )
 
 type move struct {
@@ -87,27 +107,32 @@ type move struct {
 var (
 	proved  = move{Authenticated, nil}
 	opened  = move{Opened, []act{note}}
-	dropped = move{Canceled, []act{forgetCVN, rest, release}} // whoever drops says what becomes of the session
-	failed  = move{Failed, []act{forgetCVN, rest, tellFailed, free}}
-	unpaid  = move{Failed, []act{rest, tellFailed, free}} // the CVN is out of the escrow already
+	dropped = move{Canceled, []act{forgetCVN, rest, dropCard, release}} // whoever drops says what becomes of the session
+	failed  = move{Failed, []act{forgetCVN, rest, tellFailed, dropCard, free}}
+	unpaid  = move{Failed, []act{rest, tellFailed, dropCard, free}} // the CVN is out of the escrow already
+	expired = move{Expired, []act{forgetCVN, rest, tellUnpaid, dropCard, free}}
 )
 
 // table is the one state machine. A pair that is not here cannot happen.
 var table = map[State]map[EventKind]move{
 	None: {
 		Submit:    {Submitted, []act{keepCVN, hold, wake}},
+		Begin:     {Submitted, []act{hold, wake}},
 		Authorize: {Authorizing, []act{hold, noteTrace, wake}}, // 3DS skipped: the CVN never rests
 	},
 	Submitted: {
-		Submit: {Submitted, []act{keepCVN}}, // two clicks, one payment, a share each
-		Open:   opened,
-		Lapse:  failed,
-		Drop:   dropped,
+		Submit:    {Submitted, []act{keepCVN}},                      // two clicks, one payment, a share each
+		Authorize: {Authorizing, []act{forgetCVN, noteTrace, wake}}, // the payer is played, in a sandbox
+		Open:      opened,
+		Lapse:     failed,
+		Expire:    expired,
+		Drop:      dropped,
 	},
 	Opened: {
-		Ask:   {Authenticating, nil},
-		Lapse: failed,
-		Drop:  dropped,
+		Ask:    {Authenticating, nil},
+		Lapse:  failed,
+		Expire: expired,
+		Drop:   dropped,
 	},
 	Authenticating: {
 		Ask:       {Authenticating, []act{note}}, // the one who asked died before the answer
@@ -115,6 +140,7 @@ var table = map[State]map[EventKind]move{
 		Prove:     proved,
 		Disprove:  failed,
 		Lapse:     failed,
+		Expire:    expired,
 		Drop:      dropped,
 	},
 	Challenging: {
@@ -122,29 +148,52 @@ var table = map[State]map[EventKind]move{
 		Disprove: failed,
 		Restart:  opened,
 		Lapse:    failed,
+		Expire:   expired,
 		Drop:     dropped,
 	},
 	Authenticated: {
 		Authorize: {Authorizing, []act{forgetCVN, noteTrace, wake}},
 		Disprove:  failed, // the proof was used before, or does not cover this payment
 		Lapse:     failed,
+		Expire:    expired,
 		Drop:      dropped,
 	},
 	Authorizing: {
-		Approve: {Succeeded, []act{rest, tellCaptured, complete}},
-		Decline: {Failed, []act{rest, count, tellFailed, free}},
-		Unwant:  {Failed, []act{rest, count, reverse, tellFailed, free}},
+		Approve: {Succeeded, []act{rest, tellCaptured, storeCard, complete}},
+		Hold:    {Authorized, []act{wake, tellHeld, storeCard, complete}},
+		Verify:  {Succeeded, []act{rest, storeCard, complete}},
+		Decline: {Failed, []act{rest, count, tellFailed, dropCard, free}},
+		Unwant:  {Failed, []act{rest, count, reverse, tellFailed, dropCard, free}},
 		Unsend:  unpaid,
+		Miss:    unpaid,
 		Lose:    {Reversing, []act{rest, reverse}}, // the reversal's own work is its deadline
 	},
 	Reversing: {
 		Settle: unpaid,
 	},
+	Authorized: {
+		Claim:  {Capturing, []act{rest, claim}}, // the advice's own work is its deadline
+		Void:   {Canceled, []act{rest, reverse}},
+		Expire: {Expired, []act{rest, reverse, tellExpired}},
+	},
+	Capturing: {
+		Collect: {Succeeded, []act{giveBack, tellCaptured}},
+		Reject:  {Failed, []act{reverse, tellFailed}},
+	},
 }
 
 // Final says whether nothing more can happen to an attempt in this state. The states are named, so that a
 // program that is older than a row does not take a state it never heard of for an end.
-func (s State) Final() bool { return s == Succeeded || s == Failed || s == Canceled }
+func (s State) Final() bool { return s == Succeeded || s == Failed || s == Canceled || s == Expired }
+
+// BeforeAcquirer says whether the attempt waits for the payer or the bank, and nothing was sent to the acquirer.
+func (s State) BeforeAcquirer() bool {
+	switch s {
+	case Submitted, Opened, Authenticating, Challenging, Authenticated:
+		return true
+	}
+	return false
+}
 
 // AtAcquirer says whether money may be on its way.
 func (s State) AtAcquirer() bool { return s == Authorizing || s == Reversing }
@@ -168,21 +217,22 @@ func Apply(c Case, e Event) (Changes, error) {
 	if !ok {
 		return Changes{}, &ErrNotNow{c.Request.State, e.Kind}
 	}
-	r, s := *c.Request, c.Session
-	from := r.State
-	r.State, r.Updated = m.to, e.At
-	remember(&r, from, e)
-
-	ch := Changes{}
+	b := bench{request: *c.Request, session: c.Session, token: c.Token, event: e}
+	from := b.request.State
+	b.request.State, b.request.Updated = m.to, e.At
+	remember(&b.request, from, e)
 	for _, a := range m.acts {
-		touched, effects := carry(a, &r, &s, e)
-		if touched {
-			s.Updated = e.At
-			ch.Session = &s
-		}
-		ch.Effects = append(ch.Effects, effects...)
+		b.carry(a)
 	}
-	ch.Requests = []Request{r}
+	ch := Changes{Requests: []Request{b.request}, Effects: b.effects}
+	if b.sessionChanged {
+		b.session.Updated = e.At
+		ch.Session = &b.session
+	}
+	if b.tokenChanged {
+		b.token.Updated = e.At
+		ch.Tokens = []Token{b.token}
+	}
 	return ch, nil
 }
 
@@ -194,17 +244,27 @@ func remember(r *Request, from State, e Event) {
 	if e.Trace != nil {
 		r.Trace = e.Trace
 	}
-	if e.Reversal != nil {
+	if e.Reversal != nil && e.Reversal.Kind == Reversal {
 		r.Reversal = e.Reversal.ID
 	}
-	if e.Answer != nil {
+	if e.Answer != nil && e.Kind != Reject { // of the authorisation, not of its capture
 		answered := e.Answer.Authorization
 		r.Authorization = &answered
 	}
+	if e.Capture != nil {
+		r.Capture = e.Capture
+	}
+	if e.Advice != nil {
+		r.Capturing = e.Advice.ID
+	}
 	switch e.Kind {
-	case Approve:
-		r.Capture = &Capture{ID: e.Capture, Amount: r.Amount, At: e.At}
-	case Decline, Unwant, Unsend:
+	case Collect:
+		taken := *r.Capture
+		taken.At = e.At
+		r.Capture = &taken
+	case Reject:
+		r.Capture, r.Failure = nil, e.Answer.Failure
+	case Decline, Unwant, Unsend, Miss:
 		r.Failure = e.Answer.Failure
 	case Disprove:
 		r.Failure = r.Authentication.Failure()
@@ -216,65 +276,4 @@ func remember(r *Request, from State, e Event) {
 			r.Failure = Timeout
 		}
 	}
-}
-
-// carry turns an act into effects, and into a change of the attempt or the session where it is about that;
-// touched says that the session changed.
-func carry(a act, r *Request, s *Session, e Event) (touched bool, effects []Effect) {
-	switch a {
-	case keepCVN:
-		r.Submits++
-		return false, []Effect{KeepCVN{*e.Sealed}}
-	case forgetCVN:
-		if e.Verifier != nil {
-			return false, []Effect{TakeCVN{r.ID, e.Verifier}}
-		}
-		return false, []Effect{ForgetCVN{r.ID}}
-	case note:
-		return false, []Effect{NoteAuthentication{r.ID, e.Authentication.ServerTransID}}
-	case noteTrace:
-		value := ""
-		if r.Authentication != nil {
-			value = r.Authentication.Value
-		}
-		return false, []Effect{NoteTrace{r.ID, *e.Trace, value}}
-	case wake:
-		r.Deadline = r.Expires
-		if e.Kind == Authorize {
-			r.Deadline = e.Deadline
-		}
-		return false, []Effect{Wake{attemptWork(*r), r.Deadline}}
-	case rest:
-		r.Deadline = time.Time{}
-		return false, []Effect{Rest{attemptWork(*r)}}
-	case reverse:
-		return false, []Effect{SaveAdvice{*e.Reversal}, Wake{Work{WorkAdvice, string(e.Reversal.ID)}, e.At}}
-	case tellCaptured:
-		return false, []Effect{Tell{NoticeCapture}}
-	case tellFailed:
-		return false, []Effect{Tell{NoticeFailure}}
-	case hold:
-		s.Open = r.ID
-		return true, nil
-	case complete:
-		s.Status, s.Open, s.Request, s.Payment = SessionCompleted, "", r.ID, r.Payment
-		return true, []Effect{Rest{sessionWork(*s)}, Tell{NoticeSessionCompleted}}
-	case count:
-		s.Failures++
-		if e.Answer.Failure == InvalidCVN || e.Answer.Authorization.CVNResult == "N" {
-			effects = []Effect{CountMismatch{r.Token, e.At.UTC().Format(time.DateOnly)}}
-		}
-		return true, effects
-	case release:
-		s.Open = ""
-		return true, nil
-	case free:
-		s.Open = ""
-		if s.Status == SessionActive && !e.At.Before(s.Expires) {
-			s.Status = SessionExpired
-			effects = []Effect{Rest{sessionWork(*s)}, Tell{NoticeSessionExpired}}
-		}
-		return true, effects
-	}
-	panic("payment: no such act: " + string(a))
 }

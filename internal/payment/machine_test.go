@@ -17,10 +17,12 @@ var update = flag.Bool("update", false, "write docs/state-machine.md")
 
 var (
 	states = []State{
-		None, Submitted, Opened, Authenticating, Challenging, Authenticated, Authorizing, Reversing, Succeeded, Failed, Canceled,
+		None, Submitted, Opened, Authenticating, Challenging, Authenticated, Authorizing, Reversing,
+		Authorized, Capturing, Succeeded, Failed, Canceled, Expired,
 	}
 	kinds = []EventKind{
-		Submit, Open, Ask, Challenge, Prove, Disprove, Restart, Authorize, Approve, Decline, Unwant, Unsend, Lose, Settle, Lapse, Drop,
+		Submit, Begin, Open, Ask, Challenge, Prove, Disprove, Restart, Authorize, Approve, Hold, Verify, Decline, Unwant,
+		Unsend, Miss, Lose, Settle, Claim, Collect, Reject, Void, Lapse, Expire, Drop,
 	}
 	noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 )
@@ -33,11 +35,15 @@ func caseIn(state State) Case {
 			ID: "ps-1", Version: 3, Status: SessionActive, Amount: Money{1000000, "IDR"}, Open: "pr-1",
 			Expires: noon.Add(20 * time.Minute),
 		},
-		Token: Token{ID: "pt-1"},
+		Token: Token{ID: "pt-1", Status: TokenActive},
 		Request: &Request{
 			ID: "pr-1", Payment: "py-1", Session: "ps-1", Version: 5, State: state, Token: "pt-1",
-			Amount: Money{1000000, "IDR"}, Expires: noon.Add(10 * time.Minute),
+			Amount: Money{1000000, "IDR"}, Expires: noon.Add(10 * time.Minute), Terms: Terms{Type: Pay},
 		},
+	}
+	if state == Authorized || state == Capturing {
+		c.Session.Open, c.Session.Status = "", SessionCompleted
+		c.Request.Capture = &Capture{ID: "cptr-1"}
 	}
 	if state == None {
 		c.Session.Open, c.Request.Version = "", 0
@@ -52,7 +58,14 @@ func caseIn(state State) Case {
 func eventOf(kind EventKind) Event {
 	e := Event{
 		Kind: kind, At: noon, Sealed: &SealedCVN{Request: "pr-1"}, Authentication: &Authentication{ServerTransID: "new"},
-		Answer: &Answer{Failure: InsufficientBalance}, Capture: "cptr-1", Reversal: &Advice{ID: "rv-1"},
+		Answer:   &Answer{Failure: InsufficientBalance, Authorization: Authorization{NetworkTransactionID: "016"}},
+		Reversal: &Advice{ID: "rv-1", Kind: Reversal},
+	}
+	if kind == Approve || kind == Claim {
+		e.Capture = &Capture{ID: "cptr-1", Amount: Money{1000000, "IDR"}, At: noon}
+	}
+	if kind == Claim {
+		e.Advice = &Advice{ID: "cp-1", Kind: CaptureAdvice}
 	}
 	if kind == Authorize {
 		e.Trace, e.Deadline = &Trace{MTI: "0200"}, noon.Add(12*time.Second)
@@ -96,7 +109,7 @@ func TestEveryPairOfStateAndEvent(t *testing.T) {
 			checkPromises(t, state, kind, ch, after)
 		}
 	}
-	if tried != len(states)*len(kinds) || tried != 176 {
+	if tried != len(states)*len(kinds) || tried != 350 {
 		t.Fatalf("tried %d pairs", tried)
 	}
 }
@@ -113,14 +126,14 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 		fail("the CVN stays in the escrow")
 	}
 	if to.Final() {
-		if !has[Rest](ch.Effects) {
+		if !has[Rest](ch.Effects) && from != Capturing { // there the deadline is gone already
 			fail("a final attempt keeps its deadline")
 		}
 		if after.Session.Open != "" {
 			fail("the session is still held")
 		}
-	} else if after.Session.Open != after.Request.ID {
-		fail("the session is not held")
+	} else if held := to != Authorized && to != Capturing; held != (after.Session.Open == after.Request.ID) {
+		fail("the session is held by an attempt that is over for it, or not held")
 	}
 	if from == None && !has[Wake](ch.Effects) {
 		fail("a new attempt has no deadline")
@@ -131,26 +144,46 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 	if to == Reversing && !has[SaveAdvice](ch.Effects) {
 		fail("an unknown outcome is not reversed")
 	}
+	if from == Authorized && !has[SaveAdvice](ch.Effects) {
+		fail("a hold is neither captured nor given back")
+	}
+	if to == Capturing && (after.Request.Capturing != "cp-1" || after.Request.Capture == nil) {
+		fail("a capture is not remembered")
+	}
 	if kind == Unwant && !has[SaveAdvice](ch.Effects) {
 		fail("an unwanted approval is not reversed")
 	}
-	told := slices.ContainsFunc(ch.Effects, func(e Effect) bool {
-		tell, ok := e.(Tell)
-		return ok && (tell.Kind == NoticeCapture || tell.Kind == NoticeFailure)
-	})
-	if want := to == Succeeded || to == Failed; told != want {
-		fail(fmt.Sprintf("told the merchant: %t", told))
+	var told []NoticeKind
+	for _, e := range ch.Effects {
+		if tell, ok := e.(Tell); ok && strings.HasPrefix(string(tell.Kind), "payment.") || ok && tell.Kind == NoticeRequestExpired {
+			told = append(told, tell.Kind)
+		}
+	}
+	want := map[State][]NoticeKind{
+		Succeeded: {NoticeCapture}, Failed: {NoticeFailure}, Authorized: {NoticeAuthorization}, Expired: {NoticeRequestExpired},
+	}[to]
+	switch {
+	case kind == Verify:
+		want = nil // a card that is verified is no payment
+	case from == Authorized && to == Expired:
+		want = []NoticeKind{NoticeExpired}
+	}
+	if !slices.Equal(told, want) {
+		fail(fmt.Sprintf("told the merchant %v, want %v", told, want))
 	}
 	if (to == Failed) != (after.Request.Failure != "") {
 		fail(fmt.Sprintf("failure code %q", after.Request.Failure))
 	}
-	if (to == Succeeded) != (after.Session.Status == SessionCompleted && after.Request.Capture != nil) {
-		fail("completed and captured is not the same as succeeded")
+	if (to == Succeeded) && (after.Session.Status != SessionCompleted || after.Request.Capture == nil && kind != Verify) {
+		fail("succeeded without a capture or a completed session")
+	}
+	if to == Authorized && (after.Session.Status != SessionCompleted || after.Request.Deadline != noon.Add(HoldLife)) {
+		fail("a hold leaves the session open, or has no end")
 	}
 }
 
 func TestNoStateIsADeadEndAndAllAreReached(t *testing.T) {
-	final := map[State]bool{Succeeded: true, Failed: true, Canceled: true}
+	final := map[State]bool{Succeeded: true, Failed: true, Canceled: true, Expired: true}
 	reached := map[State]bool{None: true}
 	for grew := true; grew; {
 		grew = false
@@ -174,7 +207,9 @@ func TestNoStateIsADeadEndAndAllAreReached(t *testing.T) {
 		_, lapses := moves[Lapse]
 		_, loses := moves[Lose]
 		_, settles := moves[Settle]
-		if state != None && !lapses && !loses && !settles {
+		_, expires := moves[Expire]
+		_, collects := moves[Collect]
+		if state != None && !lapses && !loses && !settles && !expires && !collects {
 			t.Errorf("%q has no way out when its time is over", state)
 		}
 	}
@@ -227,7 +262,7 @@ func TestOnlyADeclineCountsAgainstTheSessionAndOnlyACVNAgainstTheCard(t *testing
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ch.Session.Failures != want || has[CountMismatch](ch.Effects) != (want == 1) {
+		if ch.Session.Failures != want || has[CountAgainst](ch.Effects) != (want == 1) {
 			t.Errorf("%s: %d failures, effects %v", kind, ch.Session.Failures, ch.Effects)
 		}
 	}
@@ -279,8 +314,9 @@ here cannot happen: it changes nothing. Effects are written in the commit that w
 	}
 	b.WriteString(`
 "forget CVN" on the way to AUTHORIZING takes the one row that the browser's share names, and fails the whole
-commit if it is gone; everywhere else it deletes what there is. The deadline of REVERSING is the reversal's own
-work.
+commit if it is gone; everywhere else it deletes what there is. The deadlines of REVERSING and CAPTURING are
+the reversal's and the capture's own work. What an act says of the session holds where there is one; what it says
+of the card holds for one that was typed for this attempt: a stored one stays as it is.
 
 What the v3 API calls these states:
 
@@ -288,9 +324,12 @@ What the v3 API calls these states:
 | --- | --- | --- |
 | SUBMITTED, OPENED, AUTHENTICATING, CHALLENGING, AUTHENTICATED | REQUIRES_ACTION | none yet |
 | AUTHORIZING, REVERSING | PENDING | PENDING |
-| SUCCEEDED | SUCCEEDED | SUCCEEDED |
+| AUTHORIZED | AUTHORIZED | AUTHORIZED |
+| CAPTURING | AUTHORIZED | PENDING |
+| SUCCEEDED | SUCCEEDED, after a hold AUTHORIZED | SUCCEEDED |
 | FAILED | FAILED | FAILED |
-| CANCELED | CANCELED | none |
+| CANCELED | CANCELED, after a hold AUTHORIZED | none, after a hold CANCELED |
+| EXPIRED | EXPIRED, after a hold AUTHORIZED | none, after a hold EXPIRED |
 `)
 	return b.String()
 }

@@ -31,6 +31,9 @@ type Merchant struct {
 	// refused with SKIP_3DS_FORBIDDEN.
 	AllowSkipThreeDS bool
 
+	// MaxDeclines is how often a Visa card may be declined in 30 days before it is left alone; 0: MaxDeclines.
+	MaxDeclines int
+
 	// ReuseCustomers lets an inline customer whose reference_id is known be that customer; otherwise it
 	// is refused with DUPLICATE_ERROR.
 	ReuseCustomers bool

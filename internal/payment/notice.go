@@ -1,20 +1,34 @@
 package payment
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // NoticeKind is what a merchant is told of: the event names of the v3 API.
 type NoticeKind string
 
 const (
 	NoticeCapture          NoticeKind = "payment.capture"
+	NoticeAuthorization    NoticeKind = "payment.authorization"
 	NoticeFailure          NoticeKind = "payment.failure"
+	NoticeExpired          NoticeKind = "payment.expiry"
+	NoticeRequestExpired   NoticeKind = "payment_request.expiry"
+	NoticeTokenActivated   NoticeKind = "payment_token.activation"
+	NoticeTokenFailed      NoticeKind = "payment_token.failure"
+	NoticeTokenExpired     NoticeKind = "payment_token.expiry"
+	NoticeRefundSucceeded  NoticeKind = "refund.succeeded"
+	NoticeRefundFailed     NoticeKind = "refund.failed"
 	NoticeSessionCompleted NoticeKind = "payment_session.completed"
 	NoticeSessionExpired   NoticeKind = "payment_session.expired"
 )
 
 // NoticeKinds are all kinds of notice.
 func NoticeKinds() []NoticeKind {
-	return []NoticeKind{NoticeCapture, NoticeFailure, NoticeSessionCompleted, NoticeSessionExpired}
+	return []NoticeKind{
+		NoticeCapture, NoticeAuthorization, NoticeFailure, NoticeExpired, NoticeRequestExpired,
+		NoticeTokenActivated, NoticeTokenFailed, NoticeTokenExpired, NoticeSessionCompleted, NoticeSessionExpired,
+	}
 }
 
 // Notice is one thing the merchant is told, once per change of state. Its body is made when the change is
@@ -30,4 +44,30 @@ type Notice struct {
 
 	// Test marks a sample that somebody asked for: nothing has happened. It is not kept.
 	Test bool
+}
+
+// Subject is the object that a notice is about, with its version.
+func (kind NoticeKind) Subject(c Case) (object string, sequence int64, err error) {
+	switch kind {
+	case NoticeSessionCompleted, NoticeSessionExpired:
+		object, sequence = string(c.Session.ID), c.Session.Version
+	case NoticeTokenActivated, NoticeTokenFailed, NoticeTokenExpired:
+		object, sequence = string(c.Token.ID), c.Token.Version
+	case NoticeRefundSucceeded, NoticeRefundFailed:
+		if c.Refund != nil {
+			object, sequence = string(c.Refund.ID), c.Refund.Version
+		}
+	case NoticeRequestExpired:
+		if c.Request != nil {
+			object, sequence = string(c.Request.ID), c.Request.Version
+		}
+	default:
+		if c.Request != nil {
+			object, sequence = string(c.Request.Payment), c.Request.Version
+		}
+	}
+	if object == "" {
+		err = fmt.Errorf("payment: %s about nothing", kind)
+	}
+	return object, sequence, err
 }

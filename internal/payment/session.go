@@ -16,6 +16,31 @@ const (
 	SessionCanceled  SessionStatus = "CANCELED"
 )
 
+// SessionType says what a session is for.
+type SessionType string
+
+const (
+	SessionPay  SessionType = "PAY"
+	SessionSave SessionType = "SAVE"
+)
+
+// SessionMode says whose page the payer is on.
+type SessionMode string
+
+const (
+	ModeCardsSessionJS SessionMode = "CARDS_SESSION_JS" // the merchant's
+	ModePaymentLink    SessionMode = "PAYMENT_LINK"     // ours
+)
+
+// AllowSave says whether a card that is typed to pay is also stored.
+type AllowSave string
+
+const (
+	SaveDisabled AllowSave = "DISABLED"
+	SaveOptional AllowSave = "OPTIONAL" // if the payer says so
+	SaveForced   AllowSave = "FORCED"
+)
+
 // Limits of a session and its attempts.
 const (
 	SessionLife    = 30 * time.Minute // when the merchant names no expires_at
@@ -33,23 +58,30 @@ type Session struct {
 	Version     int64
 	Status      SessionStatus
 	ReferenceID string
-	Type        string // "PAY"
-	Mode        string // "CARDS_SESSION_JS"
+	Type        SessionType
+	Mode        SessionMode
 	Amount      Money
 	Country     string
 	Locale      string
 	Customer    CustomerID
-	Token       TokenID // the stored card that is to be paid with
+	Token       TokenID // the stored card that is to be paid with; empty: the payer types a card
 
 	SuccessReturnURL string
 	FailureReturnURL string
+	CancelReturnURL  string // where the hosted page's way back leads
 	SkipThreeDS      bool
+	CaptureMethod    CaptureMethod // empty for SAVE
+	AllowSave        AllowSave
+	MIDLabel         string
+	OnFile           CardOnFile      // how the card is to be used, if it is a stored one or becomes one
+	Link             string          // PAYMENT_LINK: the unguessable last part of the hosted page's address
 	Echo             json.RawMessage // what the API repeats and nobody here reads: items, metadata, description …
 
 	Created time.Time
 	Updated time.Time
 	Expires time.Time
 
+	Saved    TokenID   // the card that was stored
 	Open     RequestID // the attempt under way, if any
 	Request  RequestID // the attempt that paid
 	Payment  PaymentID
@@ -68,6 +100,11 @@ func (s Session) AcceptsSubmit(now time.Time) error {
 		return tooManyAttempts()
 	}
 	return nil
+}
+
+// Saves says whether a card that is typed into the session is stored, if the payer wants that or not.
+func (s Session) Saves(wanted bool) bool {
+	return s.Type == SessionSave || s.AllowSave == SaveForced || s.AllowSave == SaveOptional && wanted
 }
 
 func tooManyAttempts() *Error {

@@ -1,25 +1,34 @@
 package payment
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // TokenStatus is the life of a stored card.
 type TokenStatus string
 
 const (
+	// TokenOneOff is a card that was typed to pay once. No merchant sees it as a payment token; it is kept
+	// while a reversal, a capture or a refund may need its number.
+	TokenOneOff   TokenStatus = "ONE_OFF"
+	TokenPending  TokenStatus = "PENDING" // becomes ACTIVE with the attempt that stores it
 	TokenActive   TokenStatus = "ACTIVE"
+	TokenFailed   TokenStatus = "FAILED"
 	TokenCanceled TokenStatus = "CANCELED"
 	TokenExpired  TokenStatus = "EXPIRED"
 )
 
-// Token is a stored card. Its number is sealed by the vault and is bytes to everyone else.
+// Token is a stored card, or one that is about to be. Its number is sealed by the vault and is bytes to
+// everyone else.
 type Token struct {
 	ID       TokenID
 	Business BusinessID
-	Customer CustomerID
+	Customer CustomerID // may be empty for a card that is not stored
 	Version  int64
 	Status   TokenStatus
 
-	SealedPAN   []byte
+	SealedPAN   []byte // empty once the number has been erased
 	Fingerprint string // keyed hash of the PAN, 24 hex digits: equal cards of one business compare equal
 	Masked      string // first six, Xs, last four: "400000XXXXXX1091"
 	Brand       string // "VISA", "MASTERCARD", "AMEX", "JCB"
@@ -27,20 +36,45 @@ type Token struct {
 	ExpiryMonth int    // 1..12
 	ExpiryYear  int    // four digits
 	Cardholder  Cardholder
-	Created     time.Time
+	OnFile      CardOnFile // the agreement under which it was stored, and its first use
+	Request     RequestID  // the attempt that stores it
+
+	// What the API says of a payment token.
+	ReferenceID string
+	Country     string
+	Currency    string
+	Failure     FailureCode
+	Echo        json.RawMessage `json:",omitempty"` // description, metadata, what was sent of channel_properties
+
+	// Stopped: the issuer said that this card is never to be tried again.
+	Stopped bool
+
+	Created time.Time
+	Updated time.Time
 }
 
-// Expired reports whether the card's last month is over at a moment. A card is good to the end of its
-// month wherever the payer is, so the last time zone decides.
-func (t Token) Expired(now time.Time) bool {
-	end := time.Date(t.ExpiryYear, time.Month(t.ExpiryMonth)+1, 1, 12, 0, 0, 0, time.UTC)
-	return !now.Before(end)
+// MaxDeclines is how often a Visa card may be declined in 30 days before it is left alone (Visa's rule of 15
+// reattempts).
+const MaxDeclines = 15
+
+// Visible says whether merchants see it as a payment token.
+func (t Token) Visible() bool { return t.ID != "" && t.Status != TokenOneOff }
+
+// Ends is the moment at which the card's last month is over wherever the payer is: the last time zone decides.
+func (t Token) Ends() time.Time {
+	return time.Date(t.ExpiryYear, time.Month(t.ExpiryMonth)+1, 1, 12, 0, 0, 0, time.UTC)
 }
+
+// Expired reports whether the card's last month is over at a moment.
+func (t Token) Expired(now time.Time) bool { return !now.Before(t.Ends()) }
 
 // Usable says whether a payment may be made with the card, or why not.
 func (t Token) Usable(now time.Time) error {
 	if t.Status != TokenActive || t.Expired(now) {
 		return UnusableToken()
+	}
+	if t.Stopped {
+		return Refuse("ACCOUNT_ACCESS_BLOCKED", "Payment token ID specified in the request was denied access by the payment method provider.")
 	}
 	return nil
 }
@@ -50,3 +84,36 @@ func (t Token) Usable(now time.Time) error {
 func UnusableToken() error {
 	return Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying.")
 }
+
+// CancelToken ends a stored card because the merchant asks. Its number stays while open work needs it.
+func CancelToken(c Case, at time.Time) (Changes, error) {
+	t := c.Token
+	switch t.Status {
+	case TokenActive:
+	case TokenPending:
+		return Changes{}, Refuse("INELIGIBLE_TRANSACTION_STATUS", "Feature is not allowed for the payment token because of its current status: it is being saved.")
+	default:
+		return Changes{}, Refuse("INACTIVE_PAYMENT_REQUEST", "Payment token is already inactive.")
+	}
+	t.Status, t.Updated = TokenCanceled, at
+	return Changes{Tokens: []Token{t}, Effects: []Effect{Wake{tokenWork(t), at}}}, nil
+}
+
+// ExpireToken ends a stored card whose last month is over.
+func ExpireToken(c Case, at time.Time) Changes {
+	t := c.Token
+	if t.Status != TokenActive || !t.Expired(at) {
+		return Changes{}
+	}
+	t.Status, t.Updated = TokenExpired, at
+	return Changes{Tokens: []Token{t}, Effects: []Effect{Tell{NoticeTokenExpired}, Wake{tokenWork(t), at}}}
+}
+
+// EraseNumber forgets the number of a card that nothing needs any more.
+func EraseNumber(c Case, at time.Time) Changes {
+	t := c.Token
+	t.SealedPAN, t.Updated = nil, at
+	return Changes{Tokens: []Token{t}, Effects: []Effect{Rest{tokenWork(t)}}}
+}
+
+func tokenWork(t Token) Work { return Work{WorkToken, string(t.ID)} }

@@ -38,7 +38,7 @@ func pay(s *Store, n int) error {
 	ctx := context.Background()
 	session := openSession()
 	session.ID = payment.SessionID(fmt.Sprintf("ps-%024d", n))
-	if err := s.CreateSession(ctx, session, nil, nil); err != nil {
+	if err := createSession(s, ctx, session, nil, nil); err != nil {
 		return err
 	}
 	for _, step := range []func(payment.Case) (payment.Changes, error){

@@ -17,7 +17,8 @@ const races = 24
 // changes. With no changes at all nothing is written.
 //
 // payment.ErrRepeated: the key of once was used before. payment.ErrTaken: the escrow no longer holds the
-// CVN, or the authentication value was used. Nothing has changed in either case. Errors of fn are returned
+// CVN, the authentication value was used, or the new customer's reference is another's. payment.ErrDuplicate: the
+// new attempt's reference is another's. Nothing has changed in either case. Errors of fn are returned
 // as they are. payment.ErrUnsure: the database was lost at that moment, and a look at the rows did not tell
 // whether the change was made. After any other error, payment.ErrUnavailable among them, it was not.
 func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
@@ -37,7 +38,7 @@ func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once
 		if err != nil {
 			return payment.Case{}, s.unlessRepeated(ctx, once, err)
 		}
-		if ch.Session == nil && len(ch.Requests) == 0 && len(ch.Effects) == 0 {
+		if ch.Empty() {
 			return c, nil
 		}
 		d := s.newDraft()
@@ -48,8 +49,8 @@ func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once
 		switch {
 		case err == nil:
 			return d.after, nil
-		case errors.Is(err, errLost) && (ch.Session != nil || len(ch.Requests) > 0):
-			return s.readBack(ctx, d.after, err)
+		case errors.Is(err, errLost) && ch.Rows():
+			return s.readBack(ctx, d.after, ch, err)
 		case !errors.Is(err, errConflict):
 			return payment.Case{}, err
 		}
@@ -68,19 +69,33 @@ func (s *Store) stepBack(ctx context.Context, lost int) error {
 
 // unchanged says whether nobody won the race: then a guard other than the version refused.
 func unchanged(before, now payment.Case) bool {
-	if before.Session.Version != now.Session.Version {
-		return false
+	return versions(before) == versions(now)
+}
+
+// versioned is what a case may change, with the versions that were read.
+type versioned struct {
+	session, token, attempt, refund                             string
+	sessionVersion, tokenVersion, attemptVersion, refundVersion int64
+}
+
+func versions(c payment.Case) versioned {
+	v := versioned{
+		session: string(c.Session.ID), sessionVersion: c.Session.Version,
+		token: string(c.Token.ID), tokenVersion: c.Token.Version,
 	}
-	if before.Request == nil || now.Request == nil {
-		return before.Request == now.Request
+	if c.Request != nil {
+		v.attempt, v.attemptVersion = string(c.Request.ID), c.Request.Version
 	}
-	return before.Request.ID == now.Request.ID && before.Request.Version == now.Request.Version
+	if c.Refund != nil {
+		v.refund, v.refundVersion = string(c.Refund.ID), c.Refund.Version
+	}
+	return v
 }
 
 // unlessRepeated is err, or payment.ErrRepeated if the command was carried out before: what it finds
 // refused is then its own doing.
 func (s *Store) unlessRepeated(ctx context.Context, once *payment.Once, err error) error {
-	if once == nil {
+	if once == nil || once.Amends {
 		return err
 	}
 	_, _, _, absent := s.Answered(ctx, once.Business, once.Endpoint, once.Key)
@@ -93,30 +108,48 @@ func (s *Store) unlessRepeated(ctx context.Context, once *payment.Once, err erro
 // readBack finds out whether a commit whose answer was lost was made: then its rows stand as it wrote them,
 // to the last field, since another's commit may have the same version and the same time. Otherwise the error
 // stays. The decision is not made anew, because the lost commit may still arrive.
-func (s *Store) readBack(ctx context.Context, after payment.Case, lost error) (payment.Case, error) {
-	l := payment.Lookup{Session: after.Session.ID}
-	if after.Request != nil { // which need not be the session's any more
-		l = payment.Lookup{Request: after.Request.ID}
+func (s *Store) readBack(ctx context.Context, after payment.Case, ch payment.Changes, lost error) (payment.Case, error) {
+	var l payment.Lookup
+	switch {
+	case after.Refund != nil:
+		l.Refund = after.Refund.ID
+	case after.Request != nil: // which need not be the session's any more
+		l.Request = after.Request.ID
+	case after.Session.ID != "":
+		l.Session = after.Session.ID
+	default:
+		l.Token = after.Token.ID
 	}
 	now, err := s.Case(context.WithoutCancel(ctx), l)
 	if err != nil { // it says nothing about the commit, so nobody is to ask which one it is
 		return payment.Case{}, fmt.Errorf("%w; and then: %v", lost, err)
 	}
-	same, err := sameRows(now, after)
+	same, err := sameRows(now, after, ch)
 	if err != nil || !same {
 		return payment.Case{}, errors.Join(lost, err)
 	}
 	return after, nil
 }
 
-// sameRows says whether two readings of a case have the same session and attempt, versions included.
-func sameRows(a, b payment.Case) (bool, error) {
+// sameRows says whether two readings of a case have the same objects, of those that change, versions included.
+func sameRows(a, b payment.Case, ch payment.Changes) (bool, error) {
 	var rows [2]string
 	for i, c := range []payment.Case{a, b} {
+		if ch.Session == nil {
+			c.Session = payment.Session{}
+		}
+		if len(ch.Tokens) == 0 {
+			c.Token = payment.Token{}
+		}
+		if len(ch.Requests) == 0 {
+			c.Request = nil
+		}
 		row, err := encode(struct {
 			Session payment.Session
+			Token   payment.Token
 			Request *payment.Request
-		}{c.Session, c.Request})
+			Refund  *payment.Refund
+		}{c.Session, c.Token, c.Request, c.Refund})
 		if err != nil {
 			return false, err
 		}

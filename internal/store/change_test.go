@@ -76,7 +76,7 @@ func testCreateSession(t *testing.T, db *database) {
 	must(t, s.SaveMerchant(ctx, merchant()))
 	must(t, s.SaveToken(ctx, storedCard()))
 	budi := customer()
-	must(t, s.CreateSession(ctx, openSession(), &budi, nil))
+	must(t, createSession(s, ctx, openSession(), &budi, nil))
 
 	got, err := s.CustomerByReference(ctx, business, "budi")
 	must(t, err)
@@ -89,7 +89,7 @@ func testCreateSession(t *testing.T, db *database) {
 
 	second, again := openSession(), budi
 	second.ID, again.ID = "ps-2", "cust-2"
-	if err := s.CreateSession(ctx, second, &again, nil); !errors.Is(err, payment.ErrTaken) {
+	if err := createSession(s, ctx, second, &again, nil); !errors.Is(err, payment.ErrTaken) {
 		t.Errorf("a reference used again: %v, want ErrTaken", err)
 	}
 	if _, err := s.Case(ctx, payment.Lookup{Session: "ps-2"}); !errors.Is(err, payment.ErrNotFound) {
@@ -300,12 +300,12 @@ func testMismatches(t *testing.T, db *database) {
 	}
 	got, err := s.Case(ctx, bySession)
 	must(t, err)
-	if got.Mismatches != 2 || got.Session.Failures != 2 {
-		t.Errorf("%d mismatches and %d failures, want 2 and 2", got.Mismatches, got.Session.Failures)
+	if got.Counts.Mismatches != 2 || got.Session.Failures != 2 {
+		t.Errorf("%d mismatches and %d failures, want 2 and 2", got.Counts.Mismatches, got.Session.Failures)
 	}
 	c.advance(24 * time.Hour)
-	if got, err = s.Case(ctx, bySession); err != nil || got.Mismatches != 0 {
-		t.Errorf("%d mismatches the next day, %v", got.Mismatches, err)
+	if got, err = s.Case(ctx, bySession); err != nil || got.Counts.Mismatches != 0 {
+		t.Errorf("%d mismatches the next day, %v", got.Counts.Mismatches, err)
 	}
 }
 
@@ -356,7 +356,7 @@ func testReadBack(t *testing.T, db *database) {
 	}
 	another := openSession()
 	another.ID = "ps-2"
-	if err := s.CreateSession(ctx, another, nil, nil); err != nil {
+	if err := createSession(s, ctx, another, nil, nil); err != nil {
 		t.Errorf("a session that was made: %v", err)
 	}
 
@@ -376,7 +376,7 @@ func testReadBack(t *testing.T, db *database) {
 	}
 	for name, err := range map[string]error{
 		"change": change(open), "change without a mark": change(rest), "new attempt": change(supersede),
-		"new session": s.CreateSession(ctx, another, nil, nil),
+		"new session": createSession(s, ctx, another, nil, nil),
 	} {
 		if !errors.Is(err, payment.ErrUnsure) || errors.Is(err, payment.ErrUnavailable) || errors.Is(err, payment.ErrNotFound) {
 			t.Errorf("%s that was not made: %v, want unsure and nothing else", name, err)

@@ -22,11 +22,13 @@ const (
 	rankEndpoint
 	rankCustomer
 	rankSession
+	rankToken
 	rankRequest
+	rankRefund
 	rankEscrow
 	rankLookup
 	rankAdvice
-	rankMismatch
+	rankCount
 	rankNotice
 	rankDelivery
 	rankWork
@@ -60,6 +62,11 @@ func (d *draft) once(o *payment.Once) error {
 	status, body, err := o.Answer(d.after)
 	if err != nil {
 		return err
+	}
+	if o.Amends {
+		d.add(rankOnce, `UPDATE idempotency SET status = $4, body = $5 WHERE business = $1 AND endpoint = $2 AND key = $3`,
+			string(o.Business), o.Endpoint, o.Key, int64(status), full(body))
+		return nil
 	}
 	d.rows[rankOnce] = append(d.rows[rankOnce], stmt{
 		sql: `

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"reprise/internal/payment"
@@ -11,16 +12,26 @@ import (
 
 // write puts a decision about a case into the draft.
 func (d *draft) write(c payment.Case, ch payment.Changes, once *payment.Once) error {
-	requests := lastOf(ch.Requests)
+	requests := lastOf(ch.Requests, func(r payment.Request) payment.RequestID { return r.ID })
+	tokens := lastOf(ch.Tokens, func(t payment.Token) payment.TokenID { return t.ID })
 	d.after = c
 	if ch.Session != nil {
 		d.after.Session = *ch.Session
 		d.after.Session.Version++
 	}
+	if n := len(tokens); n > 0 {
+		d.after.Token = tokens[n-1]
+		d.after.Token.Version++
+	}
 	if n := len(requests); n > 0 {
 		last := requests[n-1]
 		last.Version++
 		d.after.Request = &last
+	}
+	if ch.Refund != nil {
+		given := *ch.Refund
+		given.Version++
+		d.after.Refund = &given
 	}
 
 	taken := map[payment.RequestID][]byte{}
@@ -29,8 +40,21 @@ func (d *draft) write(c payment.Case, ch payment.Changes, once *payment.Once) er
 			taken[take.Request] = take.Verifier
 		}
 	}
+	if ch.Customer != nil {
+		d.newCustomer(*ch.Customer)
+	}
 	if ch.Session != nil {
 		if err := d.session(*ch.Session); err != nil {
+			return err
+		}
+	}
+	for _, t := range tokens {
+		if err := d.token(t); err != nil {
+			return err
+		}
+	}
+	if ch.Refund != nil {
+		if err := d.refund(*ch.Refund); err != nil {
 			return err
 		}
 	}
@@ -51,17 +75,13 @@ func (d *draft) write(c payment.Case, ch payment.Changes, once *payment.Once) er
 	return d.once(once)
 }
 
-// lastOf keeps the last of the states that each request goes through in one decision: only that is written,
-// over the version that was read.
-func lastOf(requests []payment.Request) []payment.Request {
-	var kept []payment.Request
-	for i, r := range requests {
-		superseded := false
-		for _, later := range requests[i+1:] {
-			superseded = superseded || later.ID == r.ID
-		}
-		if !superseded {
-			kept = append(kept, r)
+// lastOf keeps the last of the states that each object goes through in one decision: only that is written, over
+// the version that was read.
+func lastOf[Object any, ID comparable](objects []Object, id func(Object) ID) []Object {
+	var kept []Object
+	for i, o := range objects {
+		if !slices.ContainsFunc(objects[i+1:], func(later Object) bool { return id(later) == id(o) }) {
+			kept = append(kept, o)
 		}
 	}
 	return kept
@@ -83,10 +103,10 @@ INSERT INTO authentication (server_trans_id, request) VALUES ($1, $2) ON CONFLIC
 		d.noteTrace(e)
 	case payment.SaveAdvice:
 		return d.advice(e.Advice)
-	case payment.CountMismatch:
-		d.add(rankMismatch, `
-INSERT INTO cvn_mismatch (token, day, n) VALUES ($1, $2, 1)
-ON CONFLICT (token, day) DO UPDATE SET n = cvn_mismatch.n + 1`, string(e.Token), e.Day)
+	case payment.CountAgainst:
+		d.add(rankCount, `
+INSERT INTO card_count (card, what, day, n) VALUES ($1, $2, $3, 1)
+ON CONFLICT (card, what, day) DO UPDATE SET n = card_count.n + 1`, e.Card, string(e.What), e.Day)
 	case payment.Tell:
 		return d.tell(e.Kind)
 	case payment.Wake:

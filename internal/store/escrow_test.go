@@ -143,7 +143,7 @@ func testSweep(t *testing.T, db *database) {
 	must(t, err)
 	second := openSession()
 	second.ID = "ps-2"
-	must(t, s.CreateSession(ctx, second, nil, command("k")))
+	must(t, createSession(s, ctx, second, nil, command("k")))
 	many := make([]stmt, 0, sweepBatch+1)
 	for n := range cap(many) {
 		d := s.newDraft()

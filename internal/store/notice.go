@@ -13,13 +13,9 @@ func (d *draft) tell(kind payment.NoticeKind) error {
 	if err != nil {
 		return err
 	}
-	object, sequence := string(d.after.Session.ID), d.after.Session.Version
-	switch kind {
-	case payment.NoticeCapture, payment.NoticeFailure:
-		if d.after.Request == nil {
-			return fmt.Errorf("store: %s without an attempt", kind)
-		}
-		object, sequence = string(d.after.Request.Payment), d.after.Request.Version
+	object, sequence, err := kind.Subject(d.after)
+	if err != nil {
+		return err
 	}
 	data, err := d.store.Render(kind, d.after, d.at)
 	if err != nil {

@@ -26,14 +26,14 @@ func testOnce(t *testing.T, db *database) {
 	if _, _, _, err := s.Answered(ctx, business, "POST /sessions", "k1"); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("a key not used: %v", err)
 	}
-	must(t, s.CreateSession(ctx, openSession(), nil, command("k1")))
+	must(t, createSession(s, ctx, openSession(), nil, command("k1")))
 	fingerprint, status, body, err := s.Answered(ctx, business, "POST /sessions", "k1")
 	if err != nil || string(fingerprint) != "\x01\x00\x02" || status != 201 || string(body) != "session "+string(sessionID)+" at 1" {
 		t.Errorf("kept: %q %d %q, %v", fingerprint, status, body, err)
 	}
 	second := openSession()
 	second.ID = "ps-2"
-	if err := s.CreateSession(ctx, second, nil, command("k1")); !errors.Is(err, payment.ErrRepeated) {
+	if err := createSession(s, ctx, second, nil, command("k1")); !errors.Is(err, payment.ErrRepeated) {
 		t.Errorf("a key used again: %v, want ErrRepeated", err)
 	}
 	if n := rows(t, s, "session", `1 = 1`); n != 1 {
@@ -41,7 +41,7 @@ func testOnce(t *testing.T, db *database) {
 	}
 	other := command("k1")
 	other.Business = "other"
-	must(t, s.CreateSession(ctx, second, nil, other)) // a key belongs to its business
+	must(t, createSession(s, ctx, second, nil, other)) // a key belongs to its business
 
 	// A command that finds its own work done is repeated, not refused.
 	cancel := func(c payment.Case) (payment.Changes, error) { return payment.CancelSession(c, moment) }
@@ -58,7 +58,7 @@ func testOnce(t *testing.T, db *database) {
 	broken.Answer = func(payment.Case) (int, []byte, error) { return 0, nil, errors.New("no answer") }
 	third := openSession()
 	third.ID = "ps-3"
-	if err := s.CreateSession(ctx, third, nil, broken); err == nil {
+	if err := createSession(s, ctx, third, nil, broken); err == nil {
 		t.Error("a command without an answer was kept")
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -54,7 +55,7 @@ func seed(t testing.TB, s *Store) {
 	ctx := t.Context()
 	must(t, s.SaveMerchant(ctx, merchant()))
 	must(t, s.SaveToken(ctx, storedCard()))
-	must(t, s.CreateSession(ctx, openSession(), nil, nil))
+	must(t, createSession(s, ctx, openSession(), nil, nil))
 }
 
 // seedEndpoints gives the merchant somewhere to be told.
@@ -69,7 +70,7 @@ func attempt(c payment.Case, n int) payment.Request {
 	return payment.Request{
 		ID: payment.RequestID(fmt.Sprintf("pr-%d", n)), Payment: payment.PaymentID(fmt.Sprintf("py-%d", n)),
 		Session: c.Session.ID, Business: c.Session.Business, Customer: c.Session.Customer, Token: c.Session.Token,
-		ReferenceID: "order-1", Amount: c.Session.Amount, Country: "ID", Page: fmt.Sprintf("page-%d", n),
+		ReferenceID: fmt.Sprintf("order-1_%d", n), Amount: c.Session.Amount, Country: "ID", Page: fmt.Sprintf("page-%d", n),
 		Created: moment, Updated: moment, Expires: moment.Add(payment.AttemptLife),
 	}
 }
@@ -150,10 +151,21 @@ func authorize(n int, verifier string) func(payment.Case) (payment.Changes, erro
 }
 
 var (
-	approve = events(payment.Event{Kind: payment.Approve, Capture: "cptr-1", Answer: &payment.Answer{
+	approve = events(payment.Event{Kind: payment.Approve, Capture: &payment.Capture{ID: "cptr-1"}, Answer: &payment.Answer{
 		Outcome: payment.Approved, Authorization: payment.Authorization{AuthorizationCode: "123456", ResponseCode: "00"},
 	}})
 	declineCVN = events(payment.Event{Kind: payment.Decline, Answer: &payment.Answer{
 		Outcome: payment.Declined, Failure: payment.InvalidCVN, Authorization: payment.Authorization{ResponseCode: "05", CVNResult: "N"},
 	}})
 )
+
+// createSession opens a session as flow does.
+func createSession(s *Store, ctx context.Context, session payment.Session, customer *payment.Customer, once *payment.Once) error {
+	session.Version = 0
+	_, err := s.Change(ctx, payment.Lookup{Business: session.Business}, once, func(payment.Case) (payment.Changes, error) {
+		return payment.Changes{Session: &session, Customer: customer, Effects: []payment.Effect{
+			payment.Wake{Work: payment.Work{Kind: payment.WorkSession, Ref: string(session.ID)}, At: session.Expires},
+		}}, nil
+	})
+	return err
+}

@@ -47,6 +47,25 @@ func tokenArgs(t payment.Token) ([]any, error) {
 	}, err
 }
 
+// token writes a stored card: a new one at version 0, else over the version that was read.
+func (d *draft) token(t payment.Token) error {
+	args, err := tokenArgs(t)
+	if err != nil {
+		return err
+	}
+	if t.Version == 0 {
+		d.add(rankToken, `
+INSERT INTO token (id, business, customer, status, sealed_pan, fingerprint, created, data, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)`, args...)
+		return nil
+	}
+	d.add(rankToken, `
+UPDATE token SET version = CASE WHEN version = $2 THEN version + 1 ELSE 1 / (version - version) END,
+       status = $3, sealed_pan = $4, data = $5
+WHERE id = $1`, string(t.ID), t.Version, string(t.Status), full(t.SealedPAN), args[len(args)-1])
+	return nil
+}
+
 // Token reads a stored card of a business.
 func (s *Store) Token(ctx context.Context, b payment.BusinessID, id payment.TokenID) (payment.Token, error) {
 	var r tokenRow

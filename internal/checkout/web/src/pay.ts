@@ -196,6 +196,9 @@ async function act(step: Step): Promise<Step | undefined> {
       if (!share) return { do: 'retype' };
       show(say(saves ? 'pay.saving' : 'pay.completing'), say('pay.confirmed'));
       return patiently(() => call(`/pay/${page}/pay`, { share }));
+    case 'complete': // no CVN was asked for, so nothing is in the escrow
+      show(say(saves ? 'pay.saving' : 'pay.completing'), say('pay.confirmed'));
+      return patiently(() => call(`/pay/${page}/pay`, { share: '' }));
     case 'retype':
       forgetShare(page);
       location.replace(`/pay/${page}/cvn`);

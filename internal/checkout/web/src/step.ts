@@ -1,7 +1,7 @@
 // What the gateway tells the page to do next (checkout/step.go).
 export interface Form { url: string; fields: Record<string, string>; }
 export interface Step {
-  do: 'open' | 'authenticate' | 'wait' | 'challenge' | 'confirm' | 'retype' | 'pending' | 'done';
+  do: 'open' | 'authenticate' | 'wait' | 'challenge' | 'confirm' | 'complete' | 'retype' | 'pending' | 'done';
   method?: Form;
   challenge?: Form;
   round?: number;

@@ -1,0 +1,147 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"reprise/internal/payment"
+)
+
+// When an advice that the host did not acknowledge is sent again.
+const (
+	adviseSoon    = 10 * time.Second // in the first minute
+	adviseLater   = 60 * time.Second
+	adviseRarely  = time.Hour // once a reversal would be given up
+	noTraceLimit  = 3         // answers of 25 (unable to locate the original) until it is closed
+	codeNoTrace   = "25"
+	soonTriesSpan = time.Minute
+	reverseLimit  = 24 * time.Hour // what the host has not acknowledged by then is the operator's to settle
+	// firstTry is how long whoever wrote an advice has for the first try, before a worker takes it up. It is
+	// longer than a try may take.
+	firstTry = 12 * time.Second
+)
+
+// newAdvice draws the trace of an advice; it is committed before anything is sent.
+func (f *Flow) newAdvice(ctx context.Context, c payment.Case, kind payment.AdviceKind, amount payment.Money, code string) (payment.Advice, error) {
+	original := c.Request.Trace
+	if kind == payment.RefundAdvice && c.Request.Capture.Trace != nil {
+		original = c.Request.Capture.Trace
+	}
+	merchant, _ := c.Merchant.For(c.Token.Brand, c.Request.MIDLabel) // the original says under which ids it went
+	trace, err := f.o.Acquirer.ReserveAdvice(ctx, merchant, kind, *original, amount)
+	if err != nil {
+		return payment.Advice{}, err
+	}
+	return payment.Advice{
+		ID: payment.AdviceID(f.newUUID()), Kind: kind, Request: c.Request.ID, Original: *original, Code: code, Trace: trace,
+		Opened: f.o.Now(), Status: payment.AdviceOpen,
+	}, nil
+}
+
+// Advise is the work of one try: the message, or its repeat, until the host acknowledges it.
+func (f *Flow) Advise(ctx context.Context, id payment.AdviceID) error {
+	_, err := f.advise(ctx, id, nil)
+	return err
+}
+
+// advise makes one try and returns the case as it then stands. once is that of the command whose first try it is.
+func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.Once) (payment.Case, error) {
+	ctx, done := f.through(ctx)
+	defer done()
+	a, err := f.o.Store.Advice(ctx, id)
+	if err != nil {
+		return payment.Case{}, err
+	}
+	l := payment.Lookup{Request: a.Request}
+	if a.Refund != "" {
+		l = payment.Lookup{Refund: a.Refund}
+	}
+	c, err := f.o.Store.Case(ctx, l)
+	if err != nil || a.Status != payment.AdviceOpen {
+		return c, err
+	}
+	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	if err != nil {
+		return c, err
+	}
+	// From here on it may have left, also when this process dies: then the next try is a repeat.
+	sent := a
+	if a.Tries++; sent.Tries == 0 {
+		if c, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+			return payment.Leaves(c, a)
+		}); err != nil || c.Refund != nil && c.Refund.Status != payment.RefundPending {
+			return c, err
+		}
+	}
+	answer := f.o.Acquirer.Advise(ctx, sent, pan)
+	if answer.Outcome == payment.Unsent && sent.Tries == 0 {
+		a.Tries = 0
+	}
+	return f.acknowledge(ctx, l, once, a, answer)
+}
+
+// acknowledge writes down what came of a try: the advice, when it is sent again, and what an acknowledged one
+// means for the attempt or the refund.
+func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.Once, a payment.Advice, answer payment.Answer) (payment.Case, error) {
+	now := f.o.Now()
+	next := now.Add(adviseLater)
+	undoes := a.Kind == payment.Reversal || a.Kind == payment.Release
+	switch {
+	case answer.Outcome == payment.Approved:
+		a.Status = payment.AdviceDone
+	case answer.Authorization.ResponseCode == codeNoTrace:
+		if a.NoTrace++; a.NoTrace >= noTraceLimit {
+			a.Status = payment.AdviceNoTrace
+		}
+	case answer.Outcome == payment.Declined && !undoes:
+		a.Status = payment.AdviceRefused
+	case now.Sub(a.Opened) >= reverseLimit && undoes:
+		a.Status = payment.AdviceGivenUp
+	case now.Sub(a.Opened) >= reverseLimit:
+		next = now.Add(adviseRarely) // money that was promised is never given up
+		f.o.Log.Error("advice not confirmed for a day", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request)
+	case now.Sub(a.Opened) < soonTriesSpan:
+		next = now.Add(adviseSoon)
+	}
+	if a.Status == payment.AdviceNoTrace || a.Status == payment.AdviceGivenUp {
+		f.o.Log.Error("advice not confirmed", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request, "status", a.Status)
+	}
+	e, err := f.follow(ctx, l, a, payment.Event{At: now, Answer: &answer})
+	if err != nil {
+		return payment.Case{}, err
+	}
+	return f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
+		work := payment.Work{Kind: payment.WorkAdvice, Ref: string(a.ID)}
+		ch := payment.Changes{Effects: []payment.Effect{payment.SaveAdvice{Advice: a}, payment.Rest{Work: work}}}
+		if a.Status == payment.AdviceOpen {
+			ch.Effects[1] = payment.Wake{Work: work, At: next}
+			return ch.Then(payment.Waits(c, a)), nil
+		}
+		after, err := payment.Acknowledged(c, a, e)
+		return ch.Then(after), err
+	})
+}
+
+// follow draws what an acknowledged capture is followed by: a part that was captured has the rest released, and
+// a hold whose capture was refused is given back.
+func (f *Flow) follow(ctx context.Context, l payment.Lookup, a payment.Advice, e payment.Event) (payment.Event, error) {
+	if a.Kind != payment.CaptureAdvice || a.Status == payment.AdviceOpen {
+		return e, nil
+	}
+	c, err := f.o.Store.Case(ctx, l)
+	if err != nil {
+		return e, err
+	}
+	kind := payment.Reversal
+	if a.Status == payment.AdviceDone {
+		if kind = payment.Release; c.Request.Capture.Amount == c.Request.Amount {
+			return e, nil
+		}
+	}
+	undo, err := f.newAdvice(ctx, c, kind, payment.Money{}, c.Request.Authorization.AuthorizationCode)
+	if kind == payment.Release {
+		undo.Retained = a.Trace.Amount
+	}
+	e.Reversal = &undo
+	return e, err
+}

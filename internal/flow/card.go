@@ -1,0 +1,87 @@
+package flow
+
+import (
+	"time"
+
+	"reprise/internal/card"
+	"reprise/internal/payment"
+)
+
+// pick is the card that an attempt is to be paid with, and the CVN that was typed for it.
+type pick struct {
+	token payment.Token // without version: typed now
+	cvn   card.CVN      // zero where none is asked for
+}
+
+// typed makes a card of what was typed: to be stored if the attempt succeeds, or for this attempt alone. Errors
+// are *card.FieldError or public.
+func (f *Flow) typed(c payment.Case, fields card.Fields, holder payment.Cardholder, stores bool, now time.Time) (pick, error) {
+	pan, err := fields.PAN()
+	if err != nil {
+		return pick{}, err
+	}
+	brand := pan.Brand()
+	if brand == "" {
+		return pick{}, &card.FieldError{Path: fields.Path("card_number"), Message: "must be the number of a Visa, Mastercard, American Express or JCB card"}
+	}
+	expiry, err := fields.Expiry()
+	if err != nil {
+		return pick{}, err
+	}
+	t := payment.Token{
+		ID: payment.TokenID("pt-" + f.newUUID()), Business: c.Merchant.ID, Status: payment.TokenOneOff,
+		Fingerprint: f.o.Vault.Fingerprint(pan, c.Merchant.ID), Masked: pan.Masked(), Brand: string(brand),
+		CVNDigits: brand.CVNDigits(), ExpiryMonth: expiry.Month, ExpiryYear: expiry.Year, Cardholder: holder,
+		Created: now, Updated: now,
+	}
+	if t.Expired(now) {
+		return pick{}, payment.Refuse("CARD_EXPIRED", "Card expiry specified in the request should not be earlier than current month.")
+	}
+	if stores {
+		t.Status = payment.TokenPending
+	}
+	p := pick{token: t}
+	if fields.HasCVN() {
+		if p.cvn, err = fields.CVN(t.CVNDigits); err != nil {
+			return pick{}, err
+		}
+	}
+	if p.token.SealedPAN, err = f.o.Vault.SealPAN(pan, c.Merchant.ID, t.ID); err != nil {
+		p.cvn.Wipe()
+		return pick{}, err
+	}
+	return p, nil
+}
+
+// isNew says whether the card was typed now.
+func (p pick) isNew() bool { return p.token.Version == 0 }
+
+// is says whether a card that an attempt has already is the one that was picked: two clicks are one payment.
+func (p pick) is(t payment.Token) bool {
+	if !p.isNew() {
+		return p.token.ID == t.ID
+	}
+	return p.token.Fingerprint == t.Fingerprint && p.token.Status == t.Status &&
+		p.token.ExpiryYear == t.ExpiryYear && p.token.ExpiryMonth == t.ExpiryMonth
+}
+
+// onFile says how the card is used: as the merchant asked, or else as the API's own default has it.
+func (p pick) onFile(asked payment.CardOnFile) payment.CardOnFile {
+	switch {
+	case p.token.Status == payment.TokenOneOff:
+		return asked // only a merchant who keeps cards elsewhere says anything here
+	case asked.Type == "":
+		asked.Type = payment.CustomerUnscheduled
+	}
+	if p.token.Status == payment.TokenPending {
+		asked.Sequence = payment.Initial
+		return asked
+	}
+	if asked.Sequence == "" {
+		asked.Sequence = payment.Subsequent
+	}
+	if asked.NetworkTransactionID == "" {
+		asked.NetworkTransactionID = p.token.OnFile.NetworkTransactionID
+	}
+	return asked
+}
