@@ -77,15 +77,6 @@ func (q newRequest) command(r *gate.Request, kind payment.RequestType) (n flow.N
 			return n, payment.Refuse("INVALID_VALUE_ERROR", "request_amount must be greater than zero.")
 		}
 	}
-	if r.Earlier != nil {
-		var first struct {
-			Request payment.RequestID `json:"payment_request_id"`
-		}
-		if err := json.Unmarshal(r.Earlier.Body.(json.RawMessage), &first); err != nil {
-			return n, err
-		}
-		n.Repeats = first.Request
-	}
 	n.Buyer, err = q.buyer.command()
 	return n, err
 }
@@ -210,6 +201,9 @@ func (a *API) actions(c payment.Case, url string) []action {
 }
 
 func (a *API) createPaymentRequest(ctx context.Context, r *gate.Request, give func(*flow.NewRequest)) (gate.Answer, error) {
+	if r.Earlier != nil {
+		return *r.Earlier, nil // whoever opens its action is asked for the CVN again
+	}
 	var q newRequest
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err

@@ -66,6 +66,9 @@ func (a *API) viewPaymentToken(c payment.Case, url string) (v paymentTokenView, 
 }
 
 func (a *API) createPaymentToken(ctx context.Context, r *gate.Request, give func(*flow.NewRequest)) (gate.Answer, error) {
+	if r.Earlier != nil {
+		return *r.Earlier, nil
+	}
 	var q newRequest
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
@@ -75,19 +78,6 @@ func (a *API) createPaymentToken(ctx context.Context, r *gate.Request, give func
 		return gate.Answer{}, err
 	}
 	give(&n)
-	if r.Earlier != nil {
-		var first struct {
-			Token payment.TokenID `json:"payment_token_id"`
-		}
-		if err := json.Unmarshal(r.Earlier.Body.(json.RawMessage), &first); err != nil {
-			return gate.Answer{}, err
-		}
-		c, err := a.Flow.Token(ctx, r.Business, first.Token)
-		if err != nil {
-			return gate.Answer{}, err
-		}
-		return a.createdToken(c, "")
-	}
 	if r.Once != nil {
 		r.Once.Answer = a.tokenAnswer(http.StatusCreated)
 	}
@@ -95,11 +85,7 @@ func (a *API) createPaymentToken(ctx context.Context, r *gate.Request, give func
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	return a.createdToken(s.Case, s.ActionURL)
-}
-
-func (a *API) createdToken(c payment.Case, url string) (gate.Answer, error) {
-	v, err := a.viewPaymentToken(c, url)
+	v, err := a.viewPaymentToken(s.Case, s.ActionURL)
 	if err != nil {
 		return gate.Answer{}, err
 	}

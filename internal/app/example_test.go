@@ -54,17 +54,20 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		return map[string]string{exampleDelivery: delivery}
 	}
 	return map[string]func(w *town) map[string]string{
-		"GET /webhook_endpoints/{endpoint_id}":                    endpoint,
-		"GET /webhook_endpoints/{endpoint_id}/secret":             endpoint,
-		"DELETE /webhook_endpoints/{endpoint_id}":                 endpoint,
-		"POST /webhook_endpoints/{endpoint_id}/enable":            endpoint,
-		"POST /webhook_endpoints/{endpoint_id}/test":              endpoint,
-		"POST /webhook_deliveries/{delivery_id}/resend":           sent,
-		"GET /sessions/{session_id}":                              session,
-		"POST /sessions/{session_id}/cancel":                      session,
-		"POST /v3/payment_with_session":                           session,
-		"GET /v3/payment_requests/{payment_request_id}":           only(exampleRequest, paid),
-		"GET /v3/payments/{payment_id}":                           only(examplePayment, paid),
+		"GET /webhook_endpoints/{endpoint_id}":          endpoint,
+		"GET /webhook_endpoints/{endpoint_id}/secret":   endpoint,
+		"DELETE /webhook_endpoints/{endpoint_id}":       endpoint,
+		"POST /webhook_endpoints/{endpoint_id}/enable":  endpoint,
+		"POST /webhook_endpoints/{endpoint_id}/test":    endpoint,
+		"POST /webhook_deliveries/{delivery_id}/resend": sent,
+		"GET /sessions/{session_id}":                    session,
+		"POST /sessions/{session_id}/cancel":            session,
+		"POST /v3/payment_with_session":                 session,
+		"GET /v3/payment_requests/{payment_request_id}": only(exampleRequest, paid),
+		"GET /v3/payments/{payment_id}":                 only(examplePayment, paid),
+		"POST /v3/payment_requests": func(w *town) map[string]string {
+			return map[string]string{"order-4711": w.paymentRequest("")["reference_id"].(string)} // each has its own
+		},
 		"PATCH /v3/payment_requests/{payment_request_id}":         requested(),
 		"POST /v3/payment_requests/{payment_request_id}/cancel":   requested(),
 		"POST /v3/payment_requests/{payment_request_id}/simulate": requested(),

@@ -37,6 +37,7 @@ type MerchantForm struct {
 
 	AllowCardDetails bool `json:"allow_card_details"`
 	AllowSkipThreeDS bool `json:"allow_skip_three_ds"`
+	MaxDeclines      int  `json:"max_declines,omitempty"`
 	ReuseCustomers   bool `json:"reuse_customers"`
 	MandateChallenge bool `json:"mandate_challenge"`
 }
@@ -143,7 +144,7 @@ func (f MerchantForm) apply(m *payment.Merchant) error {
 	m.AcquirerBIN, m.CardAcceptor, m.Terminal = f.AcquirerBIN, f.MerchantID, f.TerminalID
 	m.AcquirerExponents, m.DirectoryExponents = f.AcquirerExponents, f.DirectoryExponents
 	m.AllowCardDetails, m.AllowSkipThreeDS = f.AllowCardDetails, f.AllowSkipThreeDS
-	m.ReuseCustomers, m.MandateChallenge = f.ReuseCustomers, f.MandateChallenge
+	m.ReuseCustomers, m.MandateChallenge, m.MaxDeclines = f.ReuseCustomers, f.MandateChallenge, f.MaxDeclines
 	m.Accounts = nil
 	for _, a := range f.Accounts {
 		account := payment.Account{
@@ -167,7 +168,7 @@ func formOf(m payment.Merchant) MerchantForm {
 		AcquirerBIN: m.AcquirerBIN, MerchantID: m.CardAcceptor, TerminalID: m.Terminal,
 		AcquirerExponents: m.AcquirerExponents, DirectoryExponents: m.DirectoryExponents,
 		AllowCardDetails: m.AllowCardDetails, AllowSkipThreeDS: m.AllowSkipThreeDS,
-		ReuseCustomers: m.ReuseCustomers, MandateChallenge: m.MandateChallenge,
+		ReuseCustomers: m.ReuseCustomers, MandateChallenge: m.MandateChallenge, MaxDeclines: m.MaxDeclines,
 	}
 	for _, a := range m.Accounts {
 		f.Accounts = append(f.Accounts, AccountForm{a.Scheme, a.Label, a.AcquirerBIN, a.CardAcceptor, a.Terminal})

@@ -161,6 +161,8 @@ func TestOnceAtOnce(t *testing.T) {
 		}
 		for _, a := range answers {
 			switch {
+			case o.pattern == "POST /v3/payments/{payment_id}/capture" && a.body["status"] == "PENDING":
+				// while the first one waits for the acquirer, that is what is known
 			case a.body["error_code"] == "IDEMPOTENCY_ERROR" || a.body["error_code"] == "SERVICE_UNAVAILABLE":
 			case a.status != last.status || !cmp.Equal(a.body, last.body):
 				w.t.Errorf("%d %v, and in the end %d %v", a.status, a.body, last.status, last.body)
@@ -185,14 +187,9 @@ func TestOnceAfterACrash(t *testing.T) {
 	w.repeatable(func(w *town, o operation, request func() onceRequest) {
 		l := lost{o: o, q: request()}
 		w.unheard(o, l.q, "lost "+o.pattern)
-		var text []byte
 		w.eventually("the answer is written down", func() bool {
-			err := w.books.QueryRow(`SELECT status, body FROM idempotency WHERE key = $1`, "lost "+o.pattern).Scan(&l.status, &text)
-			return err == nil
+			return w.count(`SELECT COUNT(*) FROM idempotency WHERE key = $1`, "lost "+o.pattern) == 1
 		})
-		if err := json.Unmarshal(text, &l.body); err != nil {
-			w.t.Fatal(err)
-		}
 		all = append(all, l)
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -200,6 +197,17 @@ func TestOnceAfterACrash(t *testing.T) {
 	_ = w.Sandbox.shop.Close()
 	if err := w.Close(ctx); err != nil {
 		t.Fatal(err)
+	}
+
+	for i, l := range all {
+		var text []byte
+		err := w.books.QueryRow(`SELECT status, body FROM idempotency WHERE key = $1`, "lost "+l.o.pattern).Scan(&all[i].status, &text)
+		if err == nil {
+			err = json.Unmarshal(text, &all[i].body)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", l.o.pattern, err)
+		}
 	}
 
 	next := openTown(t, func(s *SandboxSettings) { s.Data = w.dir })

@@ -37,6 +37,12 @@ func oldCard(request map[string]any) {
 	details["expiry_year"] = "2020"
 }
 
+// withoutCVN takes the CVN from a typed card.
+func withoutCVN(request map[string]any) {
+	details := request["channel_properties"].(map[string]any)["card_details"].(map[string]any)
+	delete(details, "cvn")
+}
+
 // stoppedCard stores a card and has its issuer say that it is not to be tried again (merchant advice code 03).
 func (w *town) stoppedCard() string {
 	w.t.Helper()
@@ -106,6 +112,9 @@ func refusedPaymentRequests() map[string][]refusedRow {
 			{"a part of a rupiah", paying(with("request_amount", 10.5)), refusal{400, "INVALID_AMOUNT", "Amount in IDR must have at most 0 decimal places", ""}},
 			{"an item's metadata", paying(item(map[string]any{"k": 1})), refusal{400, "INVALID_ITEM_METADATA", "Metadata value must be a string", "/body/items/0/metadata"}},
 			{"nothing to pay", paying(with("request_amount", 0)), refusal{400, "INVALID_VALUE_ERROR", "request_amount must be greater than zero.", ""}},
+			{"without the payer, and without a first use", func(w *town) asked {
+				return paying(typing("4000000000001091", "skip_three_ds", true, "card_on_file_type", "MERCHANT_UNSCHEDULED", "transaction_sequence", "SUBSEQUENT"), withoutCVN)(w)
+			}, refusal{400, "INVALID_VALUE_ERROR", "A payment without the payer refers to the card's first use, whose network_transaction_id is not known. Please send it.", ""}},
 			{"unknown token", paying(with("payment_token_id", "pt-00000000-0000-4000-8000-00000000dead")), refusal{400, "INVALID_TOKEN", noToken, ""}},
 			{"a stranger's token", paying(with("payment_token_id", strangerToken)), refusal{400, "INVALID_TOKEN", noToken, ""}},
 			{"card details, without permission", restricted(paying(typing("4000000000001091"))), refusal{403, "REQUEST_FORBIDDEN_ERROR", noCards, ""}},

@@ -52,11 +52,13 @@ func refusedPaymentTokens() map[string][]refusedRow {
 				w.guess(w.ownCard())
 				return storing(ownNumber("4276", w.cards.Load()))(w)
 			}, refusal{400, "PAYMENT_REQUEST_RATE_LIMITED", tooOften, ""}},
-			{"a reference used before", func(w *town) asked {
+			{"a key used for another", func(w *town) asked {
 				q := storing("4000000000001091")(w)
-				w.ask("POST", q.path, SandboxSecretKey, q.body)
+				w.ask("POST", q.path, SandboxSecretKey, q.body, "idempotency-key", "stored-used")
+				q = storing("4000000000001091")(w)
+				q.headers = []string{"idempotency-key", "stored-used"}
 				return q
-			}, refusal{409, "DUPLICATE_ERROR", "", ""}},
+			}, refusal{409, "DUPLICATE_ERROR", keyUsed, ""}},
 			{"unknown customer", storing("4000000000001091", with("customer_id", "cust-00000000-0000-4000-8000-00000000dead")),
 				refusal{404, "DATA_NOT_FOUND", noCustomer, ""}},
 		},

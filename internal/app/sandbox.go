@@ -300,6 +300,7 @@ func (b *Sandbox) StoreCard(ctx context.Context, o Outside, id payment.TokenID, 
 		SealedPAN: sealed, Fingerprint: b.vault.Fingerprint(pan, sandboxBusiness), Masked: pan.Masked(),
 		Brand: string(pan.Brand()), CVNDigits: pan.Brand().CVNDigits(),
 		ExpiryMonth: 12, ExpiryYear: now.Year() + 3, Cardholder: payment.Cardholder{FirstName: "JAAP", LastName: "STAM"}, Created: now,
+		OnFile: payment.CardOnFile{Type: payment.CustomerUnscheduled, Sequence: payment.Initial, NetworkTransactionID: "016153570198200"},
 	})
 }
 

@@ -242,7 +242,7 @@ func TestConnectionLost(t *testing.T) {
 	if response, err := w.front.http.Get(w.PublicURL + "/readyz"); err != nil || response.StatusCode != 503 {
 		t.Errorf("readyz: %v %v", response.StatusCode, err)
 	}
-	w.tried(1)
+	w.tried(0) // it could not leave
 	w.pending(session, request)
 
 	w.severed.Store("")

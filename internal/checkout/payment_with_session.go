@@ -60,16 +60,16 @@ func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken an
 		Business: r.Business, Session: q.Session, Fields: fields, Cardholder: q.cardholder(), Save: q.ConfirmSave, Once: r.Once,
 	}
 	if r.Earlier != nil {
-		var first kept
+		var first accepted
 		if err := json.Unmarshal(r.Earlier.Body.(json.RawMessage), &first); err != nil {
 			return gate.Answer{}, err
 		}
-		s.Repeats = first.Attempt
+		s.Repeats = &flow.Earlier{Request: first.PaymentRequestID, Token: first.PaymentTokenID}
 	}
 	if r.Once != nil {
 		// What is kept has no action_url: the share in it is stored nowhere.
 		r.Once.Answer = func(k payment.Case) (int, []byte, error) {
-			body, err := json.Marshal(kept{accept(flow.Submitted{Case: k}), k.Request.ID})
+			body, err := json.Marshal(accept(flow.Submitted{Case: k}))
 			return http.StatusOK, body, err
 		}
 	}
@@ -78,12 +78,6 @@ func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken an
 		return gate.Answer{}, fieldError(err)
 	}
 	return gate.Answer{Status: http.StatusOK, Body: accept(submitted)}, nil
-}
-
-// kept is the answer with the attempt, which an answer about a card that is saved does not name.
-type kept struct {
-	accepted
-	Attempt payment.RequestID `json:"attempt"`
 }
 
 // accepted is the answer to what a payer typed. It says nothing of the outcome, which comes by webhook.

@@ -116,7 +116,7 @@ func TestWhatIsKeptHasNoShare(t *testing.T) {
 	r.SetBasicAuth(publicKey, "")
 	w := httptest.NewRecorder()
 	d.mux.ServeHTTP(w, r)
-	want := `{"message":"` + acceptedMessage + `","payment_request_id":"` + string(d.c.Request.ID) + `","attempt":"` + string(d.c.Request.ID) + `"}`
+	want := `{"message":"` + acceptedMessage + `","payment_request_id":"` + string(d.c.Request.ID) + `"}`
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "#k=") || string(d.kept) != want {
 		t.Errorf("%d %s, kept %s", w.Code, w.Body, d.kept)
 	}

@@ -173,7 +173,7 @@ func (f *Flow) authorize(ctx context.Context, a authorization) (payment.Case, er
 		Trace: trace, Merchant: merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
 		Proof: c.Request.Authentication, OnFile: c.Request.OnFile, Absent: c.Request.Absent, NotAfter: start.Add(sendLimit),
 	})
-	concluded, err := f.conclude(ctx, c, answer)
+	concluded, err := f.conclude(ctx, c, answer, a.once.Amended())
 	if notNow(err) { // a copy of the answer was first
 		concluded, err = f.o.Store.Case(ctx, payment.Lookup{Request: c.Request.ID})
 	}
@@ -199,9 +199,9 @@ func decidePurchase(c payment.Case, authorize payment.Event) (payment.Changes, e
 // concludeTries is how often an outcome is written: a connection to the database may be lost just then.
 const concludeTries = 3
 
-// conclude applies the acquirer's answer. If that cannot be written, the attempt's deadline finds it and has
+// conclude applies the acquirer's answer; once is that of the command that waited for it, if any. If that cannot be written, the attempt's deadline finds it and has
 // it reversed. payment.ErrNotNow means that another has concluded the attempt.
-func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answer) (payment.Case, error) {
+func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answer, once *payment.Once) (payment.Case, error) {
 	e := payment.Event{At: f.o.Now(), Kind: meant(c.Request.Purpose(), answer.Outcome), Answer: &answer}
 	switch e.Kind {
 	case payment.Approve:
@@ -221,7 +221,7 @@ func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answ
 	var err error
 	for range concludeTries {
 		var concluded payment.Case
-		concluded, err = f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
+		concluded, err = f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, once, func(c payment.Case) (payment.Changes, error) {
 			return payment.Apply(c, e)
 		})
 		if err == nil || notNow(err) {

@@ -130,7 +130,7 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 		}),
 		"submit again": act(func() {
 			if k := p.ticket(); k.id != "" {
-				again, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, Fields: types("737"), Repeats: k.id})
+				again, err := p.trySubmit(flow.Submission{Business: shop, Session: p.session, Fields: types("737"), Repeats: &flow.Earlier{Request: k.id}})
 				if p.may(err); again.share != nil {
 					p.tickets = append(p.tickets, again)
 				}

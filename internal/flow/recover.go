@@ -17,7 +17,7 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 	}
 	now := f.o.Now()
 	if c.Request.State == payment.Authorizing && !now.Before(c.Request.Deadline) {
-		_, err := f.conclude(ctx, c, payment.Answer{Outcome: payment.Unknown})
+		_, err := f.conclude(ctx, c, payment.Answer{Outcome: payment.Unknown}, nil)
 		if notNow(err) {
 			err = nil // the answer came at the last moment
 		}
@@ -59,7 +59,7 @@ func (f *Flow) Late(ctx context.Context, traceKey string, judge func(sent paymen
 	}
 	answer := judge(*c.Request.Trace)
 	if c.Request.State == payment.Authorizing { // waited for on another node, or by one that died
-		if _, err = f.conclude(ctx, c, answer); notNow(err) {
+		if _, err = f.conclude(ctx, c, answer, nil); notNow(err) {
 			return f.Late(ctx, traceKey, judge) // somebody concluded it meanwhile, perhaps otherwise
 		}
 		return err

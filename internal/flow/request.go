@@ -23,16 +23,11 @@ type NewRequest struct {
 	Cardholder  payment.Cardholder
 	Buyer       Buyer
 	Once        *payment.Once
-	Repeats     payment.RequestID // see Submission
 }
 
 // CreateRequest makes an attempt. Where 3-D Secure is skipped it is authorised at once; else the payer is to be
 // sent to the ActionURL.
 func (f *Flow) CreateRequest(ctx context.Context, n NewRequest) (Submitted, error) {
-	if n.Repeats != "" { // whatever has become of it; its page asks for a CVN again
-		c, err := f.o.Store.Case(ctx, payment.Lookup{Business: n.Business, Request: n.Repeats})
-		return Submitted{Case: c}, err
-	}
 	now := f.o.Now()
 	c, err := f.stored(ctx, n.Business, n.Token, now)
 	if err != nil {
@@ -54,7 +49,9 @@ func (f *Flow) CreateRequest(ctx context.Context, n NewRequest) (Submitted, erro
 	if _, ok := c.Merchant.For(p.token.Brand, n.Terms.MIDLabel); !ok {
 		return Submitted{}, unknownAccount()
 	}
-	n.Terms = requestTerms(n.Terms, p)
+	if n.Terms = requestTerms(n.Terms, p); n.Terms.Absent && n.Terms.OnFile.NetworkTransactionID == "" {
+		return Submitted{}, payment.Refuse("INVALID_VALUE_ERROR", "A payment without the payer refers to the card's first use, whose network_transaction_id is not known. Please send it.")
+	}
 	for {
 		customer, isNew, err := f.buyer(ctx, c, n.Buyer, now)
 		if err != nil {
@@ -116,6 +113,9 @@ func (f *Flow) make(ctx context.Context, c payment.Case, n NewRequest, p pick, b
 			p.token.ReferenceID, p.token.Echo = n.ReferenceID, n.Terms.Echo
 		}
 		c.Request = f.attempt(n.ReferenceID, n.Business, n.Amount, n.Country, n.Terms, now)
+		if n.Terms.Type == payment.Save { // the reference is the payment token's, and need not be unique
+			c.Request.ReferenceID = string(c.Request.ID)
+		}
 		c.Request.Customer = buyer
 		ch := take(&c, p)
 		ch.Customer = created

@@ -19,8 +19,15 @@ type Submission struct {
 	Cardholder payment.Cardholder
 	Save       bool // the payer wants the card to be stored, where the session leaves it to them
 	Once       *payment.Once
-	// Repeats is set where the same request was answered before with this attempt, which is kept.
-	Repeats payment.RequestID
+	// Repeats is set where the same request was answered before.
+	Repeats *Earlier
+}
+
+// Earlier is what an earlier answer to the same request named: the attempt, or the card that it stores. The
+// attempt is kept.
+type Earlier struct {
+	Request payment.RequestID
+	Token   payment.TokenID // where Request is empty
 }
 
 // Submitted is what a submission came to.
@@ -34,7 +41,7 @@ type Submitted struct {
 // Submit takes what the payer typed: a CVN goes into the escrow until the bank has authenticated the payer, or
 // straight to the acquirer where the session skips 3-D Secure.
 func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
-	if s.Repeats != "" {
+	if s.Repeats != nil {
 		return f.resubmit(ctx, s)
 	}
 	session := payment.Lookup{Business: s.Business, Session: s.Session, Link: s.Link}
@@ -103,7 +110,14 @@ func (f *Flow) pick(ctx context.Context, c payment.Case, s Submission) (pick, er
 // resubmit answers a repetition: the attempt is the first one's, and while its page has not been opened the
 // CVN sent now is sealed under a share of its own. Later the page has a share already, or asks for the CVN.
 func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
-	l := payment.Lookup{Business: s.Business, Request: s.Repeats}
+	l := payment.Lookup{Business: s.Business, Request: s.Repeats.Request}
+	if l.Request == "" {
+		t, err := f.o.Store.Token(ctx, s.Business, s.Repeats.Token)
+		if err != nil {
+			return Submitted{}, err
+		}
+		l.Request = t.Request
+	}
 	c, err := f.o.Store.Case(ctx, l)
 	if err != nil {
 		return Submitted{}, err

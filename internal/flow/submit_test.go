@@ -259,7 +259,7 @@ func TestSubmitOnce(t *testing.T) {
 
 func TestRepeatedSubmitKeepsItsAttempt(t *testing.T) {
 	repeat := func(s *scene, k ticket) (ticket, error) {
-		return s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("456"), Repeats: k.id})
+		return s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("456"), Repeats: &flow.Earlier{Request: k.id}})
 	}
 	s := newScene(t)
 	k := s.submit(s.session())
@@ -305,10 +305,10 @@ func TestRepeatedSubmitKeepsItsAttempt(t *testing.T) {
 
 	s = newScene(t)
 	k = s.submit(s.session())
-	if _, err := s.Submit(ctx, flow.Submission{Business: stranger, Session: k.session, Fields: types("737"), Repeats: k.id}); !errors.Is(err, payment.ErrNotFound) {
+	if _, err := s.Submit(ctx, flow.Submission{Business: stranger, Session: k.session, Fields: types("737"), Repeats: &flow.Earlier{Request: k.id}}); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("%v: another's attempt", err)
 	}
-	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("7"), Repeats: k.id}); err == nil {
+	if _, err := s.trySubmit(flow.Submission{Business: shop, Session: k.session, Fields: types("7"), Repeats: &flow.Earlier{Request: k.id}}); err == nil {
 		t.Error("a repetition's CVN is judged, too")
 	}
 }

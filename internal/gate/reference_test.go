@@ -71,7 +71,7 @@ func TestReferenceIsWhole(t *testing.T) {
 	}
 	for _, text := range []string{
 		`<code>cards_session_js.card_payment_token_id</code>`, `<code>items[].quantity</code>`, `1 to 64 characters`,
-		`<span class="status">400</span> <code>INVALID_AMOUNT</code>`, `Amount must be greater than zero`,
+		`<span class="status">400</span> <code>INVALID_AMOUNT</code>`, `Currency must be one of IDR, PHP`,
 		`each one of CARDS`, `mode is CARDS_SESSION_JS`, `customer_id or customer is required`,
 	} {
 		has(text)
