@@ -179,7 +179,8 @@ func TestNeverAnsweredNorBooked(t *testing.T) {
 	w.forward(answerTimeout)
 	accepted := done()
 	for n := 1; n <= 2; n++ {
-		if r := w.tried(n); r.NoTrace != n || r.Status != payment.AdviceOpen {
+		w.eventually("a try is over", func() bool { all := w.reversals(); return len(all) == 1 && all[0].NoTrace == n })
+		if r := w.tried(n); r.Status != payment.AdviceOpen {
 			t.Errorf("%+v", r)
 		}
 		w.pending(session, request)
@@ -187,9 +188,8 @@ func TestNeverAnsweredNorBooked(t *testing.T) {
 		w.tried(n)
 		w.forward(time.Second)
 	}
-	if r := w.tried(3); r.NoTrace != 3 || r.Status != payment.AdviceNoTrace {
-		t.Errorf("%+v", r)
-	}
+	w.eventually("closed", func() bool { r := w.reversals()[0]; return r.NoTrace == 3 && r.Status == payment.AdviceNoTrace })
+	w.tried(3)
 	w.failed(session, accepted, "PARTNER_TIMEOUT_ERROR")
 	if n := len(w.bank.ledger()); n != 0 {
 		t.Errorf("%d ledger entries", n)
