@@ -26,6 +26,7 @@ func scripts() []script {
 		{source: "sdk/cards-session.ts", output: "internal/checkout/web/cards-session.min.js"},
 		{source: "internal/checkout/web/src/pay.ts", output: "internal/checkout/web/pay.js"},
 		{source: "internal/checkout/web/src/cvn.ts", output: "internal/checkout/web/cvn.js"},
+		{source: "internal/checkout/web/src/link.ts", output: "internal/checkout/web/link.js"},
 		{source: "internal/checkout/web/src/return.ts", output: "internal/checkout/web/return.js"},
 	}
 }

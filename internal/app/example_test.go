@@ -14,6 +14,7 @@ const (
 	exampleEndpoint = "0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
 	exampleDelivery = "0198a3f2-5c11-7e1f-a0c9-5a1b2c3d4e5f.0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
 	examplePage     = "0123456789abcdef0123456789abcdef"
+	exampleLink     = "fedcba9876543210fedcba9876543210"
 	exampleShare    = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
 
@@ -65,6 +66,9 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		"POST /v3/payment_with_session":                 session,
 		"GET /v3/payment_requests/{payment_request_id}": only(exampleRequest, paid),
 		"GET /v3/payments/{payment_id}":                 only(examplePayment, paid),
+		"POST /link/{link}/pay": func(w *town) map[string]string {
+			return map[string]string{exampleLink: linkOf(w.newLink(with("allow_save_payment_method", "OPTIONAL")))}
+		},
 		"POST /v3/payment_requests": func(w *town) map[string]string {
 			return map[string]string{"order-4711": w.paymentRequest("")["reference_id"].(string)} // each has its own
 		},

@@ -143,7 +143,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		return nil, nil, err
 	}
 	pages, err := checkout.New(checkout.Options{
-		Flow: h.flow, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, ClientIP: remoteIP, ChallengeBroken: challengeBroken,
+		Flow: h.flow, Now: o.Now, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, PublicURL: h.PublicURL, ClientIP: remoteIP, ChallengeBroken: challengeBroken,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -45,6 +45,7 @@ func refusedRows() map[string][]refusedRow {
 		refusedEndpoints(),
 		refusedDeliveries(),
 		refusedPages(),
+		refusedLinks(),
 	} {
 		maps.Copy(all, tables)
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"reprise/internal/card"
 	"reprise/internal/flow"
@@ -24,11 +25,14 @@ var web embed.FS
 // Options of a Checkout.
 type Options struct {
 	Flow *flow.Flow
+	Now  func() time.Time
 	Rand io.Reader // nonces of pages
 	Log  *slog.Logger
 	// FrameSources are origins beside https: that may stand in frames and be posted to: the bank's pages
 	// of the sandbox, which are loopback http.
 	FrameSources []string
+	// PublicURL is where browsers reach this gateway, without a slash at the end.
+	PublicURL string
 	// ClientIP reads the payer's address from a request.
 	ClientIP func(*http.Request) string
 	// ChallengeBroken tells whether what a bank's page brought home is an error instead of a CRes.
@@ -62,6 +66,7 @@ func (c *Checkout) Routes(mux *http.ServeMux, g *gate.Gate) {
 	for pattern, document := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /pay/{page}":           c.page,
 		"GET /pay/{page}/cvn":       c.cvnPage,
+		"GET /link/{link}":          c.linkPage,
 		"GET /assets/{file}":        c.asset,
 		"GET /cards-session.min.js": c.sdk,
 		"POST /3ds/method":          c.methodReturn, // what the bank's pages post to, in frames of ours
@@ -80,6 +85,8 @@ func (c *Checkout) Routes(mux *http.ServeMux, g *gate.Gate) {
 	}
 	const retype = "POST /pay/{page}/cvn"
 	mux.Handle(retype, g.HandleCut(retype, payment.Anyone, cut, c.retype))
+	const payLink = "POST /link/{link}/pay"
+	mux.Handle(payLink, g.HandleCut(payLink, payment.Anyone, cut, c.payLink))
 }
 
 // cut takes the card fields out of a body before anyone else sees it.

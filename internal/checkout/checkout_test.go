@@ -76,7 +76,7 @@ func (w *world) Case(_ context.Context, l payment.Lookup) (payment.Case, error) 
 	if w.down != nil {
 		return payment.Case{}, w.down
 	}
-	if r != nil && (l.Page == r.Page || l.Request == r.ID) || l.Session == w.c.Session.ID && (l.Business == "" || l.Business == shop) {
+	if r != nil && (l.Page == r.Page || l.Request == r.ID) || l.Link != "" && l.Link == w.c.Session.Link || l.Session == w.c.Session.ID && (l.Business == "" || l.Business == shop) {
 		return w.c, nil
 	}
 	return payment.Case{}, payment.ErrNotFound
@@ -117,6 +117,12 @@ func (w *world) OpenCVN(payment.SealedCVN, []byte, payment.Binding) (card.CVN, e
 func (w *world) SealCVN(cvn card.CVN, _ payment.Binding) (payment.SealedCVN, []byte, error) {
 	w.sealed = string(cvn.Reveal())
 	return payment.SealedCVN{}, make([]byte, 32), nil
+}
+
+func (w *world) Fingerprint(card.PAN, payment.BusinessID) string { return "0123456789abcdef01234567" }
+
+func (w *world) SealPAN(card.PAN, payment.BusinessID, payment.TokenID) ([]byte, error) {
+	return []byte("sealed"), nil
 }
 
 func (w *world) Verifier(share []byte) ([]byte, error) {
@@ -208,6 +214,7 @@ func newDoor(t *testing.T, c payment.Case) *door {
 			Go:    func(task func()) { go task() },
 			Rand:  rand.Reader, Log: log, AnswerTimeout: time.Second, PublicURL: "https://pay.example",
 		}),
+		Now: func() time.Time { return noon }, PublicURL: "https://pay.example",
 		Rand: rand.Reader, Log: log, FrameSources: []string{"http://acs.localhost:4243"},
 		ClientIP:        func(*http.Request) string { return "192.0.2.1" },
 		ChallengeBroken: func(form url.Values) bool { return form.Get("cres") == "" },

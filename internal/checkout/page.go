@@ -32,7 +32,7 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 	return c.show(w, http.StatusOK, name, "'none'", c.speak(cmp.Or(k.Request.Locale, r.Header.Get("Accept-Language"))), map[string]any{
 		"Page": k.Request.Page, "Merchant": k.Merchant.Name, "Accept": r.Header.Get("Accept"),
 		"Amount": k.Request.Amount,
-		"Brand":  brandName(k.Token.Brand), "Last4": k.Token.Masked[max(0, len(k.Token.Masked)-4):], "CVNDigits": k.Token.CVNDigits,
+		"Brand":  brandName(k.Token.Brand), "Last4": last4(k.Token), "CVNDigits": k.Token.CVNDigits,
 	})
 }
 
@@ -47,6 +47,9 @@ func (c *Checkout) lost(w http.ResponseWriter, r *http.Request, err error) error
 	return c.show(w, http.StatusServiceUnavailable, "lost.html", "'none'", words, map[string]any{"Busy": true})
 }
 
+// last4 are the last digits of a card.
+func last4(t payment.Token) string { return t.Masked[max(0, len(t.Masked)-4):] }
+
 // brandName is how people write a brand.
 func brandName(brand string) string {
 	switch card.Brand(brand) {
@@ -56,6 +59,8 @@ func brandName(brand string) string {
 		return "Mastercard"
 	case card.Amex:
 		return "American Express"
+	case card.JCB:
+		return "JCB"
 	}
 	return brand
 }
@@ -114,11 +119,11 @@ const javascript = "text/javascript; charset=utf-8"
 // asset serves a file that a page of this door refers to.
 func (c *Checkout) asset(w http.ResponseWriter, r *http.Request) error {
 	switch name := r.PathValue("file"); name {
-	case "page.css":
+	case "page.css", "link.css":
 		return c.file(w, r, name, "text/css; charset=utf-8")
 	case "icon.svg":
 		return c.file(w, r, name, "image/svg+xml")
-	case "pay.js", "cvn.js", "return.js":
+	case "pay.js", "cvn.js", "link.js", "return.js":
 		return c.file(w, r, name, javascript)
 	}
 	return payment.Refuse("NOT_FOUND", "There is nothing at this path")

@@ -166,9 +166,11 @@ func TestAssets(t *testing.T) {
 	d := newDoor(t, caseIn(payment.Submitted))
 	for path, kind := range map[string]string{
 		"/assets/page.css":          "text/css; charset=utf-8",
+		"/assets/link.css":          "text/css; charset=utf-8",
 		"/assets/icon.svg":          "image/svg+xml",
 		"/assets/pay.js":            "text/javascript; charset=utf-8",
 		"/assets/cvn.js":            "text/javascript; charset=utf-8",
+		"/assets/link.js":           "text/javascript; charset=utf-8",
 		"/assets/return.js":         "text/javascript; charset=utf-8",
 		"/cards-session.min.js":     "text/javascript; charset=utf-8",
 		"/assets/pay.html":          "",

@@ -88,6 +88,16 @@ func (w words) Amount(m payment.Money) string {
 	return w.Price(m.Number(), m.Currency)
 }
 
+// Line is what a number of units cost together.
+func (w words) Line(number, code, quantity string) string {
+	if unit, err := currency.NewAmount(number, code); err == nil {
+		if line, err := unit.Mul(quantity); err == nil {
+			number = line.Number()
+		}
+	}
+	return w.Price(number, code)
+}
+
 // Price is Amount for a number as the API writes it. What is no plain number stays as it is.
 func (w words) Price(number, code string) string {
 	amount, err := currency.NewAmount(number, code)

@@ -58,7 +58,7 @@ func TestLanguages(t *testing.T) {
 func sameInAll(key string) bool { return strings.HasSuffix(key, "_form") }
 
 var (
-	textKey    = regexp.MustCompile(`["']((?:page|pay|cvn|link|refused|lost|return)\.\w+)["']`)
+	textKey    = regexp.MustCompile(`["']((?:page|pay|cvn|card|link|refused|lost|return)\.\w+)["']`)
 	scriptsFor = regexp.MustCompile(`\.Words\.For ([^}]*)\}`)
 )
 

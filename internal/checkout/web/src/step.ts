@@ -10,13 +10,13 @@ export interface Step {
   notice?: string;
 }
 
-// Refused is an answer of the API that is not a step.
+// Refused is an answer of the API that is not what was asked for. fields are the paths of the fields at fault.
 export class Refused extends Error {
-  constructor(readonly status: number, readonly code: string, message: string, readonly retryAfter: number) { super(message); }
+  constructor(readonly status: number, readonly code: string, message: string, readonly retryAfter: number, readonly fields: string[]) { super(message); }
 }
 
 // call asks the gateway about this attempt. Without a body it only looks.
-export async function call(path: string, body?: object): Promise<Step> {
+export async function call<T = Step>(path: string, body?: object): Promise<T> {
   const response = await fetch(path, {
     method: body ? 'POST' : 'GET',
     headers: body ? { 'content-type': 'application/json' } : {},
@@ -25,9 +25,10 @@ export async function call(path: string, body?: object): Promise<Step> {
   });
   const answer = await response.json();
   if (!response.ok) {
-    throw new Refused(response.status, String(answer.error_code), String(answer.message), Number(response.headers.get('retry-after')) || 0);
+    throw new Refused(response.status, String(answer.error_code), String(answer.message), Number(response.headers.get('retry-after')) || 0,
+      ((answer.errors ?? []) as { path: string }[]).map((fault) => fault.path));
   }
-  return answer as Step;
+  return answer as T;
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
