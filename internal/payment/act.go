@@ -60,6 +60,10 @@ func (b *bench) carry(a act) {
 		b.storeCard()
 	case dropCard:
 		b.dropCard()
+	case letCardGo:
+		if b.token.Status == TokenOneOff {
+			b.add(Wake{tokenWork(b.token), e.At.Add(NumberKept)})
+		}
 	case count:
 		b.count()
 	case hold, complete, release, free:

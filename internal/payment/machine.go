@@ -90,6 +90,7 @@ const (
 	rest         act = "rest"
 	storeCard    act = "store card" // if it was to be stored; and remember its first use
 	dropCard     act = "drop card"  // that was to be stored: it is not
+	letCardGo    act = "let card go" // that was typed for this attempt: no money was taken
 	claim        act = "capture"
 	giveBack     act = "release the rest" // of a hold that was captured in part
 	tellCaptured act = "tell payment.capture"
@@ -173,12 +174,12 @@ var table = map[State]map[EventKind]move{
 	},
 	Authorized: {
 		Claim:  {Capturing, []act{rest, claim}}, // the advice's own work is its deadline
-		Void:   {Canceled, []act{rest, reverse}},
-		Expire: {Expired, []act{rest, reverse, tellExpired}},
+		Void:   {Canceled, []act{rest, reverse, letCardGo}},
+		Expire: {Expired, []act{rest, reverse, tellExpired, letCardGo}},
 	},
 	Capturing: {
 		Collect: {Succeeded, []act{giveBack, tellCaptured}},
-		Reject:  {Failed, []act{reverse, tellFailed}},
+		Reject:  {Failed, []act{reverse, tellFailed, letCardGo}},
 	},
 }
 

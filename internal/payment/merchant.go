@@ -56,12 +56,16 @@ type Account struct {
 }
 
 // For is the merchant under the ids of the account for a scheme and a label: of the accounts with the label
-// the scheme's own, then the one for any. ok is false for a label that the merchant does not have.
+// the scheme's own, then the one for any, then the merchant's own ids. ok is false for a label that the merchant
+// does not have.
 func (m Merchant) For(scheme, label string) (as Merchant, ok bool) {
 	ok = label == ""
 	best := -1
 	for i, a := range m.Accounts {
-		if a.Label != label || a.Scheme != "" && a.Scheme != scheme {
+		if a.Label != label {
+			continue
+		}
+		if ok = true; a.Scheme != "" && a.Scheme != scheme {
 			continue
 		}
 		if best < 0 || m.Accounts[best].Scheme == "" {
@@ -70,7 +74,7 @@ func (m Merchant) For(scheme, label string) (as Merchant, ok bool) {
 	}
 	if best >= 0 {
 		a := m.Accounts[best]
-		m.AcquirerBIN, m.CardAcceptor, m.Terminal, ok = a.AcquirerBIN, a.CardAcceptor, a.Terminal, true
+		m.AcquirerBIN, m.CardAcceptor, m.Terminal = a.AcquirerBIN, a.CardAcceptor, a.Terminal
 	}
 	return m, ok
 }
