@@ -248,7 +248,7 @@ func remember(r *Request, from State, e Event) {
 	if e.Reversal != nil && e.Reversal.Kind == Reversal {
 		r.Reversal = e.Reversal.ID
 	}
-	if e.Answer != nil && e.Kind != Reject { // of the authorisation, not of its capture
+	if e.Answer != nil && from == Authorizing { // what comes later is about a capture
 		answered := e.Answer.Authorization
 		r.Authorization = &answered
 	}

@@ -123,6 +123,17 @@ func TestWhatSpeaksAgainstACard(t *testing.T) {
 	}
 }
 
+func TestACaptureLeavesTheAuthorizationAsItIs(t *testing.T) {
+	for _, kind := range []EventKind{Collect, Reject} {
+		c := caseIn(Capturing)
+		c.Request.Authorization = &Authorization{AuthorizationCode: "A1B2C3"}
+		ch, err := Apply(c, eventOf(kind))
+		if err != nil || ch.Requests[0].Authorization.AuthorizationCode != "A1B2C3" {
+			t.Errorf("%s: %+v, %v", kind, ch.Requests, err)
+		}
+	}
+}
+
 func TestCancelToken(t *testing.T) {
 	for status, code := range map[TokenStatus]string{
 		TokenActive: "", TokenPending: "INELIGIBLE_TRANSACTION_STATUS",
