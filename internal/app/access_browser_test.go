@@ -121,7 +121,8 @@ func pagesThatLeadBack(t *testing.T, browser context.Context) {
 	p.open(w.submitted(session, "123")["action_url"].(string))
 	p.bank()
 	left := p.page()
-	p.do(chromedp.Evaluate[chromedp.Void](postTop))
+	p.do(chromedp.Evaluate[chromedp.Void](`window.left = true; ` + postTop))
+	p.until(`!window.left && location.pathname.startsWith("/pay/")`) // and no longer passing through
 	p.bank()
 	if p.page() != left {
 		t.Error("the bank's page led to another attempt")

@@ -348,6 +348,7 @@ func linkSaves(t *testing.T, browser context.Context) {
 	p.answer(p.bank(), rightOTP)
 	p.state("paid")
 	p.headline("Card saved")
+	p.until(`document.querySelector(".facts").textContent.includes("1091")`)
 	p.accessible("link-saved")
 	if token, _ := w.session(session)["payment_token_id"].(string); token == "" {
 		t.Error("no card was saved")

@@ -116,6 +116,15 @@ var fates = []struct {
 		}
 		return err
 	}},
+	{"typed on a payment link, stored and paid", false, func(w *town, c canary) error {
+		a, err := w.send("POST", "/sessions", SandboxSecretKey, w.link(with("allow_save_payment_method", "FORCED")))
+		if err != nil || a.status != 201 {
+			return fmt.Errorf("session: %d %v %w", a.status, a.body, err)
+		}
+		q := onLink(a.body, with("card_number", c.pan), with("cvn", c.cvn))
+		b, err := w.send("POST", q.path, "", q.body)
+		return w.ends(a.body, b.body, "succeeded", err)
+	}},
 	{"paid after a challenge", true, func(w *town, c canary) error {
 		session, accepted, err := w.begin(c)
 		return w.ends(session, accepted, "succeeded", err, rightOTP)

@@ -41,12 +41,12 @@ func (c *Checkout) linkPage(w http.ResponseWriter, r *http.Request) error {
 		}
 	case linkPaid:
 		shown["BackURL"] = s.SuccessReturnURL
-		if s.Request != "" {
-			paid, err := c.Flow.Request(r.Context(), s.Business, s.Request)
-			if err != nil {
-				return c.lost(w, r, err)
-			}
-			showCard(shown, paid.Token)
+		used, err := c.cardOf(r.Context(), s)
+		if err != nil {
+			return c.lost(w, r, err)
+		}
+		if used.ID != "" {
+			showCard(shown, used)
 		}
 	case linkExpired, linkCanceled, linkExhausted, linkUnusable:
 		shown["BackURL"] = s.CancelReturnURL
@@ -96,6 +96,19 @@ func linkState(k payment.Case, now time.Time) string {
 		return linkExpired
 	}
 	return linkUnusable
+}
+
+// cardOf is the card that a session was paid with, or that it was for.
+func (c *Checkout) cardOf(ctx context.Context, s payment.Session) (payment.Token, error) {
+	var k payment.Case
+	var err error
+	switch {
+	case s.Request != "":
+		k, err = c.Flow.Request(ctx, s.Business, s.Request)
+	case s.Saved != "":
+		k, err = c.Flow.Token(ctx, s.Business, s.Saved)
+	}
+	return k.Token, err
 }
 
 // showCard shows what may be shown of a card.
