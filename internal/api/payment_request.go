@@ -27,21 +27,13 @@ type newRequest struct {
 		FailureReturnURL    string          `json:"failure_return_url"`
 		StatementDescriptor string          `json:"statement_descriptor"`
 		BillingInformation  json.RawMessage `json:"billing_information"`
-		CardDetails         cardholder      `json:"card_details"`
+		CardDetails         gate.Cardholder `json:"card_details"`
 	} `json:"channel_properties"`
 	buyer
 	Description         string          `json:"description"`
 	Metadata            json.RawMessage `json:"metadata"`
 	Items               json.RawMessage `json:"items"`
 	ShippingInformation json.RawMessage `json:"shipping_information"`
-}
-
-// cardholder is who a card belongs to, beside its number.
-type cardholder struct {
-	FirstName   string `json:"cardholder_first_name"`
-	LastName    string `json:"cardholder_last_name"`
-	Email       string `json:"cardholder_email"`
-	PhoneNumber string `json:"cardholder_phone_number"`
 }
 
 // command is what the body asks flow for.
@@ -55,11 +47,8 @@ func (q newRequest) command(r *gate.Request, kind payment.RequestType) (n flow.N
 			Type: kind, SuccessReturnURL: p.SuccessReturnURL, FailureReturnURL: p.FailureReturnURL,
 			SkipThreeDS: p.SkipThreeDS, MIDLabel: p.MIDLabel, OnFile: p.onFile(),
 		},
-		Cardholder: payment.Cardholder{
-			FirstName: p.CardDetails.FirstName, LastName: p.CardDetails.LastName, Email: p.CardDetails.Email, Phone: p.CardDetails.PhoneNumber,
-		},
 	}
-	if n.Cardholder.Billing, err = readBilling(p.BillingInformation); err != nil {
+	if n.Cardholder, err = p.CardDetails.Billed(p.BillingInformation); err != nil {
 		return n, err
 	}
 	if n.Terms.Echo, err = json.Marshal(requestEcho{
@@ -79,29 +68,6 @@ func (q newRequest) command(r *gate.Request, kind payment.RequestType) (n flow.N
 	}
 	n.Buyer, err = q.buyer.command()
 	return n, err
-}
-
-// readBilling reads where a card's statements go.
-func readBilling(sent json.RawMessage) (b payment.Billing, err error) {
-	var q struct {
-		FirstName     string `json:"first_name"`
-		LastName      string `json:"last_name"`
-		Email         string `json:"email"`
-		PhoneNumber   string `json:"phone_number"`
-		StreetLine1   string `json:"street_line1"`
-		StreetLine2   string `json:"street_line2"`
-		City          string `json:"city"`
-		ProvinceState string `json:"province_state"`
-		Country       string `json:"country"`
-		PostalCode    string `json:"postal_code"`
-	}
-	if len(sent) > 0 {
-		err = json.Unmarshal(sent, &q)
-	}
-	return payment.Billing{
-		FirstName: q.FirstName, LastName: q.LastName, Email: q.Email, Phone: q.PhoneNumber,
-		Street1: q.StreetLine1, Street2: q.StreetLine2, City: q.City, ProvinceState: q.ProvinceState, Country: q.Country, PostalCode: q.PostalCode,
-	}, err
 }
 
 // paymentRequestView is the payment request object of the v3 API.

@@ -11,53 +11,25 @@ import (
 	"reprise/internal/payment"
 )
 
-// typed is what a payer typed beside the card fields, which were cut out.
-type typed struct {
-	FirstName   string  `json:"cardholder_first_name"`
-	LastName    string  `json:"cardholder_last_name"`
-	Email       string  `json:"cardholder_email"`
-	PhoneNumber string  `json:"cardholder_phone_number"`
-	ConfirmSave bool    `json:"confirm_save"`
-	Billing     billing `json:"billing_information"`
-}
-
-type billing struct {
-	FirstName     string `json:"first_name"`
-	LastName      string `json:"last_name"`
-	Email         string `json:"email"`
-	PhoneNumber   string `json:"phone_number"`
-	StreetLine1   string `json:"street_line1"`
-	StreetLine2   string `json:"street_line2"`
-	City          string `json:"city"`
-	ProvinceState string `json:"province_state"`
-	Country       string `json:"country"`
-	PostalCode    string `json:"postal_code"`
-}
-
-func (t typed) cardholder() payment.Cardholder {
-	b := t.Billing
-	return payment.Cardholder{
-		FirstName: t.FirstName, LastName: t.LastName, Email: t.Email, Phone: t.PhoneNumber,
-		Billing: payment.Billing{
-			FirstName: b.FirstName, LastName: b.LastName, Email: b.Email, Phone: b.PhoneNumber,
-			Street1: b.StreetLine1, Street2: b.StreetLine2, City: b.City, ProvinceState: b.ProvinceState, Country: b.Country, PostalCode: b.PostalCode,
-		},
-	}
-}
-
 // payWithSession takes the CVN or the card that the SDK, or a mobile client, hands in with the public key.
 func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken any) (gate.Answer, error) {
 	fields := taken.(card.Fields)
 	defer fields.Wipe()
 	var q struct {
-		Session payment.SessionID `json:"payment_session_id"`
-		typed
+		Session     payment.SessionID `json:"payment_session_id"`
+		ConfirmSave bool              `json:"confirm_save"`
+		Billing     json.RawMessage   `json:"billing_information"`
+		gate.Cardholder
 	}
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
+	holder, err := q.Billed(q.Billing)
+	if err != nil {
+		return gate.Answer{}, err
+	}
 	s := flow.Submission{
-		Business: r.Business, Session: q.Session, Fields: fields, Cardholder: q.cardholder(), Save: q.ConfirmSave, Once: r.Once,
+		Business: r.Business, Session: q.Session, Fields: fields, Cardholder: holder, Save: q.ConfirmSave, Once: r.Once,
 	}
 	if r.Earlier != nil {
 		var first accepted

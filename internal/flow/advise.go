@@ -23,7 +23,7 @@ const (
 
 // newAdvice draws the trace of an advice; it is committed before anything is sent.
 func (f *Flow) newAdvice(ctx context.Context, c payment.Case, kind payment.AdviceKind, amount payment.Money, code string) (payment.Advice, error) {
-	original := c.Request.Trace // of the authorisation, also for what is about its capture
+	original := c.Request.Trace                                      // of the authorisation, also for what is about its capture
 	merchant, _ := c.Merchant.For(c.Token.Brand, c.Request.MIDLabel) // the original says under which ids it went
 	trace, err := f.o.Acquirer.ReserveAdvice(ctx, merchant, kind, *original, amount)
 	if err != nil {

@@ -130,7 +130,7 @@ type authorization struct {
 	terms    payment.Terms
 	amount   payment.Money
 	// begin puts a new attempt in place first; nil where there is one.
-	begin func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error)
+	begin begin
 }
 
 // authorize commits the trace, sends the message and applies the answer, in that order: whatever dies in

@@ -127,22 +127,7 @@ func (f *Flow) make(ctx context.Context, c payment.Case, n NewRequest, p pick, b
 		})
 		return Submitted{Case: c}, err
 	}
-	var share []byte
-	c, err := f.o.Store.Change(ctx, l, n.Once, func(c payment.Case) (payment.Changes, error) {
-		now := f.o.Now()
-		before, c, err := begin(c, now)
-		if err != nil {
-			return payment.Changes{}, err
-		}
-		ch, sealed, err := f.start(c, p.cvn, now)
-		share = sealed
-		return before.Then(ch), err
-	})
-	if err != nil {
-		return Submitted{}, err
-	}
-	defer card.Wipe(share)
-	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
+	return f.await(ctx, l, n.Once, p.cvn, begin)
 }
 
 // Request reads a payment request of a business.

@@ -72,14 +72,24 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 		return Submitted{Case: c}, err
 	}
 
+	return f.await(ctx, session, s.Once, p.cvn, func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
+		return f.joinAttempt(c, p, now)
+	})
+}
+
+// begin finds or makes the attempt that a command is about, in the decision that writes it.
+type begin func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error)
+
+// await writes an attempt that waits for its payer, the CVN in the escrow where there is one.
+func (f *Flow) await(ctx context.Context, l payment.Lookup, once *payment.Once, cvn card.CVN, find begin) (Submitted, error) {
 	var share []byte
-	c, err = f.o.Store.Change(ctx, session, s.Once, func(c payment.Case) (payment.Changes, error) {
+	c, err := f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
-		before, c, err := f.joinAttempt(c, p, now)
+		before, c, err := find(c, now)
 		if err != nil {
 			return payment.Changes{}, err
 		}
-		ch, sealed, err := f.start(c, p.cvn, now)
+		ch, sealed, err := f.start(c, cvn, now)
 		share = sealed
 		return before.Then(ch), err
 	})

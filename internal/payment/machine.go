@@ -88,8 +88,8 @@ const (
 	reverse      act = "reverse"
 	wake         act = "wake at deadline"
 	rest         act = "rest"
-	storeCard    act = "store card" // if it was to be stored; and remember its first use
-	dropCard     act = "drop card"  // that was to be stored: it is not
+	storeCard    act = "store card"  // if it was to be stored; and remember its first use
+	dropCard     act = "drop card"   // that was to be stored: it is not
 	letCardGo    act = "let card go" // that was typed for this attempt: no money was taken
 	claim        act = "capture"
 	giveBack     act = "release the rest" // of a hold that was captured in part
