@@ -18,7 +18,8 @@ const (
 	exampleShare    = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
 
-// exampleStages makes, by operation, what its examples speak of, and says what stands in its place.
+// exampleStages makes, by operation, what its examples speak of, and says what stands in its place. An example
+// that needs another stage than its operation's is named behind it.
 func exampleStages() map[string]func(w *town) map[string]string {
 	session := func(w *town) map[string]string {
 		return map[string]string{exampleSession: w.newSession(visaChallenge)["payment_session_id"].(string)}
@@ -64,6 +65,9 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		"GET /sessions/{session_id}":                    session,
 		"POST /sessions/{session_id}/cancel":            session,
 		"POST /v3/payment_with_session":                 session,
+		"POST /v3/payment_with_session newCard": func(w *town) map[string]string {
+			return map[string]string{exampleSession: w.newSession(visaChallenge, saving)["payment_session_id"].(string)}
+		},
 		"GET /v3/payment_requests/{payment_request_id}": only(exampleRequest, paid),
 		"GET /v3/payments/{payment_id}":                 only(examplePayment, paid),
 		"POST /link/{link}/pay": func(w *town) map[string]string {
@@ -89,36 +93,50 @@ func exampleStages() map[string]func(w *town) map[string]string {
 	}
 }
 
+// staged makes what an example speaks of, and returns path and body with what stands in its place.
+func (w *town) staged(o operation, name string) (path, body string) {
+	w.t.Helper()
+	stages := exampleStages()
+	stage := stages[o.pattern+" "+name]
+	if stage == nil {
+		stage = stages[o.pattern]
+	}
+	path, body = o.path, o.examples[name]
+	if stage == nil {
+		return path, body
+	}
+	for from, to := range stage(w) {
+		if !strings.Contains(path+body, from) {
+			w.t.Errorf("neither path nor body has %s", from)
+		}
+		path, body = strings.ReplaceAll(path, from, to), strings.ReplaceAll(body, from, to)
+	}
+	return path, body
+}
+
 // TestExamples sends every example of the contract to a sandbox, and each must succeed.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	w := openTown(t)
 	operations, _ := w.operations()
-	stages := exampleStages()
+	unused := exampleStages()
 	for _, o := range operations {
-		stage := stages[o.pattern]
-		delete(stages, o.pattern)
+		delete(unused, o.pattern)
 		if !o.body {
 			o.examples[""] = ""
 		}
-		for name, body := range o.examples {
+		for name := range o.examples {
+			delete(unused, o.pattern+" "+name)
 			t.Run(strings.TrimSuffix(o.pattern+" "+name, " "), func(t *testing.T) {
-				w, path := w.in(t), o.path
-				if stage != nil {
-					for from, to := range stage(w) {
-						if !strings.Contains(path+body, from) {
-							t.Errorf("neither path nor body has %s", from)
-						}
-						path, body = strings.ReplaceAll(path, from, to), strings.ReplaceAll(body, from, to)
-					}
-				}
+				w := w.in(t)
+				path, body := w.staged(o, name)
 				if a := w.ask(o.method, path, o.key, body); a.status >= http.StatusMultipleChoices {
 					t.Errorf("%s %s %s: %d %v", o.method, path, body, a.status, a.body)
 				}
 			})
 		}
 	}
-	for pattern := range stages {
-		t.Errorf("the contract has no %s", pattern)
+	for name := range unused {
+		t.Errorf("the contract has no %s", name)
 	}
 }

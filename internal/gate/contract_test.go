@@ -290,3 +290,12 @@ func TestErrorCodesAreListed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestEveryPostIsRepeatable: whoever has a key can send any POST again without doing it twice.
+func TestEveryPostIsRepeatable(t *testing.T) {
+	for pattern, op := range contractForTest(t).operations {
+		if strings.HasPrefix(pattern, "POST ") && op.kind != payment.Anyone && !op.repeatable {
+			t.Errorf("%s does not know the idempotency-key", pattern)
+		}
+	}
+}
