@@ -48,7 +48,6 @@ func TestStrangers(t *testing.T) {
 	}
 
 	operations, _ := w.operations()
-	stages := exampleStages()
 	for n, o := range operations {
 		if o.key == "" {
 			continue // its address is a secret of its own
@@ -59,13 +58,8 @@ func TestStrangers(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(o.examples)) {
 			t.Run(strings.TrimSuffix(o.pattern+" "+name, " "), func(t *testing.T) {
 				w := w.in(t)
-				path, body := o.path, o.examples[name]
 				said := len(w.said.String())
-				if stage := stages[o.pattern]; stage != nil {
-					for from, to := range stage(w) {
-						path, body = strings.ReplaceAll(path, from, to), strings.ReplaceAll(body, from, to)
-					}
-				}
+				path, body := w.staged(o, name)
 				for _, id := range objectID.FindAllString(w.said.String()[said:], -1) {
 					ours[id] = true
 				}
