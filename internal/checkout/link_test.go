@@ -97,6 +97,9 @@ func TestLinkShowsTheSession(t *testing.T) {
 					t.Errorf("shows %s", no)
 				}
 			}
+			if scripts, allowed := strings.Count(body, "<script"), nonces.FindAllString(body, -1); len(allowed) != scripts || strings.Contains(body, " style=") {
+				t.Errorf("%d scripts, %d with a nonce", scripts, len(allowed))
+			}
 			p := policy(t, w)
 			if p["frame-src"] != "'none'" || p["form-action"] != "'none'" || p["frame-ancestors"] != "'none'" || p["connect-src"] != "'self'" {
 				t.Errorf("policy %v", p)
@@ -167,6 +170,17 @@ func TestPayLinkEndsAtOnce(t *testing.T) {
 		if diff := cmp.Diff(map[string]any{"return_url": want}, decoded(t, w)); w.Code != http.StatusOK || diff != "" || d.sent != "737" {
 			t.Errorf("%d (-want +got):\n%s", w.Code, diff)
 		}
+	}
+}
+
+// TestReplacedAttemptLeadsToItsLink: the page of an attempt that was replaced says nothing of a failure.
+func TestReplacedAttemptLeadsToItsLink(t *testing.T) {
+	d := newDoor(t, linkCase(func(c *payment.Case) {
+		c.Request = caseIn(payment.Canceled).Request
+		c.Request.FailureReturnURL = "https://pay.example" + linkPath + "?failed"
+	}))
+	if got := decoded(t, d.send("GET", "/pay/"+page+"/step", "", "")); got["return_url"] != "https://pay.example"+linkPath {
+		t.Errorf("%v", got)
 	}
 }
 

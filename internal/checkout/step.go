@@ -65,6 +65,9 @@ func (c *Checkout) stepOf(k payment.Case, window string) step {
 		}
 	case payment.Canceled:
 		s.Outcome, s.ReturnURL = "canceled", r.FailureReturnURL
+		if k.Session.Mode == payment.ModePaymentLink {
+			s.ReturnURL = c.linkURL(k.Session.Link) // which knows what became of the one that replaced it
+		}
 	}
 	return s
 }
