@@ -16,6 +16,8 @@ func (a *API) NoticeData(kind payment.NoticeKind, c payment.Case) ([]byte, error
 		v, err = a.viewSession(c.Session)
 	case payment.NoticeTokenActivated, payment.NoticeTokenFailed, payment.NoticeTokenExpired:
 		v, err = a.viewPaymentToken(c, "")
+	case payment.NoticeRefundSucceeded, payment.NoticeRefundFailed:
+		v = viewRefund(*c.Refund)
 	case payment.NoticeRequestExpired:
 		v, err = a.viewPaymentRequest(c, "")
 	default:

@@ -24,7 +24,7 @@ func event(t *testing.T, kind payment.NoticeKind, data []byte) []byte {
 	body := map[string]any{
 		"created": "2026-03-14T12:00:01.000Z", "business_id": shop, "event": kind, "data": json.RawMessage(data),
 	}
-	if !strings.HasPrefix(string(kind), "payment_session.") {
+	if !strings.HasPrefix(string(kind), "payment_session.") && !strings.HasPrefix(string(kind), "refund.") {
 		body["api_version"] = "v3"
 	}
 	text, err := json.Marshal(body)
@@ -70,6 +70,8 @@ func TestNoticesAreByTheContract(t *testing.T) {
 		"card not stored":       {payment.NoticeTokenFailed, unstored},
 		"card expired":          {payment.NoticeTokenExpired, old},
 		"saved":                 {payment.NoticeSessionCompleted, saved},
+		"given back":            {payment.NoticeRefundSucceeded, refunding(payment.RefundSucceeded)},
+		"not given back":        {payment.NoticeRefundFailed, refunding(payment.RefundFailed)},
 		"expired":               {payment.NoticeSessionExpired, expired},
 		"expired, never opened": {payment.NoticeSessionExpired, alone},
 	} {

@@ -28,6 +28,11 @@ func (a *API) Routes(mux *http.ServeMux, g *gate.Gate) {
 		"PATCH /v3/payment_tokens/{payment_token_id}":       a.amendPaymentToken,
 		"POST /v3/payment_tokens/{payment_token_id}/cancel": a.cancelPaymentToken,
 
+		"POST /refunds":                    a.createRefund,
+		"GET /refunds":                     a.listRefunds,
+		"GET /refunds/{refund_id}":         a.getRefund,
+		"POST /refunds/{refund_id}/cancel": a.cancelRefund,
+
 		"POST /customers":       a.createCustomer,
 		"GET /customers":        a.listCustomers,
 		"GET /customers/{id}":   a.getCustomer,

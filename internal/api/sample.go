@@ -24,6 +24,8 @@ func SampleNotice(kind payment.NoticeKind, b payment.BusinessID) (payment.Notice
 		c.Token.Status, c.Token.Failure = payment.TokenFailed, payment.CardDeclined
 	case payment.NoticeTokenExpired:
 		c.Token.Status = payment.TokenExpired
+	case payment.NoticeRefundFailed:
+		c.Refund.Status, c.Refund.Failure = payment.RefundFailed, payment.RefundRefused
 	case payment.NoticeFailure:
 		c.Request.State, c.Request.Capture, c.Request.Failure = payment.Failed, nil, payment.InsufficientBalance
 		c.Request.Authorization = &payment.Authorization{ResponseCode: "51", ResponseDescriptor: "Insufficient funds"}
@@ -54,6 +56,10 @@ func sampleCase(b payment.BusinessID) payment.Case {
 	r.Capture = &payment.Capture{ID: "cptr-" + none, Amount: r.Amount, At: at}
 	return payment.Case{
 		Request: &r,
+		Refund: &payment.Refund{
+			ID: "rfd-" + none, Business: b, Request: r.ID, Status: payment.RefundSucceeded, ReferenceID: "sample", Amount: r.Amount,
+			Reason: "REQUESTED_BY_CUSTOMER", Created: at, Updated: at,
+		},
 		Session: payment.Session{
 			ID: r.Session, Business: b, Status: payment.SessionCompleted, ReferenceID: "sample", Type: "PAY", Mode: "CARDS_SESSION_JS",
 			Amount: r.Amount, Country: "ID", Locale: "en", Customer: r.Customer, Token: r.Token,

@@ -44,6 +44,8 @@ type Store interface {
 	// Requests lists payment requests of a business, the newest first, at most limit of those made before
 	// one of them. Where a reference is given, only the one that has it.
 	Requests(ctx context.Context, b payment.BusinessID, reference string, before payment.RequestID, limit int) ([]payment.RequestID, error)
+	// Refunds lists refunds of a business, the newest first: a page of them.
+	Refunds(ctx context.Context, b payment.BusinessID, p payment.RefundPage) ([]payment.Refund, error)
 	// NumberNeeded says until when attempts with a card may need its number; forever is true while one is
 	// not over or waits for an advice to be acknowledged.
 	NumberNeeded(ctx context.Context, t payment.TokenID) (until time.Time, forever bool, err error)

@@ -213,15 +213,25 @@ func (h *host) draw(mti string) payment.Trace {
 	}
 }
 
-func (h *host) Reserve(_ context.Context, _ payment.Merchant, _ payment.Purpose, amount payment.Money) (payment.Trace, error) {
-	t := h.draw("0200")
+func (h *host) Reserve(_ context.Context, _ payment.Merchant, why payment.Purpose, amount payment.Money) (payment.Trace, error) {
+	mti := "0100"
+	if why == payment.Purchase {
+		mti = "0200"
+	}
+	t := h.draw(mti)
 	t.Amount = fmt.Sprintf("%012d", amount.Minor)
 	return t, h.busy
 }
 
-func (h *host) ReserveAdvice(_ context.Context, _ payment.Merchant, _ payment.AdviceKind, original payment.Trace, _ payment.Money) (payment.Trace, error) {
+func (h *host) ReserveAdvice(_ context.Context, _ payment.Merchant, kind payment.AdviceKind, original payment.Trace, amount payment.Money) (payment.Trace, error) {
 	t := h.draw("0420")
 	t.Amount, t.RRN = original.Amount, original.RRN
+	if kind == payment.CaptureAdvice || kind == payment.RefundAdvice {
+		t.MTI, t.Amount = "0220", fmt.Sprintf("%012d", amount.Minor)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.must(original.MTI == "0100" || original.MTI == "0200", "an advice is about an advice")
 	return t, h.busy
 }
 

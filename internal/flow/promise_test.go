@@ -25,7 +25,10 @@ func (m *memory) look() {
 	for _, id := range slices.Sorted(maps.Keys(m.reversals)) {
 		r := m.reversals[id]
 		_, scheduled := m.work[payment.Work{Kind: payment.WorkAdvice, Ref: string(r.ID)}]
-		m.must(scheduled || r.Status != payment.AdviceOpen, "reversal %s is %s and nobody sends it", r.ID, r.Status)
+		m.must(scheduled || r.Status != payment.AdviceOpen, "advice %s is %s and nobody sends it", r.ID, r.Status)
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.refunds)) {
+		m.lookAtRefund(m.refunds[id])
 	}
 }
 
@@ -79,12 +82,12 @@ func (m *memory) lookAtRequest(r payment.Request) {
 	_, scheduled := m.work[payment.Work{Kind: payment.WorkAttempt, Ref: string(r.ID)}]
 	switch {
 	case r.State.Final():
-	case r.State == payment.Reversing:
-		reversed := false
+	case r.State == payment.Reversing || r.State == payment.Capturing:
+		advised := false
 		for _, v := range m.reversals {
-			reversed = reversed || v.Request == r.ID && v.Status == payment.AdviceOpen
+			advised = advised || v.Request == r.ID && v.Status == payment.AdviceOpen
 		}
-		m.must(reversed, "%s waits for a reversal that is not there", r.ID)
+		m.must(advised, "%s is %s and waits for an advice that is not there", r.ID, r.State)
 	default:
 		m.must(scheduled, "%s is %s and has no deadline", r.ID, r.State)
 	}
@@ -94,7 +97,7 @@ func (m *memory) lookAtRequest(r payment.Request) {
 	} else {
 		m.must(!r.State.AtAcquirer() && r.State != payment.Succeeded, "%s is %s without a trace", r.ID, r.State)
 	}
-	m.must((r.Capture != nil) == (r.State == payment.Succeeded), "%s is %s: captured %v", r.ID, r.State, r.Capture)
+	m.must((r.Capture != nil) == (r.State == payment.Succeeded || r.State == payment.Capturing), "%s is %s: captured %v", r.ID, r.State, r.Capture)
 	m.must((r.Failure != "") == (r.State == payment.Failed), "%s is %s: failure code %q", r.ID, r.State, r.Failure)
 
 	told := map[payment.NoticeKind]int{}
@@ -105,6 +108,32 @@ func (m *memory) lookAtRequest(r payment.Request) {
 	}
 	m.must(told[payment.NoticeCapture] == once(r.State == payment.Succeeded), "%s is %s: capture told %d times", r.ID, r.State, told[payment.NoticeCapture])
 	m.must(told[payment.NoticeFailure] == once(r.State == payment.Failed), "%s is %s: failure told %d times", r.ID, r.State, told[payment.NoticeFailure])
+}
+
+// lookAtRefund: of what was captured nothing is given back twice, and what left is not called off.
+func (m *memory) lookAtRefund(r payment.Refund) {
+	q, a := m.requests[r.Request], m.reversals[r.Advice]
+	var back int64
+	for _, other := range m.refunds {
+		if other.Request == r.Request && (other.Status == payment.RefundPending || other.Status == payment.RefundSucceeded) {
+			back += other.Amount.Minor
+		}
+	}
+	m.must(back == q.Refunded, "%s has %d counted as given back, and %d of refunds", q.ID, q.Refunded, back)
+	m.must(back == 0 || q.State == payment.Succeeded && back <= q.Capture.Amount.Minor, "%s is %s and gives %d back", q.ID, q.State, back)
+	m.must(a.Refund == r.ID, "%s has no advice", r.ID)
+	m.must(r.Sent == (a.Tries > 0), "%s is sent: %v, after %d tries", r.ID, r.Sent, a.Tries)
+	m.must(r.Status != payment.RefundCancelled || !r.Sent, "%s left and is called off", r.ID)
+	m.must((r.Status == payment.RefundPending) == (a.Status == payment.AdviceOpen), "%s is %s, its advice %s", r.ID, r.Status, a.Status)
+	m.must((r.Failure != "") == (r.Status == payment.RefundFailed), "%s is %s: failure code %q", r.ID, r.Status, r.Failure)
+	told := map[payment.NoticeKind]int{}
+	for _, t := range m.notices {
+		if t.c.Refund != nil && t.c.Refund.ID == r.ID {
+			told[t.kind]++
+		}
+	}
+	m.must(told[payment.NoticeRefundSucceeded] == once(r.Status == payment.RefundSucceeded), "%s is %s: told %v", r.ID, r.Status, told)
+	m.must(told[payment.NoticeRefundFailed] == once(r.Status == payment.RefundFailed), "%s is %s: told %v", r.ID, r.Status, told)
 }
 
 // once is 1 where something is to happen once, and else 0.

@@ -13,7 +13,8 @@ type NewRefund struct {
 	Business    payment.BusinessID
 	Request     payment.RequestID
 	ReferenceID string
-	Amount      *payment.Money // nil: all that is left
+	Currency    string         // empty: the payment's
+	Amount      *payment.Money // in the payment's currency; nil: all that is left
 	Reason      string
 	Echo        json.RawMessage
 	Once        *payment.Once
@@ -24,27 +25,28 @@ type NewRefund struct {
 func (f *Flow) CreateRefund(ctx context.Context, n NewRefund) (payment.Case, error) {
 	ctx, done := f.through(ctx)
 	defer done()
-	l := payment.Lookup{Business: n.Business, Request: n.Request}
-	c, err := f.o.Store.Case(ctx, l)
+	c, err := f.Request(ctx, n.Business, n.Request)
 	if err != nil {
 		return c, err
 	}
-	if c.Request.Type == payment.Save {
-		return c, payment.ErrNotFound
+	l := payment.Lookup{Business: n.Business, Request: n.Request}
+	amount, err := payment.Refundable(c, n.Currency, n.Amount, f.o.Now())
+	if err != nil { // told in a decision, which knows a repeated command: that may be what it is
+		return f.o.Store.Change(ctx, l, n.Once, func(payment.Case) (payment.Changes, error) {
+			return payment.Changes{}, err
+		})
 	}
-	now := f.o.Now()
+	advice, err := f.newAdvice(ctx, c, payment.RefundAdvice, amount, c.Request.Authorization.AuthorizationCode)
+	if err != nil {
+		return c, err
+	}
 	r := payment.Refund{
 		ID: payment.RefundID("rfd-" + f.newUUID()), Business: n.Business, Request: n.Request, ReferenceID: n.ReferenceID,
-		Reason: n.Reason, Echo: n.Echo, Created: now, Updated: now,
-	}
-	if r.Amount, err = payment.Refundable(c, n.Amount); err != nil {
-		return c, err
-	}
-	advice, err := f.newAdvice(ctx, c, payment.RefundAdvice, r.Amount, c.Request.Authorization.AuthorizationCode)
-	if err != nil {
-		return c, err
+		Amount: amount, Reason: n.Reason, Echo: n.Echo,
 	}
 	c, err = f.o.Store.Change(ctx, l, n.Once, func(c payment.Case) (payment.Changes, error) {
+		now := f.o.Now()
+		r.Created, r.Updated = now, now
 		return payment.NewRefund(c, r, advice, now.Add(firstTry))
 	})
 	if err != nil {
@@ -56,6 +58,19 @@ func (f *Flow) CreateRefund(ctx context.Context, n NewRefund) (payment.Case, err
 // Refund reads a refund of a business.
 func (f *Flow) Refund(ctx context.Context, b payment.BusinessID, id payment.RefundID) (payment.Case, error) {
 	return f.o.Store.Case(ctx, payment.Lookup{Business: b, Refund: id})
+}
+
+// Refunds lists refunds of a business; more says whether there are more of them beyond the page.
+func (f *Flow) Refunds(ctx context.Context, b payment.BusinessID, p payment.RefundPage) (list []payment.Refund, more bool, err error) {
+	limit := p.Limit
+	p.Limit++
+	if list, err = f.o.Store.Refunds(ctx, b, p); err != nil || len(list) <= limit {
+		return list, false, err
+	}
+	if p.Before != "" && p.After == "" { // the page ends at Before, so the one too many is its first
+		return list[1:], true, nil
+	}
+	return list[:limit], true, nil
 }
 
 // CancelRefund calls off a refund that has not left yet.

@@ -76,7 +76,7 @@ func Waits(c Case, a Advice) Changes {
 func Acknowledged(c Case, a Advice, e Event) (Changes, error) {
 	switch {
 	case a.Kind == RefundAdvice:
-		return concludeRefund(c, a.Status == AdviceDone, e.At), nil
+		return concludeRefund(c, a.Status == AdviceDone, e), nil
 	case a.Kind == CaptureAdvice && c.Request.State == Capturing && c.Request.Capturing == a.ID:
 		if e.Kind = Collect; a.Status != AdviceDone {
 			e.Kind = Reject

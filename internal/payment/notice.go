@@ -27,7 +27,8 @@ const (
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{
 		NoticeCapture, NoticeAuthorization, NoticeFailure, NoticeExpired, NoticeRequestExpired,
-		NoticeTokenActivated, NoticeTokenFailed, NoticeTokenExpired, NoticeSessionCompleted, NoticeSessionExpired,
+		NoticeTokenActivated, NoticeTokenFailed, NoticeTokenExpired, NoticeRefundSucceeded, NoticeRefundFailed,
+		NoticeSessionCompleted, NoticeSessionExpired,
 	}
 }
 

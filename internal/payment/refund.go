@@ -22,7 +22,7 @@ type Refund struct {
 	Request     RequestID
 	Version     int64
 	Status      RefundStatus
-	ReferenceID string
+	ReferenceID string // may be empty, and need not be unique
 	Amount      Money
 	Reason      string
 	Failure     RefundFailure
@@ -33,48 +33,60 @@ type Refund struct {
 	Updated     time.Time
 }
 
+// RefundPage is a part of a business's refunds, which stand the newest first.
+type RefundPage struct {
+	Request RequestID // only those of it; empty: of all
+	After   RefundID  // those made before it; may be empty
+	Before  RefundID  // those made after it; without After the ones that are nearest to it
+	Limit   int
+}
+
 // RefundFailure is the failure_code of a refund.
 type RefundFailure string
 
-const RefundRefused RefundFailure = "REFUND_FAILED"
+const (
+	RefundRefused RefundFailure = "REFUND_FAILED"
+	// RefundUnfunded: the acquirer has nothing of the merchant's to take it from.
+	RefundUnfunded RefundFailure = "INSUFFICIENT_BALANCE"
+)
 
-// Refundable is the amount that a refund is about: what was asked for, or all that is left.
-func Refundable(c Case, asked *Money) (Money, error) {
+// codeUnfunded is DE39 of an acquirer that has nothing to take a refund from: insufficient funds.
+const codeUnfunded = "51"
+
+// Refundable is the amount that a refund gives back: what was asked for, or all that is left where nothing was.
+// Refunds that are on their way count as given back. currency is what the merchant named, or empty.
+func Refundable(c Case, currency string, asked *Money, at time.Time) (Money, error) {
+	q := c.Request
+	if q.State != Succeeded || q.Capture == nil {
+		return Money{}, Refuse("INELIGIBLE_TRANSACTION_STATUS", "Feature is not allowed for the payment because of its current status: nothing of it is captured.")
+	}
+	if at.After(q.Capture.At.Add(RefundPeriod)) {
+		return Money{}, Refuse("REFUND_NOT_SUPPORTED", "The payment is too old to be refunded: the time for it is 365 days.")
+	}
+	left := q.Capture.Amount
+	left.Minor -= q.Refunded
+	amount := left
 	if asked != nil {
-		if asked.Minor == 0 {
-			return Money{}, Refuse("INVALID_VALUE_ERROR", "Refund amount must be greater than zero.")
-		}
-		if asked.Currency != c.Request.Amount.Currency {
-			return Money{}, Refuse("INVALID_VALUE_ERROR", "Refund currency must be the payment's.")
-		}
-		return *asked, nil
+		amount = *asked
 	}
-	if c.Request.Capture == nil {
-		return Money{}, notCaptured()
-	}
-	left := c.Request.Capture.Amount
-	if left.Minor -= c.Request.Refunded; left.Minor <= 0 {
+	switch {
+	case currency != "" && currency != left.Currency:
+		return Money{}, Refuse("INVALID_VALUE_ERROR", "Refund currency must be the payment's.")
+	case asked != nil && amount.Minor == 0:
+		return Money{}, Refuse("INVALID_VALUE_ERROR", "Refund amount must be greater than zero.")
+	case amount.Minor > left.Minor || left.Minor == 0:
 		return Money{}, Refuse("REFUND_AMOUNT_EXCEEDED", "Refund amount specified in refund request must be less than or equal to unrefunded capture amount.")
 	}
-	return left, nil
+	return amount, nil
 }
 
-func notCaptured() error {
-	return Refuse("INELIGIBLE_TRANSACTION_STATUS", "Feature is not allowed for the payment because of its current status: nothing of it is captured.")
-}
-
-// NewRefund gives captured money back, at most what was captured and not given back yet. Refunds that are on
-// their way count: several at once cannot exceed it together, because each changes the attempt.
+// NewRefund gives captured money back. Several at once cannot exceed together what was captured, because each
+// changes the attempt.
 func NewRefund(c Case, r Refund, a Advice, firstTry time.Time) (Changes, error) {
-	q := *c.Request
-	switch {
-	case q.State != Succeeded || q.Capture == nil:
-		return Changes{}, notCaptured()
-	case r.Created.After(q.Capture.At.Add(RefundPeriod)):
-		return Changes{}, Refuse("REFUND_NOT_SUPPORTED", "The payment is too old to be refunded: the time for it is 365 days.")
-	case r.Amount.Minor > q.Capture.Amount.Minor-q.Refunded:
-		return Changes{}, Refuse("REFUND_AMOUNT_EXCEEDED", "Refund amount specified in refund request must be less than or equal to unrefunded capture amount.")
+	if _, err := Refundable(c, r.Amount.Currency, &r.Amount, r.Created); err != nil {
+		return Changes{}, err
 	}
+	q := *c.Request
 	q.Refunded += r.Amount.Minor
 	q.Updated = r.Created
 	r.Status, r.Advice = RefundPending, a.ID
@@ -85,20 +97,23 @@ func NewRefund(c Case, r Refund, a Advice, firstTry time.Time) (Changes, error) 
 }
 
 // concludeRefund ends a refund that the acquirer took or refused. What was refused can be asked for again.
-func concludeRefund(c Case, taken bool, at time.Time) Changes {
+func concludeRefund(c Case, taken bool, e Event) Changes {
 	r := *c.Refund
 	if r.Status != RefundPending {
 		return Changes{}
 	}
-	r.Updated = at
+	r.Updated = e.At
 	if taken {
 		r.Status = RefundSucceeded
 		return Changes{Refund: &r, Effects: []Effect{Tell{NoticeRefundSucceeded}}}
 	}
 	r.Status, r.Failure = RefundFailed, RefundRefused
+	if e.Answer.Authorization.ResponseCode == codeUnfunded {
+		r.Failure = RefundUnfunded
+	}
 	q := *c.Request
 	q.Refunded -= r.Amount.Minor
-	q.Updated = at
+	q.Updated = e.At
 	return Changes{Requests: []Request{q}, Refund: &r, Effects: []Effect{Tell{NoticeRefundFailed}}}
 }
 

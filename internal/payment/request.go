@@ -110,7 +110,7 @@ func (r Request) NeedsNumberUntil() time.Time {
 	case !r.State.Final():
 		return time.Time{}
 	case r.Capture != nil:
-		return r.Capture.At.Add(RefundPeriod)
+		return r.Capture.At.Add(RefundPeriod + NumberKept) // a refund of the last moment has yet to leave
 	}
 	return r.Updated.Add(NumberKept)
 }

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 func TestKeptObjects(t *testing.T) {
 	for name, object := range map[string]any{
 		"session": &payment.Session{}, "request": &payment.Request{}, "advice": &payment.Advice{}, "merchant": &payment.Merchant{},
-		"token": &payment.Token{},
+		"token": &payment.Token{}, "refund": &payment.Refund{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fill(reflect.ValueOf(object).Elem())

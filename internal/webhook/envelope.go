@@ -29,8 +29,8 @@ func Envelope(n payment.Notice, created time.Time) ([]byte, error) {
 		Data:       n.Data,
 		Test:       n.Test,
 	}
-	// Session events of the v3 API carry no api_version.
-	if !strings.HasPrefix(e.Event, "payment_session.") {
+	// Of the v3 API's events those of sessions and of refunds carry no api_version.
+	if !strings.HasPrefix(e.Event, "payment_session.") && !strings.HasPrefix(e.Event, "refund.") {
 		e.APIVersion = "v3"
 	}
 	return json.Marshal(e)
