@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ func linkVisits() visits {
 		"while the acquirer is silent":      linkWaits,
 		"links that are over":               linksThatAreOver,
 		"back to the merchant":              linkLeadsBack,
+		"the CVN once more":                 linkAsksOnceMore,
 	}
 	for language, said := range map[string]struct{ card, stored, paid string }{
 		"en": {"Card details", "Pay with your saved card", "Payment complete"},
@@ -168,6 +170,7 @@ func linkByKeyboardAlone(t *testing.T, browser context.Context) {
 		p.untilIn(p.bank(), `document.activeElement.id === "otp" && document.hasFocus()`)
 		keys(rightOTP + kb.Tab + kb.Enter)
 	}
+	p.size(360, 740)
 	session := w.newLink(with("allow_save_payment_method", "OPTIONAL"))
 	p.link(session)
 	at("number")
@@ -418,6 +421,22 @@ func linksThatAreOver(t *testing.T, browser context.Context) {
 	p.expect("status of 404")
 	p.open(w.PublicURL + "/link/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	p.headline("This payment page does not exist")
+}
+
+// linkAsksOnceMore: where the browser's share is lost, the CVN is asked for once more, in the session's language,
+// and the payer ends on the link.
+func linkAsksOnceMore(t *testing.T, browser context.Context) {
+	w := openTown(t)
+	p := w.visit(browser)
+	q := onLink(w.newLink(with("locale", "th")), with("card_number", "4000000000001000"))
+	address, _, _ := strings.Cut(w.ask("POST", q.path, "", q.body).body["action_url"].(string), "#")
+	p.open(address)
+	p.headline("โปรดกรอกรหัสความปลอดภัยอีกครั้ง")
+	p.speaks("th")
+	p.accessible("link-once-more-th")
+	p.do(chromedp.SendKeys(css("#cvn"), "123"+kb.Enter))
+	p.state("paid")
+	w.booked(1, 0)
 }
 
 func linkLeadsBack(t *testing.T, browser context.Context) {
