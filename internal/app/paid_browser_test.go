@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"reprise/internal/payment"
 )
 
@@ -14,6 +16,7 @@ func paidVisits() visits {
 		"the 3DS Method never comes back":  theMethodNeverComesBack,
 		"nothing is left in the browser":   nothingIsLeftInTheBrowser,
 		"on a telephone":                   paidOnAPhone,
+		"a new card through the SDK":       aNewCardThroughTheSDK,
 		"in a slightly hostile world":      paidInAHostileWorld,
 	}
 	for name, v := range map[string]struct {
@@ -107,6 +110,37 @@ func nothingIsLeftInTheBrowser(t *testing.T, browser context.Context) {
 	if got := p.read(`Object.keys(sessionStorage).filter((name) => name.includes("share")) + Object.keys(localStorage) + document.cookie`); got != "" {
 		t.Errorf("left at the gateway's site: %s", got)
 	}
+}
+
+// aNewCardThroughTheSDK is the merchant's own form: the page of another site hands the SDK a card, and the payer
+// wants it stored.
+func aNewCardThroughTheSDK(t *testing.T, browser context.Context) {
+	w := openTown(t)
+	p := w.visit(browser)
+	session := w.newSession("", w.atShop, with("allow_save_payment_method", "OPTIONAL"), func(request map[string]any) {
+		delete(request["cards_session_js"].(map[string]any), "card_payment_token_id")
+	})
+	collect := func(number string) {
+		t.Helper()
+		p.do(chromedp.Evaluate[chromedp.Void](`void Xendit.payment.collectCardData({
+			payment_session_id: ` + quote(session["payment_session_id"].(string)) + `, card_number: ` + quote(number) + `,
+			expiry_month: "12", expiry_year: "2031", cvn: "123", cardholder_first_name: "Jaap", cardholder_last_name: "Stam",
+			cardholder_email: "jaap@example.com", cardholder_phone_number: "+6212345678", confirm_save: true,
+		}, (error, answer) => { window.refused = error; if (answer) location.assign(answer.action_url); })`))
+	}
+	p.expect("status of 400")
+	p.open(w.ShopURL + "/")
+	p.until(`document.readyState === "complete" && window.Xendit`)
+	p.do(chromedp.Evaluate[chromedp.Void](`Xendit.setPublishableKey(` + quote(SandboxPublicKey) + `)`))
+	collect("4000000000001092")
+	p.until(`window.refused?.error_code === "API_VALIDATION_ERROR" && refused.errors[0].path === "/body/card_number" && refused.status === 400`)
+	collect("4000000000001091")
+	p.answer(p.bank(), rightOTP)
+	p.home("success")
+	if token, _ := w.session(session)["payment_token_id"].(string); token == "" {
+		t.Error("no card was saved")
+	}
+	w.booked(1, 0)
 }
 
 func paidOnAPhone(t *testing.T, browser context.Context) {
