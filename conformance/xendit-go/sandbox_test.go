@@ -1,5 +1,5 @@
 // Package conformance_test has Xendit's own Go SDK work with a sandbox of Reprise, of which it knows the
-// address and nothing else. What the SDK can do here is customers; what it reads and sends is Xendit's word
+// address and nothing else. What the SDK can do here is customers and refunds; what it reads and sends is Xendit's word
 // for the wire.
 package conformance_test
 

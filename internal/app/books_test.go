@@ -83,14 +83,28 @@ func (a *auditor) reversals() []payment.Advice {
 	return all[payment.Advice](a, "advice")
 }
 
+func (a *auditor) refunds() []payment.Refund {
+	a.t.Helper()
+	return all[payment.Refund](a, "refund")
+}
+
 // balanced holds the bank's ledger against the books: the money that was taken, by purchases that are kept and
 // by captures, is that of the payments that succeeded, one for one and to the last minor unit, and nothing else.
 func (a *auditor) balanced() {
 	a.t.Helper()
-	var kept, succeeded []string
+	var taken, given, succeeded, refunded []string
 	for _, e := range a.bank.ledger() {
-		if e.Kind == "purchase" && e.State == "kept" || e.Kind == "capture" {
-			kept = append(kept, fmt.Sprint(e.RRN, " ", e.Amount))
+		switch entry := fmt.Sprint(e.RRN, " ", e.Amount); {
+		case e.Kind == "purchase" && e.State == "kept" || e.Kind == "capture":
+			taken = append(taken, entry)
+		case e.Kind == "refund":
+			given = append(given, entry)
+		}
+	}
+	back := map[payment.RequestID][]payment.Refund{}
+	for _, f := range a.refunds() {
+		if f.Status == payment.RefundSucceeded {
+			back[f.Request] = append(back[f.Request], f)
 		}
 	}
 	for _, r := range a.requests() {
@@ -104,12 +118,23 @@ func (a *auditor) balanced() {
 				a.t.Errorf("%s succeeded with %+v %+v", r.ID, r.Trace, r.Capture)
 			}
 		}
+		sum := int64(0)
+		for _, f := range back[r.ID] {
+			sum += f.Amount.Minor
+			refunded = append(refunded, fmt.Sprint(r.Trace.RRN, " ", f.Amount.Minor))
+		}
+		if sum > 0 && (r.State != payment.Succeeded || sum > r.Capture.Amount.Minor) {
+			a.t.Errorf("%s is %s and gave back %d of %+v", r.ID, r.State, sum, r.Capture)
+		}
 	}
-	slices.Sort(kept)
-	slices.Sort(succeeded)
-	if !slices.Equal(kept, succeeded) {
-		a.t.Errorf("the bank took %d amounts (%s), the books know %d (%s)",
-			len(kept), strings.Join(kept, " "), len(succeeded), strings.Join(succeeded, " "))
+	for what, sides := range map[string][2][]string{"took": {taken, succeeded}, "gave back": {given, refunded}} {
+		bank, books := sides[0], sides[1]
+		slices.Sort(bank)
+		slices.Sort(books)
+		if !slices.Equal(bank, books) {
+			a.t.Errorf("the bank %s %d amounts (%s), the books know %d (%s)",
+				what, len(bank), strings.Join(bank, " "), len(books), strings.Join(books, " "))
+		}
 	}
 	for _, c := range a.bank.complaints() {
 		a.t.Errorf("the world complains about %s: %s", c.Line, c.What)

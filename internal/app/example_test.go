@@ -11,6 +11,7 @@ const (
 	exampleSession  = "ps-6746c1006b7752b4d91725af"
 	exampleRequest  = "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f"
 	examplePayment  = "py-3f57d678-2448-4c9f-a433-8468d366fb5c"
+	exampleRefund   = "rfd-50d758bc-e352-46fc-aa5d-82b69d2fe35a"
 	exampleEndpoint = "0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
 	exampleDelivery = "0198a3f2-5c11-7e1f-a0c9-5a1b2c3d4e5f.0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
 	examplePage     = "0123456789abcdef0123456789abcdef"
@@ -45,6 +46,9 @@ func exampleStages() map[string]func(w *town) map[string]string {
 			return map[string]string{exampleRequest: w.newRequest(visaChallenge, more...)["payment_request_id"].(string)}
 		}
 	}
+	refunded := func(refund func(w *town) string) func(w *town) map[string]string {
+		return func(w *town) map[string]string { return map[string]string{exampleRefund: refund(w)} }
+	}
 	held := func(w *town) map[string]string { return map[string]string{examplePayment: w.held10000()} }
 	opened := func(p *visitor) { p.must(p.act("open", looking("U"))) }
 	arrived := func(p *visitor) { p.must(p.arrive()) }
@@ -70,6 +74,9 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		},
 		"GET /v3/payment_requests/{payment_request_id}": only(exampleRequest, paid),
 		"GET /v3/payments/{payment_id}":                 only(examplePayment, paid),
+		"POST /refunds":                                 only(exampleRequest, paid),
+		"GET /refunds/{refund_id}":                      refunded((*town).givenBack),
+		"POST /refunds/{refund_id}/cancel":              refunded((*town).unsentRefund),
 		"POST /link/{link}/pay": func(w *town) map[string]string {
 			return map[string]string{exampleLink: linkOf(w.newLink(with("allow_save_payment_method", "OPTIONAL")))}
 		},

@@ -27,6 +27,7 @@ type town struct {
 	outside  Outside
 	cards    *atomic.Int64 // cards of single tests, see ownCard
 	severed  *atomic.Value // the address that nobody reaches any more
+	wires    *wires
 }
 
 // openTown starts a sandbox on free ports. Every answer and every webhook is checked against the contract.
@@ -43,12 +44,16 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	w.dir = s.Data
 	w.outside = Real()
 	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
-	w.severed, w.cards = &atomic.Value{}, &atomic.Int64{}
+	w.severed, w.cards, w.wires = &atomic.Value{}, &atomic.Int64{}, &wires{}
 	w.outside.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if w.severed.Load() == address {
 			return nil, errors.New("severed")
 		}
-		return Real().Dial(ctx, network, address)
+		c, err := Real().Dial(ctx, network, address)
+		if err == nil {
+			w.wires.laid(address, c)
+		}
+		return c, err
 	}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error

@@ -58,6 +58,12 @@ func onceRequests() map[string]func(w *town) onceRequest {
 		"POST /v3/payment_with_session": func(w *town) onceRequest { // without 3-D Secure: an action_url is given once
 			return onceRequest{"/v3/payment_with_session", SandboxPublicKey, submission(w.newSession(visaChallenge, skipping), "123")}
 		},
+		"POST /refunds": func(w *town) onceRequest {
+			return onceRequest{"/refunds", SandboxSecretKey, refunding(w.paid10000())}
+		},
+		"POST /refunds/{refund_id}/cancel": func(w *town) onceRequest {
+			return onceRequest{"/refunds/" + w.unsentRefund() + "/cancel", SandboxSecretKey, nil}
+		},
 		"POST /webhook_endpoints": func(w *town) onceRequest {
 			url := w.ear.url + "?" + w.outside.Now().Format(time.RFC3339Nano)
 			return onceRequest{"/webhook_endpoints", SandboxSecretKey, map[string]any{"url": url}}

@@ -117,6 +117,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		w.failed(session, accepted, "PARTNER_TIMEOUT_ERROR")
 		w.payAgain(session)
 	})
+	t.Run("refunds", func(t *testing.T) { w.in(t).refundsOfAllKinds() })
 	t.Run("no residue", func(t *testing.T) { w.in(t).noResidueInTables() })
 	t.Run("expiry", func(t *testing.T) {
 		w := w.in(t)

@@ -41,6 +41,7 @@ func refusedRows() map[string][]refusedRow {
 		refusedPaymentRequests(),
 		refusedPayments(),
 		refusedPaymentTokens(),
+		refusedRefunds(),
 		refusedCustomers(),
 		refusedEndpoints(),
 		refusedDeliveries(),
