@@ -185,6 +185,23 @@ func TestCardsRepeatedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestCardsRefusedBecauseRepeated: as for other requests, only that the caller has to come again.
+func TestCardsRefusedBecauseRepeated(t *testing.T) {
+	h := newHouse(t)
+	x := &till{house: h}
+	h.mux.Handle("/v3/payment_with_session", h.gate.HandleCut("POST /v3/payment_with_session", payment.Public, x.cut,
+		func(_ context.Context, r *gate.Request, _ any) (gate.Answer, error) {
+			if err := h.remember(r.Once, 200, startedKept); err != nil {
+				t.Fatal(err)
+			}
+			return gate.Answer{}, payment.Refuse("INVALID_SESSION_STATUS", "Session status is COMPLETED, expecting ACTIVE")
+		}))
+	w := x.submit(`{"cvn":"123","payment_session_id":"ps-6746c1006b7752b4d91725af"}`, http.Header{"Idempotency-Key": {"k1"}})
+	if e := refused(t, w); w.Code != 409 || e.Code != "IDEMPOTENCY_ERROR" || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("%d %+v", w.Code, e)
+	}
+}
+
 func TestCutFails(t *testing.T) {
 	h := newHouse(t)
 	h.mux.Handle("/v3/payment_with_session", h.gate.HandleCut("POST /v3/payment_with_session", payment.Public,

@@ -41,23 +41,32 @@ func (g *Gate) once(ctx context.Context, op *operation, r *Request, finish bool,
 		r.Once, r.Earlier = nil, earlier
 	}
 	answer, err := work()
-	if !errors.Is(err, payment.ErrRepeated) {
+	if err == nil || r.Earlier != nil || !mayBeRepeated(err) {
 		return answer, err
 	}
-	// The same request came twice at once, and the other one was first.
-	earlier, err = g.earlier(ctx, once)
-	if err != nil {
+	// Another one with the same key may have come at the same time and been first: then the refusal is not of
+	// what this caller asks, but of its being asked a second time.
+	first, lookErr := g.earlier(ctx, once)
+	switch {
+	case lookErr != nil:
+		return Answer{}, lookErr
+	case first != nil && !finish:
+		return *first, nil
+	case first == nil && !errors.Is(err, payment.ErrRepeated):
 		return Answer{}, err
 	}
-	if earlier == nil || finish {
-		// The card fields are used up, so the work cannot be done again with them.
-		return Answer{}, &payment.Error{
-			Code:       "IDEMPOTENCY_ERROR",
-			Message:    "A request with the same idempotency-key is being processed. Please try again.",
-			RetryAfter: time.Second,
-		}
+	// The card fields are used up, so the work cannot be done again with them.
+	return Answer{}, &payment.Error{
+		Code:       "IDEMPOTENCY_ERROR",
+		Message:    "A request with the same idempotency-key is being processed. Please try again.",
+		RetryAfter: time.Second,
 	}
-	return *earlier, nil
+}
+
+// mayBeRepeated says whether an error can come of the same request having been carried out meanwhile.
+func mayBeRepeated(err error) bool {
+	var refusal *payment.Error
+	return errors.Is(err, payment.ErrRepeated) || errors.As(err, &refusal)
 }
 
 // earlier returns the answer kept under an idempotency key, or nil.

@@ -127,6 +127,22 @@ func TestRepeatedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestRefusedBecauseRepeated has another request with the same key win so early that this one is refused for
+// what the other did, and not for its key.
+func TestRefusedBecauseRepeated(t *testing.T) {
+	h := newHouse(t)
+	h.handle("POST /sessions/{session_id}/cancel", payment.Secret, func(_ context.Context, r *gate.Request) (gate.Answer, error) {
+		if err := h.remember(r.Once, 200, aSession); err != nil {
+			t.Fatal(err)
+		}
+		return gate.Answer{}, payment.Refuse("INVALID_SESSION_STATUS", "Session status is CANCELED, expecting ACTIVE")
+	})
+	q := request{method: "POST", path: sessionPath + "/cancel", key: secretKey, header: http.Header{"Idempotency-Key": {"k1"}}}
+	if w := h.send(q); w.Code != 200 || w.Body.String() != aSession {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestRefusalIsNotKept(t *testing.T) {
 	h := newHouse(t)
 	refuse := true
