@@ -243,6 +243,14 @@ func saving(request map[string]any) {
 	inside("cards_session_js", "card_payment_token_id", nil)(request)
 }
 
+// typedFor makes a session to be paid with a card that is typed, which is stored or not as allowed says.
+func typedFor(allowed string) func(map[string]any) {
+	return func(request map[string]any) {
+		inside("cards_session_js", "card_payment_token_id", nil)(request)
+		with("allow_save_payment_method", allowed)(request)
+	}
+}
+
 // amount makes a session for an amount.
 func amount(n any) func(map[string]any) { return with("amount", n) }
 
@@ -258,6 +266,30 @@ func with(name string, value any) func(map[string]any) {
 // submission is what the SDK sends.
 func submission(session map[string]any, cvn string) map[string]any {
 	return map[string]any{"cvn": cvn, "payment_session_id": session["payment_session_id"], "device": map[string]any{}}
+}
+
+// typed is what the SDK sends of a card that was typed for a session; change edits it first.
+func typed(session map[string]any, number string, change ...func(map[string]any)) map[string]any {
+	body := map[string]any{
+		"card_number": number, "expiry_month": "12", "expiry_year": "2031", "cvn": "123",
+		"cardholder_first_name": "Jaap", "cardholder_last_name": "Stam",
+		"cardholder_email": "jaap@example.com", "cardholder_phone_number": "+628123456789",
+		"payment_session_id": session["payment_session_id"], "device": map[string]any{},
+	}
+	for _, c := range change {
+		c(body)
+	}
+	return body
+}
+
+// hand hands in what a payer typed, which must be taken.
+func (f *front) hand(body map[string]any) map[string]any {
+	f.t.Helper()
+	status, accepted := f.call("POST", "/v3/payment_with_session", SandboxPublicKey, body)
+	if status != http.StatusOK {
+		f.t.Fatalf("payment_with_session: %d %v", status, accepted)
+	}
+	return accepted
 }
 
 // submit hands in a CVN for a session, as the SDK does.

@@ -22,7 +22,13 @@ type step = map[string]any
 // visitor opens the page that a submission was answered with.
 func (f *front) visitor(accepted map[string]any) *visitor {
 	f.t.Helper()
-	address, fragment, _ := strings.Cut(accepted["action_url"].(string), "#k=")
+	return f.opens(accepted["action_url"].(string))
+}
+
+// opens opens an attempt's page, whose address may have the browser's share in its fragment.
+func (f *front) opens(actionURL string) *visitor {
+	f.t.Helper()
+	address, fragment, _ := strings.Cut(actionURL, "#k=")
 	at, err := url.Parse(address)
 	if err != nil || !strings.HasPrefix(at.Path, "/pay/") {
 		f.t.Fatalf("action_url: %s", address)
@@ -211,7 +217,7 @@ func (p *visitor) pay(codes ...string) step {
 		}
 		s = p.must(p.look())
 	}
-	if s["do"] == "confirm" {
+	if s["do"] == "confirm" || s["do"] == "complete" {
 		s = p.must(p.confirm())
 	}
 	return s
