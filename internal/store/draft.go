@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
@@ -122,12 +123,14 @@ func (d *draft) commit(ctx context.Context) error {
 	return err
 }
 
-// newEvent makes the id of a notice.
+// newEvent makes the id of a notice. Notices of one commit are told apart in order, by the bits behind the time
+// (RFC 9562 section 6.2, method 1).
 func (d *draft) newEvent() (payment.EventID, error) {
 	var random [10]byte
 	if _, err := io.ReadFull(d.store.Rand, random[:]); err != nil {
 		return "", fmt.Errorf("store: no randomness: %w", err)
 	}
+	binary.BigEndian.PutUint16(random[:2], uint16(len(d.rows[rankNotice])))
 	return payment.EventID(payment.UUID7(d.at, random)), nil
 }
 
