@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -34,10 +35,11 @@ func (w *town) told(ids ...any) (events []string) {
 	return events
 }
 
-// tellsExactly waits until all of the events about an attempt have reached the merchant, and fails where there
-// are others or their order is another.
+// tellsExactly waits until these events about an object have happened and each has reached the merchant once, and
+// fails where there are others or their order is another.
 func (w *town) tellsExactly(want []string, ids ...any) {
 	w.t.Helper()
+	w.eventually(fmt.Sprint(want), func() bool { return len(w.told(ids...)) >= len(want) })
 	if got := w.told(ids...); !slices.Equal(got, want) {
 		w.t.Errorf("told %v, want %v", got, want)
 	}
