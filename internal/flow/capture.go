@@ -18,7 +18,7 @@ func (f *Flow) Capture(ctx context.Context, b payment.BusinessID, id payment.Pay
 		return c, err
 	}
 	if err := payment.Capturable(c, amount); err != nil {
-		return c, err
+		return f.refuse(ctx, l, once, err)
 	}
 	advice, err := f.newAdvice(ctx, c, payment.CaptureAdvice, amount, c.Request.Authorization.AuthorizationCode)
 	if err != nil {
@@ -74,10 +74,8 @@ func (f *Flow) expireHold(ctx context.Context, c payment.Case) error {
 
 // letGo ends a hold with the reversal that releases it, which then runs on its own.
 func (f *Flow) letGo(ctx context.Context, c payment.Case, l payment.Lookup, once *payment.Once, why payment.EventKind) (payment.Case, error) {
-	if c.Request.State != payment.Authorized { // told by the state itself, in the decision
-		return f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
-			return payment.Changes{}, payment.NotHeld(c)
-		})
+	if err := payment.NotHeld(c); err != nil {
+		return f.refuse(ctx, l, once, err)
 	}
 	reversal, err := f.newAdvice(ctx, c, payment.Reversal, payment.Money{}, c.Request.Authorization.AuthorizationCode)
 	if err != nil {
@@ -89,6 +87,11 @@ func (f *Flow) letGo(ctx context.Context, c payment.Case, l payment.Lookup, once
 		}
 		return payment.Apply(c, payment.Event{Kind: why, At: f.o.Now(), Reversal: &reversal})
 	})
+}
+
+// refuse answers a command with why it cannot be, unless the same command was answered before.
+func (f *Flow) refuse(ctx context.Context, l payment.Lookup, once *payment.Once, why error) (payment.Case, error) {
+	return f.o.Store.Change(ctx, l, once, func(payment.Case) (payment.Changes, error) { return payment.Changes{}, why })
 }
 
 // held reads a payment that may be captured or given up.

@@ -24,6 +24,8 @@ type memory struct {
 	between func()
 	// fail, when not nil, says how a commit ends.
 	fail func(payment.Changes) failure
+	// money, when not nil, compares an attempt after each commit with what the host has of it.
+	money func(payment.Request)
 
 	mu sync.Mutex
 	rows

@@ -39,7 +39,8 @@ type safe struct {
 	mu     sync.Mutex
 	shares int
 	cvns   []card.CVN
-	lost   error // what opening a number fails with
+	pans   map[string]card.PAN // by what they were sealed to
+	lost   error               // what opening a number fails with
 }
 
 func (s *safe) saw(c card.CVN) {
@@ -99,15 +100,29 @@ func (s *safe) Fingerprint(pan card.PAN, b payment.BusinessID) string {
 	return fmt.Sprintf("%x", hash("fingerprint", pan.Last4(), b)[:12])
 }
 
-func (s *safe) SealPAN(card.PAN, payment.BusinessID, payment.TokenID) ([]byte, error) {
-	return []byte("sealed"), s.lost
+func (s *safe) SealPAN(pan card.PAN, b payment.BusinessID, t payment.TokenID) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sealed := fmt.Appendf(nil, "sealed for %s %s", b, t)
+	s.pans[string(sealed)] = pan
+	return sealed, s.lost
 }
 
-func (s *safe) OpenPAN([]byte, payment.BusinessID, payment.TokenID) (card.PAN, error) {
-	if s.lost != nil {
+// OpenPAN opens a number for the card that it was sealed for, and, of the cards of the scene, the one number
+// that they all have.
+func (s *safe) OpenPAN(sealed []byte, b payment.BusinessID, t payment.TokenID) (card.PAN, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pan, typed := s.pans[string(sealed)]
+	switch {
+	case s.lost != nil:
 		return card.PAN{}, s.lost
+	case string(sealed) == "sealed":
+		return card.ParsePAN("4000000000001091")
+	case !typed || string(sealed) != fmt.Sprintf("sealed for %s %s", b, t):
+		return card.PAN{}, errors.New("the number is gone, or another card's")
 	}
-	return card.ParsePAN("4000000000001091")
+	return pan, nil
 }
 
 const (
@@ -175,7 +190,7 @@ func (b *bank) result(a payment.Authentication, status string) payment.Result {
 }
 
 // host is the acquirer's. Whatever it is sent, it first looks whether the trace was committed. By itself it
-// approves, and acknowledges reversals.
+// approves, and acknowledges advices.
 type host struct {
 	memory      *memory
 	answer      func(flow.Authorisation) payment.Answer
@@ -255,8 +270,9 @@ func (h *host) Authorise(ctx context.Context, p flow.Authorisation) payment.Answ
 func (h *host) Advise(_ context.Context, r payment.Advice, _ card.PAN) payment.Answer {
 	h.mu.Lock()
 	stored, err := h.memory.Advice(context.Background(), r.ID)
-	h.must(err == nil && stored.Trace == r.Trace, "a reversal was sent before its trace was committed")
-	h.must(r.Trace.RRN == r.Original.RRN && r.Trace.STAN != r.Original.STAN, "a reversal does not name its original")
+	h.must(err == nil && stored.Trace == r.Trace, "an advice was sent before its trace was committed")
+	h.must(stored.Tries > 0, "an advice was sent before it was written down that it may have left")
+	h.must(r.Trace.RRN == r.Original.RRN && r.Trace.STAN != r.Original.STAN, "an advice does not name its original")
 	h.reversals = append(h.reversals, r)
 	h.mu.Unlock()
 	if h.acknowledge == nil {
@@ -270,9 +286,9 @@ func acknowledged(code string) payment.Answer {
 	if code == "" {
 		return unknown
 	}
-	a := payment.Answer{Outcome: payment.Declined, Authorization: payment.Authorization{ResponseCode: code}}
+	a := payment.Answer{Outcome: payment.Declined, Failure: payment.CardDeclined, Authorization: payment.Authorization{ResponseCode: code}}
 	if code == "00" {
-		a.Outcome = payment.Approved
+		a.Outcome, a.Failure = payment.Approved, ""
 	}
 	return a
 }

@@ -188,7 +188,7 @@ func (f *Flow) authorize(ctx context.Context, a authorization) (payment.Case, er
 // the payer submitted: the attempt's time, the card, and the guesses of its CVN.
 func decidePurchase(c payment.Case, authorize payment.Event) (payment.Changes, error) {
 	if !authorize.At.Before(c.Request.Expires) {
-		return payment.Apply(c, payment.Event{Kind: payment.Lapse, At: authorize.At})
+		return payment.Apply(c, payment.Event{Kind: over(c), At: authorize.At})
 	}
 	if err := c.Payable(authorize.At); err != nil {
 		return payment.Changes{}, err

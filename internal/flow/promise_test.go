@@ -25,7 +25,10 @@ func (m *memory) look() {
 	for _, id := range slices.Sorted(maps.Keys(m.reversals)) {
 		r := m.reversals[id]
 		_, scheduled := m.work[payment.Work{Kind: payment.WorkAdvice, Ref: string(r.ID)}]
-		m.must(scheduled || r.Status != payment.AdviceOpen, "advice %s is %s and nobody sends it", r.ID, r.Status)
+		m.must(scheduled || r.Status != payment.AdviceOpen, "%s %s is open and nobody sends it", r.Kind, r.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.tokens)) {
+		m.lookAtToken(m.tokens[id])
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.refunds)) {
 		m.lookAtRefund(m.refunds[id])
@@ -39,21 +42,22 @@ func (m *memory) must(holds bool, format string, args ...any) {
 }
 
 func (m *memory) lookAtSession(id payment.SessionID, s payment.Session) {
-	var paid, open []payment.RequestID
+	var done, open []payment.RequestID // those that did what the session is for, and those under way
 	for _, r := range m.requests {
 		switch {
 		case r.Session != id:
-		case r.State == payment.Succeeded:
-			paid = append(paid, r.ID)
+		case r.State == payment.Succeeded || m.told(payment.NoticeAuthorization, r.ID) > 0:
+			done = append(done, r.ID)
 		case !r.State.Final():
 			open = append(open, r.ID)
 		}
 	}
-	if s.Status == payment.SessionCompleted {
-		m.must(len(paid) == 1 && paid[0] == s.Request && m.requests[s.Request].Payment == s.Payment,
-			"%s is completed by %s and paid by %v", id, s.Request, paid)
-	} else {
-		m.must(len(paid) == 0 && s.Request == "" && s.Payment == "", "%s is %s and paid by %v", id, s.Status, paid)
+	if s.Status != payment.SessionCompleted {
+		m.must(len(done) == 0 && s.Request == "" && s.Payment == "" && s.Saved == "", "%s is %s and done by %v", id, s.Status, done)
+	} else if m.must(len(done) == 1, "%s is completed by %v", id, done); len(done) == 1 {
+		r := m.requests[done[0]]
+		m.must(s.Type == payment.SessionSave || s.Request == r.ID && s.Payment == r.Payment, "%s names %s, done by %s", id, s.Request, r.ID)
+		m.must((s.Saved != "") == r.Stores() && (s.Saved == "" || s.Saved == r.Token), "%s stored %q", id, s.Saved)
 	}
 	if s.Open == "" {
 		m.must(len(open) == 0, "%s is open for nobody and has %v under way", id, open)
@@ -63,16 +67,28 @@ func (m *memory) lookAtSession(id payment.SessionID, s payment.Session) {
 	_, scheduled := m.work[payment.Work{Kind: payment.WorkSession, Ref: string(id)}]
 	m.must(scheduled || s.Status != payment.SessionActive, "%s is active and will not expire", id)
 
-	told := func(kind payment.NoticeKind) (n int) {
-		for _, t := range m.notices {
-			if t.kind == kind && t.c.Session.ID == id {
-				n++
-			}
+	m.must(m.told(payment.NoticeSessionCompleted, id) == once(s.Status == payment.SessionCompleted), "%s is %s: completion told", id, s.Status)
+	m.must(m.told(payment.NoticeSessionExpired, id) == once(s.Status == payment.SessionExpired), "%s is %s: expiry told", id, s.Status)
+}
+
+// told counts the notices of a kind about an object, by whichever of its ids.
+func (m *memory) told(kind payment.NoticeKind, id any) (n int) {
+	for _, t := range m.notices {
+		if t.kind != kind {
+			continue
 		}
-		return n
+		switch id := id.(type) {
+		case payment.SessionID:
+			n += once(t.c.Session.ID == id)
+		case payment.RequestID:
+			n += once(t.c.Request != nil && t.c.Request.ID == id)
+		case payment.TokenID:
+			n += once(t.c.Token.ID == id)
+		case payment.RefundID:
+			n += once(t.c.Refund != nil && t.c.Refund.ID == id)
+		}
 	}
-	m.must(told(payment.NoticeSessionCompleted) == once(s.Status == payment.SessionCompleted), "%s is %s: completion told", id, s.Status)
-	m.must(told(payment.NoticeSessionExpired) == once(s.Status == payment.SessionExpired), "%s is %s: expiry told", id, s.Status)
+	return n
 }
 
 func (m *memory) lookAtRequest(r payment.Request) {
@@ -82,58 +98,100 @@ func (m *memory) lookAtRequest(r payment.Request) {
 	_, scheduled := m.work[payment.Work{Kind: payment.WorkAttempt, Ref: string(r.ID)}]
 	switch {
 	case r.State.Final():
-	case r.State == payment.Reversing || r.State == payment.Capturing:
-		advised := false
-		for _, v := range m.reversals {
-			advised = advised || v.Request == r.ID && v.Status == payment.AdviceOpen
-		}
-		m.must(advised, "%s is %s and waits for an advice that is not there", r.ID, r.State)
+	case r.State == payment.Reversing:
+		m.must(m.waits(r.Reversal, payment.Reversal, r.ID), "%s waits for a reversal that is not there", r.ID)
+	case r.State == payment.Capturing:
+		m.must(m.waits(r.Capturing, payment.CaptureAdvice, r.ID), "%s waits for a capture that is not there", r.ID)
 	default:
-		m.must(scheduled, "%s is %s and has no deadline", r.ID, r.State)
+		m.must(scheduled && !r.Deadline.IsZero(), "%s is %s and has no deadline", r.ID, r.State)
 	}
 
-	if r.Trace != nil {
+	moves, sent := r.Type != payment.Save, r.Trace != nil
+	if sent {
 		m.must(m.traces[r.Trace.Key()] == r.ID, "%s is not found by its trace", r.ID)
 	} else {
-		m.must(!r.State.AtAcquirer() && r.State != payment.Succeeded, "%s is %s without a trace", r.ID, r.State)
+		m.must(r.State.BeforeAcquirer() || slices.Contains([]payment.State{payment.Failed, payment.Canceled, payment.Expired}, r.State),
+			"%s is %s without a trace", r.ID, r.State)
 	}
-	m.must((r.Capture != nil) == (r.State == payment.Succeeded || r.State == payment.Capturing), "%s is %s: captured %v", r.ID, r.State, r.Capture)
+	takes := r.State == payment.Capturing || r.State == payment.Succeeded && moves
+	m.must((r.Capture != nil) == takes, "%s is %s: captured %v", r.ID, r.State, r.Capture)
+	m.must(r.Capture == nil || r.Capture.Amount.Minor <= r.Amount.Minor, "%s: more is captured than was asked for", r.ID)
 	m.must((r.Failure != "") == (r.State == payment.Failed), "%s is %s: failure code %q", r.ID, r.State, r.Failure)
 
-	told := map[payment.NoticeKind]int{}
-	for _, t := range m.notices {
-		if t.c.Request != nil && t.c.Request.ID == r.ID {
-			told[t.kind]++
+	for kind, want := range map[payment.NoticeKind]bool{
+		payment.NoticeCapture:        moves && r.State == payment.Succeeded,
+		payment.NoticeFailure:        moves && r.State == payment.Failed,
+		payment.NoticeExpired:        r.State == payment.Expired && sent,
+		payment.NoticeRequestExpired: moves && r.State == payment.Expired && !sent,
+	} {
+		m.must(m.told(kind, r.ID) == once(want), "%s is %s: %s told %d times", r.ID, r.State, kind, m.told(kind, r.ID))
+	}
+	held := m.told(payment.NoticeAuthorization, r.ID)
+	if r.State != payment.Failed {
+		m.must(held == once(r.Held()), "%s is %s: told %d times that it is held", r.ID, r.State, held)
+	}
+	m.must(held <= 1, "%s: told %d times that it is held", r.ID, held)
+
+	var back int64
+	for _, f := range m.refunds {
+		if f.Request == r.ID && (f.Status == payment.RefundPending || f.Status == payment.RefundSucceeded) {
+			back += f.Amount.Minor
 		}
 	}
-	m.must(told[payment.NoticeCapture] == once(r.State == payment.Succeeded), "%s is %s: capture told %d times", r.ID, r.State, told[payment.NoticeCapture])
-	m.must(told[payment.NoticeFailure] == once(r.State == payment.Failed), "%s is %s: failure told %d times", r.ID, r.State, told[payment.NoticeFailure])
+	m.must(back == r.Refunded, "%s: %d is given back, not %d", r.ID, back, r.Refunded)
+	m.must(back == 0 || r.State == payment.Succeeded && back <= r.Capture.Amount.Minor, "%s is %s, and %d is given back", r.ID, r.State, back)
+	if m.money != nil {
+		m.money(r)
+	}
 }
 
-// lookAtRefund: of what was captured nothing is given back twice, and what left is not called off.
-func (m *memory) lookAtRefund(r payment.Refund) {
-	q, a := m.requests[r.Request], m.reversals[r.Advice]
-	var back int64
-	for _, other := range m.refunds {
-		if other.Request == r.Request && (other.Status == payment.RefundPending || other.Status == payment.RefundSucceeded) {
-			back += other.Amount.Minor
+// waits says whether an open advice of a kind is there for an attempt.
+func (m *memory) waits(id payment.AdviceID, kind payment.AdviceKind, r payment.RequestID) bool {
+	a, ok := m.reversals[id]
+	return ok && a.Kind == kind && a.Request == r && a.Status == payment.AdviceOpen
+}
+
+// lookAtToken: a card is stored with the attempt that stores it, and its number stays while anything needs it,
+// and no longer can be needed by anything once it is gone (PCI DSS 3.2.1).
+func (m *memory) lookAtToken(t payment.Token) {
+	if t.Request != "" { // it was typed
+		r := m.requests[t.Request]
+		m.must(r.Token == t.ID, "%s was typed for %s, which is paid with %s", t.ID, r.ID, r.Token)
+		m.must(t.Status != payment.TokenPending || !r.State.Final() && r.Stores(), "%s is pending, and %s is %s", t.ID, r.ID, r.State)
+		_, scheduled := m.work[payment.Work{Kind: payment.WorkToken, Ref: string(t.ID)}]
+		m.must(scheduled || t.SealedPAN == nil || t.Status == payment.TokenPending || !r.State.Final() && r.State != payment.Authorized,
+			"%s is %s, and nobody will erase its number", t.ID, t.Status)
+		stored := t.Status == payment.TokenActive || t.Status == payment.TokenExpired
+		activated := m.told(payment.NoticeTokenActivated, t.ID)
+		m.must(activated == once(stored) || t.Status == payment.TokenCanceled && activated <= 1, "%s is %s: activation told %d times", t.ID, t.Status, activated)
+		m.must(m.told(payment.NoticeTokenFailed, t.ID) == once(t.Status == payment.TokenFailed), "%s is %s: failure told", t.ID, t.Status)
+		m.must((t.Failure != "") == (t.Status == payment.TokenFailed), "%s is %s: failure code %q", t.ID, t.Status, t.Failure)
+	}
+	m.must(m.told(payment.NoticeTokenExpired, t.ID) == once(t.Status == payment.TokenExpired), "%s is %s: expiry told", t.ID, t.Status)
+	if t.SealedPAN != nil {
+		return
+	}
+	m.must(t.Status != payment.TokenActive && t.Status != payment.TokenPending, "%s is %s without a number", t.ID, t.Status)
+	for _, r := range m.requests {
+		if r.Token != t.ID {
+			continue
+		}
+		m.must(r.State.Final(), "%s is %s and its card's number is erased", r.ID, r.State)
+		for _, a := range m.reversals {
+			m.must(a.Request != r.ID || a.Status != payment.AdviceOpen, "%s is to be sent and its card's number is erased", a.Kind)
 		}
 	}
-	m.must(back == q.Refunded, "%s has %d counted as given back, and %d of refunds", q.ID, q.Refunded, back)
-	m.must(back == 0 || q.State == payment.Succeeded && back <= q.Capture.Amount.Minor, "%s is %s and gives %d back", q.ID, q.State, back)
-	m.must(a.Refund == r.ID, "%s has no advice", r.ID)
-	m.must(r.Sent == (a.Tries > 0), "%s is sent: %v, after %d tries", r.ID, r.Sent, a.Tries)
-	m.must(r.Status != payment.RefundCancelled || !r.Sent, "%s left and is called off", r.ID)
-	m.must((r.Status == payment.RefundPending) == (a.Status == payment.AdviceOpen), "%s is %s, its advice %s", r.ID, r.Status, a.Status)
-	m.must((r.Failure != "") == (r.Status == payment.RefundFailed), "%s is %s: failure code %q", r.ID, r.Status, r.Failure)
-	told := map[payment.NoticeKind]int{}
-	for _, t := range m.notices {
-		if t.c.Refund != nil && t.c.Refund.ID == r.ID {
-			told[t.kind]++
-		}
-	}
-	m.must(told[payment.NoticeRefundSucceeded] == once(r.Status == payment.RefundSucceeded), "%s is %s: told %v", r.ID, r.Status, told)
-	m.must(told[payment.NoticeRefundFailed] == once(r.Status == payment.RefundFailed), "%s is %s: told %v", r.ID, r.Status, told)
+}
+
+func (m *memory) lookAtRefund(f payment.Refund) {
+	a, ok := m.reversals[f.Advice]
+	m.must(ok && a.Kind == payment.RefundAdvice && a.Refund == f.ID && a.Request == f.Request, "%s has no advice of its own", f.ID)
+	m.must((a.Status == payment.AdviceOpen) == (f.Status == payment.RefundPending), "%s is %s, its advice %s", f.ID, f.Status, a.Status)
+	m.must(f.Sent == (a.Tries > 0), "%s is sent: %v, after %d tries", f.ID, f.Sent, a.Tries)
+	m.must(f.Status != payment.RefundCancelled || !f.Sent, "%s left and is called off", f.ID)
+	m.must((f.Failure != "") == (f.Status == payment.RefundFailed), "%s is %s: failure code %q", f.ID, f.Status, f.Failure)
+	m.must(m.told(payment.NoticeRefundSucceeded, f.ID) == once(f.Status == payment.RefundSucceeded), "%s is %s: success told", f.ID, f.Status)
+	m.must(m.told(payment.NoticeRefundFailed, f.ID) == once(f.Status == payment.RefundFailed), "%s is %s: failure told", f.ID, f.Status)
 }
 
 // once is 1 where something is to happen once, and else 0.

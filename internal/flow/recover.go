@@ -35,13 +35,18 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 				Requests: []payment.Request{*c.Request}, Effects: []payment.Effect{payment.Wake{Work: work, At: due}},
 			}, nil
 		}
-		over := payment.Lapse
-		if c.Session.ID == "" {
-			over = payment.Expire
-		}
-		return payment.Apply(c, payment.Event{Kind: over, At: now})
+		return payment.Apply(c, payment.Event{Kind: over(c), At: now})
 	})
 	return err
+}
+
+// over is what becomes of an attempt whose payer did not come in time: a session's has failed, and another may
+// follow; without a session it was the only one.
+func over(c payment.Case) payment.EventKind {
+	if c.Session.ID == "" {
+		return payment.Expire
+	}
+	return payment.Lapse
 }
 
 // Late takes an answer that nobody waited for any more; judge says what it means for the message that was

@@ -31,10 +31,8 @@ func (f *Flow) CreateRefund(ctx context.Context, n NewRefund) (payment.Case, err
 	}
 	l := payment.Lookup{Business: n.Business, Request: n.Request}
 	amount, err := payment.Refundable(c, n.Currency, n.Amount, f.o.Now())
-	if err != nil { // told in a decision, which knows a repeated command: that may be what it is
-		return f.o.Store.Change(ctx, l, n.Once, func(payment.Case) (payment.Changes, error) {
-			return payment.Changes{}, err
-		})
+	if err != nil {
+		return f.refuse(ctx, l, n.Once, err)
 	}
 	advice, err := f.newAdvice(ctx, c, payment.RefundAdvice, amount, c.Request.Authorization.AuthorizationCode)
 	if err != nil {

@@ -67,16 +67,10 @@ func newScene(t *testing.T) *scene {
 }
 
 func setScene(t reporter) *scene {
-	s := &scene{t: t, clock: &clock{at: noon}, safe: &safe{}, bank: &bank{}}
+	s := &scene{t: t, clock: &clock{at: noon}, safe: &safe{pans: map[string]card.PAN{}}, bank: &bank{}}
 	s.memory = newMemory(s.clock.now)
 	s.host = &host{memory: s.memory}
-	s.Flow = flow.New(flow.Options{
-		Store: s.memory, Vault: s.safe, ThreeDS: s.bank, Acquirer: s.host,
-		Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
-		Go:    func(task func()) { go task() },
-		Now:   s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: timeless})),
-		AnswerTimeout: 8 * time.Second, PublicURL: "https://pay.example",
-	})
+	s.open(false)
 	s.memory.merchants[shop] = payment.Merchant{ID: shop, Name: "Shop", ReuseCustomers: true, AllowSkipThreeDS: true}
 	s.memory.merchants[stranger] = payment.Merchant{ID: stranger, Name: "Stranger"}
 	s.memory.customers[ada] = payment.Customer{ID: ada, Business: shop, ReferenceID: "ada"}
@@ -90,6 +84,21 @@ func setScene(t reporter) *scene {
 	}
 	return s
 }
+
+// open begins the flow.
+func (s *scene) open(simulates bool) {
+	s.Flow = flow.New(flow.Options{
+		Store: s.memory, Vault: s.safe, ThreeDS: s.bank, Acquirer: s.host,
+		Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
+		Go:    func(task func()) { go task() },
+		Now:   s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: timeless})),
+		AnswerTimeout: 8 * time.Second, PublicURL: "https://pay.example",
+		Simulates: simulates,
+	})
+}
+
+// simulates begins the flow anew, in a sandbox.
+func (s *scene) simulates() { s.open(true) }
 
 // chance is randomness that is the same in every run.
 type chance struct {
@@ -148,8 +157,19 @@ func (s *scene) types(digits string) func(want int) (card.CVN, error) {
 }
 
 // types is what a payer typed where a CVN is asked for, as the door cuts it out of a body.
-func types(cvn string) card.Fields {
-	body, err := json.Marshal(map[string]string{"cvn": cvn})
+func types(cvn string) card.Fields { return cut(map[string]string{"cvn": cvn}) }
+
+// typesCard is what a payer typed where a card is asked for; an empty CVN was not.
+func typesCard(number, cvn string) card.Fields {
+	typed := map[string]string{"card_number": number, "expiry_month": "12", "expiry_year": "2029"}
+	if cvn != "" {
+		typed["cvn"] = cvn
+	}
+	return cut(typed)
+}
+
+func cut(typed map[string]string) card.Fields {
+	body, err := json.Marshal(typed)
 	if err != nil {
 		panic(err)
 	}
@@ -205,12 +225,24 @@ func (s *scene) submit(session payment.SessionID) ticket {
 func (s *scene) trySubmit(sub flow.Submission) (ticket, error) {
 	s.t.Helper()
 	done, err := s.Submit(ctx, sub)
-	k := ticket{session: sub.Session}
+	return s.ticket(sub.Session, done), err
+}
+
+// tryCreate asks for a payment request without a session.
+func (s *scene) tryCreate(n flow.NewRequest) (ticket, error) {
+	s.t.Helper()
+	done, err := s.CreateRequest(ctx, n)
+	return s.ticket("", done), err
+}
+
+func (s *scene) ticket(session payment.SessionID, done flow.Submitted) ticket {
+	s.t.Helper()
+	k := ticket{session: session}
 	if done.Case.Request != nil {
 		k.id = done.Case.Request.ID
 	}
 	if done.ActionURL == "" {
-		return k, err
+		return k
 	}
 	address, fragment, _ := strings.Cut(done.ActionURL, "#")
 	page, ours := strings.CutPrefix(address, "https://pay.example/pay/")
@@ -224,7 +256,7 @@ func (s *scene) trySubmit(sub flow.Submission) (ticket, error) {
 			s.t.Fatalf("share: %v", bad)
 		}
 	}
-	return k, err
+	return k
 }
 
 // at reads the attempt as it stands.
@@ -423,4 +455,13 @@ func together(all ...func() error) []error {
 // judged is what an answer means whatever was sent.
 func judged(a payment.Answer) func(payment.Trace) payment.Answer {
 	return func(payment.Trace) payment.Answer { return a }
+}
+
+// pan is a number that is known to be one.
+func pan(digits string) card.PAN {
+	p, err := card.ParsePAN(digits)
+	if err != nil {
+		panic(err)
+	}
+	return p
 }

@@ -85,6 +85,10 @@ func UnusableToken() error {
 	return Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying.")
 }
 
+// numberSettles is how long the number of a card that has just ended stays in any case: a payment that was
+// decided while the card was good may be committed a moment later.
+const numberSettles = AttemptLife
+
 // CancelToken ends a stored card because the merchant asks. Its number stays while open work needs it.
 func CancelToken(c Case, at time.Time) (Changes, error) {
 	t := c.Token
@@ -96,7 +100,7 @@ func CancelToken(c Case, at time.Time) (Changes, error) {
 		return Changes{}, Refuse("INACTIVE_PAYMENT_REQUEST", "Payment token is already inactive.")
 	}
 	t.Status, t.Updated = TokenCanceled, at
-	return Changes{Tokens: []Token{t}, Effects: []Effect{Wake{tokenWork(t), at}}}, nil
+	return Changes{Tokens: []Token{t}, Effects: []Effect{Wake{tokenWork(t), at.Add(numberSettles)}}}, nil
 }
 
 // ExpireToken ends a stored card whose last month is over.
@@ -106,7 +110,7 @@ func ExpireToken(c Case, at time.Time) Changes {
 		return Changes{}
 	}
 	t.Status, t.Updated = TokenExpired, at
-	return Changes{Tokens: []Token{t}, Effects: []Effect{Tell{NoticeTokenExpired}, Wake{tokenWork(t), at}}}
+	return Changes{Tokens: []Token{t}, Effects: []Effect{Tell{NoticeTokenExpired}, Wake{tokenWork(t), at.Add(numberSettles)}}}
 }
 
 // EraseNumber forgets the number of a card that nothing needs any more.
