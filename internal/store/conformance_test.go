@@ -29,6 +29,7 @@ func TestConformance(t *testing.T) {
 		test func(*testing.T, *database)
 	}{
 		{"migrations", testMigrations},
+		{"first release", testFirstRelease},
 		{"case", testCase},
 		{"create session", testCreateSession},
 		{"seeded rows", testSeededRows},

@@ -41,6 +41,7 @@ func (d dialect) migrate(ctx context.Context, db *sql.DB) error {
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(
 		goose.NewGoMigration(2, &goose.GoFunc{RunTx: d.unlog}, nil),
+		goose.NewGoMigration(40, &goose.GoFunc{RunTx: complete}, nil),
 	)}
 	if d.goose == goose.DialectPostgres {
 		turns, err := lock.NewPostgresSessionLocker()
