@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 		test func(*testing.T, *database)
 	}{
 		{"migrations", testMigrations},
-		{"first release", testFirstRelease},
+		{"older rows", testOlderRows},
 		{"case", testCase},
 		{"create session", testCreateSession},
 		{"seeded rows", testSeededRows},

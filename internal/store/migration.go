@@ -7,12 +7,13 @@ import (
 	"reprise/internal/payment"
 )
 
-// conditionThen is DE25 of every message of the first release: electronic commerce.
+// conditionThen is DE25 of every message of the time before holds: electronic commerce.
 const conditionThen = "59"
 
-// complete writes into the objects of the first release what later ones expect to find in them: an attempt knows
-// without its session how it is to be paid, a message has the DE25 that it was sent with, and what was a reversal
-// is a kind of advice. It reads JSON, which each database does in a way of its own, so it is no SQL file.
+// complete writes into objects that were kept when there were only sessions and purchases what is expected to be in
+// them now: an attempt knows without its session how it is to be paid, a message has the DE25 that it was sent with,
+// and what was a reversal is a kind of advice. It reads JSON, which each database does in a way of its own, so it is
+// no SQL file.
 func complete(ctx context.Context, tx *sql.Tx) error {
 	sessions, over := map[payment.SessionID]payment.Session{}, map[payment.RequestID]int64{}
 	err := rewrite(ctx, tx, "session", func(s *payment.Session) bool {

@@ -14,9 +14,9 @@ import (
 	"reprise/internal/payment"
 )
 
-// testFirstRelease lets a database of the first release come up to date: its rows are written as that release
-// wrote them, into the tables that it had, and read as this one reads.
-func testFirstRelease(t *testing.T, db *database) {
+// testOlderRows lets a database of the time when there were only sessions and purchases come up to date: its rows are
+// written as they were then, into the tables that there were, and read as they are read now.
+func testOlderRows(t *testing.T, db *database) {
 	ctx := t.Context()
 	old := db.sql(t)
 	tables, err := os.ReadFile(filepath.Join("migrations", "00001_memory.sql"))
@@ -112,7 +112,7 @@ VALUES ($1, $2, 'cust-1', 'ACTIVE', $3, '61f632879e9e27001a8165f2', '400000XXXXX
 		s = db.open(t)
 	}
 
-	// The reversal ends as one of this release, and the number is needed no longer than the capture says.
+	// The reversal ends as one of now, and the number is needed no longer than the capture says.
 	_, err = s.Change(ctx, payment.Lookup{Request: "pr-1"}, nil, func(c payment.Case) (payment.Changes, error) {
 		a, err := s.Advice(ctx, "rv-1")
 		if err != nil {
