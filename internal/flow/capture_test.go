@@ -344,3 +344,66 @@ func TestHoldEndsOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestCaptureOnce: a command that is repeated is told so, also where it would be refused by now, and the answer that
+// is kept is what came of its first try.
+func TestCaptureOnce(t *testing.T) {
+	key := func(name string) *payment.Once {
+		return &payment.Once{Business: shop, Endpoint: "POST /payments", Key: name, Answer: func(c payment.Case) (int, []byte, error) {
+			return 200, []byte(c.Request.State), nil
+		}}
+	}
+	s := newScene(t)
+	captured, voided := s.hold(), s.hold()
+	for name, test := range map[string]struct {
+		do   func(*payment.Once) error
+		kept payment.State
+	}{
+		"capture": {func(once *payment.Once) error {
+			return second(s.Capture(ctx, shop, s.at(captured).Payment, payment.Money{Minor: 5, Currency: "IDR"}, once))
+		}, payment.Succeeded},
+		"void": {func(once *payment.Once) error { return second(s.Void(ctx, shop, s.at(voided).Payment, once)) }, payment.Canceled},
+	} {
+		if err := test.do(key(name)); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.memory.answers[command{shop, "POST /payments", name}]; string(got.body) != string(test.kept) {
+			t.Errorf("%s: kept %s", name, got.body)
+		}
+		if err := test.do(key(name)); !errors.Is(err, payment.ErrRepeated) {
+			t.Errorf("%s repeated: %v", name, err)
+		}
+		if err := test.do(key("another " + name)); coded(err) != notEligible {
+			t.Errorf("%s under another key: %v", name, err)
+		}
+	}
+}
+
+// TestSilentCaptureIsNeverGivenUp: money that the merchant was promised is asked for until the host answers, after a
+// day once an hour. A reversal is left to the operator then.
+func TestSilentCaptureIsNeverGivenUp(t *testing.T) {
+	const day = 24 * time.Hour
+	s := newScene(t)
+	captured, voided := s.hold(), s.hold()
+	s.host.acknowledge = silent
+	if _, err := s.capture(captured, 400000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Void(ctx, shop, s.at(voided).Payment, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(day + time.Minute)
+	if r := s.memory.reversals[s.at(voided).Reversal]; r.Status != payment.AdviceGivenUp || s.at(voided).State != payment.Canceled {
+		t.Errorf("%s, its reversal %s", s.at(voided).State, r.Status)
+	}
+	sent := len(s.sent(payment.CaptureAdvice))
+	s.pass(2 * day)
+	if more := len(s.sent(payment.CaptureAdvice)) - sent; s.at(captured).State != payment.Capturing || more < 47 || more > 49 {
+		t.Errorf("%s, sent %d times in two days", s.at(captured).State, more)
+	}
+	s.host.acknowledge = nil
+	s.pass(time.Hour)
+	if s.at(captured).State != payment.Succeeded || len(s.sent(payment.Release)) != 1 {
+		t.Errorf("%s", s.at(captured).State)
+	}
+}

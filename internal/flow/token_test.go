@@ -235,7 +235,7 @@ func TestNumberIsErased(t *testing.T) {
 			if _, err := s.CreateRefund(ctx, flow.NewRefund{Business: shop, Request: k.id, ReferenceID: "r"}); err != nil {
 				t.Fatal(err)
 			}
-			s.pass(10 * day)
+			s.pass(3 * day)
 			s.host.acknowledge = nil
 			return k
 		}, 30 * time.Minute, 2 * day},
