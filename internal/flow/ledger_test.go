@@ -31,6 +31,9 @@ type ledger struct {
 	lost     []payment.Trace           // approved, and nobody heard it
 	coming   []payment.Trace           // not arrived yet
 	wrong    []string
+
+	// meanwhile, when not nil, is what happens while a message is on its way.
+	meanwhile func()
 }
 
 func newLedger(t *rapid.T, s *scene) *ledger {
@@ -65,6 +68,9 @@ func (l *ledger) approve(t payment.Trace) {
 }
 
 func (l *ledger) authorise(p flow.Authorisation) payment.Answer {
+	if l.meanwhile != nil {
+		l.meanwhile()
+	}
 	switch rapid.SampledFrom([]string{"yes", "yes", "yes", "no", "mistyped", "unwanted", "lost answer", "lost", "late", "unsent"}).Draw(l.t, "host") {
 	case "yes":
 		l.approve(p.Trace)
@@ -90,6 +96,9 @@ func (l *ledger) authorise(p flow.Authorisation) payment.Answer {
 }
 
 func (l *ledger) advise(a payment.Advice) payment.Answer {
+	if l.meanwhile != nil {
+		l.meanwhile()
+	}
 	key := a.Trace.Key()
 	before, seen := l.answers[key]
 	l.must(a.Tries > 0 || !seen, "%s is sent as new, and was sent before", a.Kind)

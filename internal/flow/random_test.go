@@ -100,6 +100,35 @@ func (p *payer) refund() payment.RefundID {
 	return rapid.SampledFrom(ids).Draw(p.t, "refund")
 }
 
+// one is something that moves money or may be in the way of what does.
+func (p *payer) one() {
+	r := p.any()
+	switch rapid.IntRange(0, 11).Draw(p.t, "what") {
+	case 0:
+		k := p.pick()
+		p.may(second(p.Pay(ctx, k.page, k.share)))
+	case 1:
+		p.create()
+	case 2, 3:
+		p.may(second(p.Capture(ctx, shop, r.Payment, p.part(r), nil)))
+	case 4, 5:
+		amount := p.part(r)
+		p.may(second(p.CreateRefund(ctx, flow.NewRefund{Business: shop, Request: r.ID, ReferenceID: "refund", Amount: &amount})))
+	case 6:
+		p.may(second(p.Void(ctx, shop, r.Payment, nil)))
+	case 7:
+		p.may(second(p.CancelRefund(ctx, shop, p.refund(), nil)))
+	case 8:
+		p.may(second(p.CancelToken(ctx, shop, r.Token, nil)))
+	case 9:
+		p.may(second(p.CancelRequest(ctx, shop, r.ID, nil)))
+	case 10:
+		p.keep(p.trySubmit(flow.Submission{Business: shop, Session: p.session.ID, Fields: p.fields(), Save: true}))
+	case 11:
+		p.may(p.workOnce())
+	}
+}
+
 // part is an amount of an attempt's: all of it, or less, or too much.
 func (p *payer) part(r payment.Request) payment.Money {
 	amount := r.Amount
@@ -245,22 +274,24 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 				p.memory.fail = nil
 				return how
 			}
-			r := p.any()
-			switch rapid.IntRange(0, 5).Draw(p.t, "what") {
-			case 0:
-				p.may(second(p.Pay(ctx, p.pick().page, p.pick().share)))
-			case 1:
-				p.create()
-			case 2:
-				p.may(second(p.Capture(ctx, shop, r.Payment, p.part(r), nil)))
-			case 3:
-				p.may(second(p.CreateRefund(ctx, flow.NewRefund{Business: shop, Request: r.ID, ReferenceID: "refund"})))
-			case 4:
-				p.may(second(p.Void(ctx, shop, r.Payment, nil)))
-			case 5:
-				p.may(p.workOnce())
-			}
+			p.one()
 			p.memory.fail = nil
+		}),
+		"in between": act(func() { // another is faster, or comes while the host answers
+			begun := false
+			other := func() {
+				if !begun {
+					begun = true
+					p.one()
+				}
+			}
+			if p.chance(2, "while the host answers") {
+				p.ledger.meanwhile = other
+			} else {
+				p.memory.between = other
+			}
+			p.one()
+			p.memory.between, p.ledger.meanwhile = nil, nil
 		}),
 		"the answer is lost": act(func() {
 			how := rapid.SampledFrom([]failure{notWritten, answerLost}).Draw(p.t, "failure")
