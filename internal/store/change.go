@@ -56,7 +56,7 @@ func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once
 		}
 		before = &c
 	}
-	return payment.Case{}, fmt.Errorf("store: %d races lost for one session", races)
+	return payment.Case{}, fmt.Errorf("store: %d races lost for one case: %w", races, payment.ErrUnavailable)
 }
 
 // stepBack waits a little after several lost races.

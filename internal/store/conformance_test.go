@@ -59,6 +59,7 @@ func TestConformance(t *testing.T) {
 		{"reversal", testReversal},
 		{"refund", testRefund},
 		{"refunds by many", testRefundsByMany},
+		{"refunds crowded out", testRefundsCrowdedOut},
 		{"refund read back", testRefundReadBack},
 		{"refunds listed", testRefundsListed},
 		{"CVN kept and taken", testEscrow},

@@ -115,6 +115,22 @@ func testRefundsByMany(t *testing.T, db *database) {
 	}
 }
 
+// testRefundsCrowdedOut: whoever loses too many races is told to try again, and has changed nothing.
+func testRefundsCrowdedOut(t *testing.T, db *database) {
+	s, rival := db.open(t), db.open(t)
+	captured(t, s)
+	rivals := 0
+	_, err := s.Change(t.Context(), byAttempt, nil, func(c payment.Case) (payment.Changes, error) {
+		rivals++
+		_, err := rival.Change(t.Context(), byAttempt, nil, back(rivals, 1))
+		must(t, err)
+		return back(0, 1)(c)
+	})
+	if !errors.Is(err, payment.ErrUnavailable) || rivals < 20 || rows(t, s, "refund", `id = 'rfd-00'`) != 0 {
+		t.Errorf("after %d rivals: %v", rivals, err)
+	}
+}
+
 func testRefundReadBack(t *testing.T, db *database) {
 	s := db.open(t)
 	captured(t, s)
