@@ -139,6 +139,7 @@ func TestKill(t *testing.T) {
 		"with a purchase on its way":              purchaseOnItsWay,
 		"with a purchase on its way, sent again":  purchaseSentAgain,
 		"with webhooks to be told":                webhooksToBeTold,
+		"with a refund on its way":                refundKilled,
 		"in the middle of everything, repeatedly": middleOfEverything,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -299,6 +300,38 @@ func webhooksToBeTold(t *testing.T, s *site) {
 	first, last := before[0], s.about("payment.capture", request)[len(before)]
 	if first.Header.Get("Webhook-Id") != last.Header.Get("Webhook-Id") || !bytes.Equal(dataOf(t, first), dataOf(t, last)) {
 		t.Errorf("told otherwise after the restart:\n%v %s\n%v %s", first.Header, first.Body, last.Header, last.Body)
+	}
+	s.balanced()
+}
+
+// refundKilled: nobody is left who waits for the acquirer's answer. The refund goes on as a repeat, and the merchant
+// who asks again is told of the one that there is.
+func refundKilled(t *testing.T, s *site) {
+	request := s.paid10000()
+	s.bank.turn(`{"next_advice":{"behaviour":"silence"}}`)
+	go func() {
+		_, _ = s.send("POST", "/refunds", SandboxSecretKey, refunding(request), "idempotency-key", "k")
+	}()
+	booked := func() (n int) {
+		for _, e := range s.bank.ledger() {
+			if e.Kind == "refund" {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, "given back", func() bool { return booked() == 1 })
+	s.kill()
+	s.start()
+	again := s.ask("POST", "/refunds", SandboxSecretKey, refunding(request), "idempotency-key", "k")
+	if again.status != http.StatusOK || again.body["status"] != "PENDING" {
+		t.Fatalf("%d %v", again.status, again.body)
+	}
+	id := again.body["id"].(string)
+	s.ask("POST", "/refunds/"+id+"/cancel", SandboxSecretKey, nil).refuses(t, refusal{400, "INELIGIBLE_TRANSACTION_STATUS", "", ""})
+	s.ear.wait(t, "refund.succeeded", id)
+	if all := s.refunds(); len(all) != 1 || booked() != 1 {
+		t.Errorf("%d refunds, given back %d times", len(all), booked())
 	}
 	s.balanced()
 }

@@ -61,9 +61,10 @@ func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.On
 	if err != nil {
 		return c, err
 	}
-	// From here on it may have left, also when this process dies: then the next try is a repeat.
+	// From here on it may have left, also when this process dies: then the next try is a repeat. Of a refund each
+	// try is written down: whether it can be called off must not be told by one that another has overtaken.
 	sent := a
-	if a.Tries++; sent.Tries == 0 {
+	if a.Tries++; sent.Tries == 0 || a.Kind == payment.RefundAdvice {
 		if c, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
 			return payment.Leaves(c, a)
 		}); err != nil || c.Refund != nil && c.Refund.Status != payment.RefundPending {
@@ -74,12 +75,12 @@ func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.On
 	if answer.Outcome == payment.Unsent && sent.Tries == 0 {
 		a.Tries = 0
 	}
-	return f.acknowledge(ctx, l, once, a, answer)
+	return f.acknowledge(ctx, l, once, c, a, answer)
 }
 
 // acknowledge writes down what came of a try: the advice, when it is sent again, and what an acknowledged one
-// means for the attempt or the refund.
-func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.Once, a payment.Advice, answer payment.Answer) (payment.Case, error) {
+// means for the attempt or the refund. left is the case as it stood when it was sent.
+func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.Once, left payment.Case, a payment.Advice, answer payment.Answer) (payment.Case, error) {
 	now := f.o.Now()
 	next := now.Add(adviseLater)
 	undoes := a.Kind == payment.Reversal || a.Kind == payment.Release
@@ -111,6 +112,9 @@ func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.
 		work := payment.Work{Kind: payment.WorkAdvice, Ref: string(a.ID)}
 		ch := payment.Changes{Effects: []payment.Effect{payment.SaveAdvice{Advice: a}, payment.Rest{Work: work}}}
 		if a.Status == payment.AdviceOpen {
+			if c.Refund != nil && c.Refund.Version != left.Refund.Version {
+				return payment.Changes{}, nil // overtaken: the other try tells what came of it
+			}
 			ch.Effects[1] = payment.Wake{Work: work, At: next}
 			return ch.Then(payment.Waits(c, a)), nil
 		}

@@ -325,6 +325,34 @@ func TestCallingOffAgainstSending(t *testing.T) {
 	}
 }
 
+// TestRefundTriedByTwo: a try that took so long that a worker made the next one does not tell that nothing left.
+func TestRefundTriedByTwo(t *testing.T) {
+	s := newScene(t)
+	id := s.taken()
+	overtaken := false
+	s.host.acknowledge = func(a payment.Advice) payment.Answer {
+		if overtaken {
+			return unknown
+		}
+		overtaken = true
+		if err := s.Advise(ctx, a.ID); err != nil {
+			t.Error(err)
+		}
+		return unsent
+	}
+	r, err := s.back(id, nil)
+	if err != nil || r.Status != payment.RefundPending || !r.Sent {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	_, err = s.CancelRefund(ctx, shop, r.ID, nil)
+	refused(t, err, "INELIGIBLE_TRANSACTION_STATUS", withAcquirer)
+	s.host.acknowledge = nil
+	s.pass(time.Minute)
+	if got := s.refund(r.ID); got.Status != payment.RefundSucceeded {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestRefundSurvivesFailures: whichever commit fails, or loses its answer, one message is sent, or its repeats,
 // and the refund ends as the host said.
 func TestRefundSurvivesFailures(t *testing.T) {
