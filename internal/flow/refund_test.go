@@ -424,7 +424,7 @@ func TestNotRefundable(t *testing.T) {
 	id := s.taken()
 	_, err = s.back(id, rupiah(0))
 	refused(t, err, "INVALID_VALUE_ERROR", "Refund amount must be greater than zero.")
-	_, err = s.back(id, rupiah(10001))
+	_, err = s.back(id, &payment.Money{Minor: rupiah(10000).Minor + 1, Currency: "IDR"})
 	refused(t, err, "REFUND_AMOUNT_EXCEEDED", exceeded)
 	_, err = s.CreateRefund(ctx, flow.NewRefund{Business: shop, Request: id, Currency: "USD"})
 	refused(t, err, "INVALID_VALUE_ERROR", "Refund currency must be the payment's.")
