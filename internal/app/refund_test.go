@@ -95,9 +95,14 @@ var tooMuch = refusal{400, "REFUND_AMOUNT_EXCEEDED", "Refund amount specified in
 
 func TestRefunds(t *testing.T) {
 	t.Parallel()
-	w := openTown(t)
-	w.refundsOfAllKinds()
-	w.balanced()
+	for name, calm := range map[string]bool{"on a calm day": true, "with everyday mischief": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := openTown(t, func(s *SandboxSettings) { s.Calm = calm })
+			w.refundsOfAllKinds()
+			w.balanced()
+		})
+	}
 }
 
 // refundsOfAllKinds is run on both databases.
