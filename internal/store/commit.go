@@ -27,6 +27,8 @@ type engine interface {
 	// commit writes all of a list or nothing. It fails with errConflict, errUndone, errLost, the used of the
 	// statement that a unique key refused, payment.ErrUnavailable, or an error that is the database's own.
 	commit(ctx context.Context, list []stmt) error
+	// scrub clears away what was overwritten, as far as the database lets us.
+	scrub(ctx context.Context) error
 	// query reads. It sees everything that was committed before it was called. It fails with
 	// payment.ErrUnavailable or an error that is the database's own.
 	query(ctx context.Context, q stmt) error

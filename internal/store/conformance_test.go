@@ -90,6 +90,7 @@ func TestConformance(t *testing.T) {
 		{"stop", testStop},
 		{"stop unheeded", testStopUnheeded},
 		{"sweep", testSweep},
+		{"sweep counts", testSweepCounts},
 	}
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
 		t.Run(kind, func(t *testing.T) {

@@ -169,3 +169,26 @@ func testSweep(t *testing.T, db *database) {
 		return rows(t, s, "cvn_escrow", `1 = 1`) == 0 && rows(t, s, "idempotency", `1 = 1`) == 0
 	})
 }
+
+// What was counted against a card is kept as long as anybody looks at it, which is today and 30 days.
+func testSweepCounts(t *testing.T, db *database) {
+	c := &clock{}
+	s := db.open(t, at(c))
+	ctx := t.Context()
+	day := func(ago int) string { return c.now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
+	count := func(card string, ago int) stmt {
+		return stmt{sql: `INSERT INTO card_count (card, what, day, n) VALUES ($1, 'decline', $2, 3)`, args: []any{card, day(ago)}}
+	}
+	many := make([]stmt, sweepBatch+1)
+	for n := range many {
+		many[n] = count(fmt.Sprint("old", n), 40)
+	}
+	must(t, s.commit(ctx, append(many, count("a", 0), count("a", 30), count("a", 31), count("a", 32))...))
+	must(t, s.Sweep(ctx))
+	if old := rows(t, s, "card_count", `day < '`+day(31)+`'`); old != 0 {
+		t.Errorf("%d counts of more than 31 days ago are left", old)
+	}
+	if kept := rows(t, s, "card_count", `1 = 1`); kept != 3 {
+		t.Errorf("%d counts are left, want those of the last 31 days", kept)
+	}
+}

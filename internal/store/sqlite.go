@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	sqlite3 "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
@@ -20,6 +21,8 @@ import (
 const (
 	readers   = 4
 	groupSize = 256 // commits that share one fsync, at most
+	// busyTimeout is how long a statement waits for a lock that another process has.
+	busyTimeout = 5 * time.Second
 )
 
 // sqlite has one writer, who puts the commits that are waiting into one transaction, a savepoint each, and
@@ -32,12 +35,14 @@ type sqlite struct {
 
 	mu      sync.Mutex
 	waiting []*waiting
+	scrubs  []*waiting // who waits for a scrub, behind the commits
 	closed  bool
 	queries map[string]*sql.Stmt // prepared on the read connections
 
 	// The writer's own.
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
+	dirty    bool // the journal may hold what was overwritten
 }
 
 // waiting is a commit and where its answer goes.
@@ -63,11 +68,13 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	q := &sqlite{
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		queries: map[string]*sql.Stmt{}, prepared: map[string]*sql.Stmt{},
+		dirty: true, // by whoever wrote before us
 	}
+	busy := fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())
 	// synchronous FULL: an answered commit survives a power cut. secure_delete: what is deleted from the
 	// escrow is overwritten in the page it was on.
 	q.write, err = sql.Open("sqlite", location(path, url.Values{"_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
+		busy, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 	}}))
 	if err != nil {
 		return nil, err
@@ -76,7 +83,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), q.write.Close())
 	}
 	q.write.SetMaxOpenConns(1)
-	q.read, err = sql.Open("sqlite", location(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(ON)"}}))
+	q.read, err = sql.Open("sqlite", location(path, url.Values{"mode": {"ro"}, "_pragma": {busy, "query_only(ON)"}}))
 	if err != nil {
 		return nil, errors.Join(err, q.write.Close())
 	}
@@ -94,16 +101,20 @@ func location(path string, parameters url.Values) string {
 // commit waits for the writer whatever becomes of the caller: a statement that is interrupted would roll
 // the whole group back.
 func (q *sqlite) commit(ctx context.Context, list []stmt) error {
+	return q.await(ctx, &q.waiting, &waiting{list: list, answer: make(chan struct{})})
+}
+
+// await puts something into a queue of the writer's and waits for its answer.
+func (q *sqlite) await(ctx context.Context, queue *[]*waiting, w *waiting) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w := &waiting{list: list, answer: make(chan struct{})}
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
 		return errClosed
 	}
-	q.waiting = append(q.waiting, w)
+	*queue = append(*queue, w)
 	q.mu.Unlock()
 	q.signal()
 	<-w.answer
@@ -122,44 +133,57 @@ func (q *sqlite) serve() {
 	defer close(q.done)
 	for range q.wake {
 		for {
-			group, closed := q.next()
-			if len(group) == 0 && closed {
+			group, scrubs, closed := q.next()
+			if len(group) == 0 && len(scrubs) == 0 {
+				if !closed {
+					break
+				}
+				_ = q.scrubNow() // what is left of it, the next who opens the file does
 				return
 			}
-			if len(group) == 0 {
-				break
+			if len(group) > 0 {
+				q.answerGroup(group)
 			}
-			if err := q.writeGroup(group); err != nil {
-				for _, w := range group {
-					w.err = err
-				}
-				q.hangUp()
-			}
-			for _, w := range group {
+			for _, w := range scrubs {
+				w.err = q.scrubNow()
 				close(w.answer)
 			}
 		}
 	}
 }
 
-func (q *sqlite) next() (group []*waiting, closed bool) {
+// answerGroup writes a group and tells each what became of it.
+func (q *sqlite) answerGroup(group []*waiting) {
+	if err := q.writeGroup(group); err != nil {
+		for _, w := range group {
+			w.err = err
+		}
+		q.hangUp()
+	}
+	for _, w := range group {
+		close(w.answer)
+	}
+}
+
+// next takes a group, and who waits for a scrub once no commit stands before them.
+func (q *sqlite) next() (group, scrubs []*waiting, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(len(q.waiting), groupSize)
 	group, q.waiting = q.waiting[:n:n], q.waiting[n:]
-	return group, q.closed
+	if len(q.waiting) == 0 {
+		scrubs, q.scrubs = q.scrubs, nil
+	}
+	return group, scrubs, q.closed
 }
 
 // writeGroup commits a group. An error of a single commit is a constraint and that commit's own; any other
 // is returned, and everyone's.
 func (q *sqlite) writeGroup(group []*waiting) error {
-	if q.conn == nil {
-		conn, err := q.write.Conn(context.Background())
-		if err != nil {
-			return trouble(err)
-		}
-		q.conn = conn
+	if err := q.connect(); err != nil {
+		return trouble(err)
 	}
+	q.dirty = true
 	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
 		return trouble(err)
 	}
@@ -172,6 +196,14 @@ func (q *sqlite) writeGroup(group []*waiting) error {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	return nil
+}
+
+// connect makes the writer's connection where there is none.
+func (q *sqlite) connect() (err error) {
+	if q.conn == nil {
+		q.conn, err = q.write.Conn(context.Background())
+	}
+	return err
 }
 
 // trouble marks the errors that are the file's or the machine's and that pass: another process has the

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -10,26 +11,33 @@ const (
 	sweepBatch = 500
 	// answersKept is how long the answer to a command can be given again.
 	answersKept = 24 * time.Hour
+	// countsKept is a day longer than the longest time over which anything is counted against a card.
+	countsKept = 31 * 24 * time.Hour
 )
 
-// Sweep deletes what has had its time: sealed CVNs past their expiry, and answers kept for repeated
-// commands. It goes in small steps that hold nobody up, and two nodes may do it at once.
+// Sweep deletes what has had its time: sealed CVNs past their expiry, answers kept for repeated commands, and
+// what was counted against cards. It goes in small steps that hold nobody up, and two nodes may do it at once.
+// Then it scrubs, so that what was erased since the last sweep, here or elsewhere, is gone.
 func (s *Store) Sweep(ctx context.Context) error {
 	now := s.Now()
-	err := s.sweep(ctx, micros(now), `
+	return errors.Join(
+		s.sweep(ctx, micros(now), `
 DELETE FROM cvn_escrow WHERE (request, verifier) IN (
     SELECT request, verifier FROM cvn_escrow WHERE expires <= $1 ORDER BY expires LIMIT $2 `+s.dialect.skipLocked+`
-) RETURNING 1`)
-	if err != nil {
-		return err
-	}
-	return s.sweep(ctx, micros(now.Add(-answersKept)), `
+) RETURNING 1`),
+		s.sweep(ctx, micros(now.Add(-answersKept)), `
 DELETE FROM idempotency WHERE (business, endpoint, key) IN (
     SELECT business, endpoint, key FROM idempotency WHERE created <= $1 ORDER BY created LIMIT $2 `+s.dialect.skipLocked+`
-) RETURNING 1`)
+) RETURNING 1`),
+		s.sweep(ctx, now.Add(-countsKept).UTC().Format(time.DateOnly), `
+DELETE FROM card_count WHERE (card, what, day) IN (
+    SELECT card, what, day FROM card_count WHERE day < $1 ORDER BY day LIMIT $2 `+s.dialect.skipLocked+`
+) RETURNING 1`),
+		s.engine.scrub(ctx),
+	)
 }
 
-func (s *Store) sweep(ctx context.Context, before int64, sql string) error {
+func (s *Store) sweep(ctx context.Context, before any, sql string) error {
 	for {
 		deleted := 0
 		err := s.commit(ctx, stmt{
