@@ -47,7 +47,7 @@ type cardDetails struct {
 	MaskedCardNumber      string `json:"masked_card_number"`
 	ExpiryMonth           string `json:"expiry_month"`
 	ExpiryYear            string `json:"expiry_year"`
-	Fingerprint           string `json:"fingerprint"`
+	Fingerprint           string `json:"fingerprint,omitempty"` // gone with the card's number
 	Network               string `json:"network"`
 	CardholderFirstName   string `json:"cardholder_first_name,omitempty"`
 	CardholderLastName    string `json:"cardholder_last_name,omitempty"`

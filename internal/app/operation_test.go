@@ -18,6 +18,7 @@ type operation struct {
 	codes        []string
 	body         bool              // takes one
 	repeatable   bool              // knows idempotency-key
+	writes       bool              // a secret key needs the permission to write
 	examples     map[string]string // of the body, as JSON
 	places       []string          // JSON pointers of all members that the body's schema names
 }
@@ -50,7 +51,8 @@ func (f *front) operations() (operations []operation, general []string) {
 					Examples map[string]struct{ Value any }
 				}
 			} `yaml:"requestBody"`
-			Codes []string `yaml:"x-error-codes"`
+			Codes  []string `yaml:"x-error-codes"`
+			Secret bool     `yaml:"x-secret"`
 		}
 		Components struct{ Parameters map[string]parameter }
 	}
@@ -64,6 +66,7 @@ func (f *front) operations() (operations []operation, general []string) {
 	for path, methods := range contract.Paths {
 		for method, described := range methods {
 			o := operation{method: strings.ToUpper(method), path: path, codes: described.Codes, examples: map[string]string{}}
+			o.writes = o.method != "GET" || described.Secret
 			o.pattern = o.method + " " + path
 			if o.body = described.Body != nil; o.body {
 				for name, example := range described.Body.Content["application/json"].Examples {

@@ -90,6 +90,13 @@ func refusedPaymentsWithSession() map[string][]refusedRow {
 			{"an old card", func(w *town) asked {
 				return submitting(w.newSession(visaChallenge, saving), with("card_number", "4000000000001091"), with("expiry_month", "01"), with("expiry_year", "2020"))
 			}, refusal{400, "CARD_EXPIRED", cardTooOld, ""}},
+			{"a card without a CVN, and nobody to authenticate", func(w *town) asked {
+				return submitting(w.newSession(visaChallenge, saving, skipping), with("cvn", nil),
+					with("card_number", "4000000000001091"), with("expiry_month", "12"), with("expiry_year", "2031"))
+			}, invalid("is required", "/body/cvn")},
+			{"a number for a name", func(w *town) asked {
+				return submitting(w.newSession(visaChallenge, saving), with("cardholder_first_name", "5454 5454 5454 5454"))
+			}, invalid("must NOT hold a card number", "/body/cardholder_first_name")},
 			{"no card", func(w *town) asked { return submitting(w.newSession(visaChallenge, saving)) }, invalid("is required", "/body/card_number")},
 			{"dashes in a card's number", func(w *town) asked {
 				return submitting(w.newSession(visaChallenge, saving), with("card_number", "4111-1111-1111-1111"))

@@ -32,6 +32,20 @@ func (f Fields) Path(name string) string {
 	return "/body/" + name
 }
 
+// Identity is a keyed hash of the number and the expiry, as they were typed, so that a request can be told from one
+// with another card. The CVN makes no difference. keyed must be a keyed hash (PCI DSS 3.5.1.1).
+func (f Fields) Identity(keyed func([]byte) [32]byte) [32]byte {
+	var typed []byte
+	for _, part := range []hidden[field]{f.number, f.month, f.year} {
+		if field := part.get(); field != nil {
+			typed = append(typed, field.text...)
+		}
+		typed = append(typed, 0)
+	}
+	defer Wipe(typed)
+	return keyed(typed)
+}
+
 // HasCVN reports whether the body had a CVN, of whatever kind.
 func (f Fields) HasCVN() bool { return f.cvn.get() != nil }
 

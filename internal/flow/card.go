@@ -13,9 +13,10 @@ type pick struct {
 	cvn   card.CVN      // zero where none is asked for
 }
 
-// typed makes a card of what was typed: to be stored if the attempt succeeds, or for this attempt alone. Errors
-// are *card.FieldError or public.
-func (f *Flow) typed(c payment.Case, fields card.Fields, holder payment.Cardholder, stores bool, now time.Time) (pick, error) {
+// typed makes a card of what was typed: to be stored if the attempt succeeds, or for this attempt alone. Where
+// nobody authenticates the payer the CVN is needed: who leaves it out must not get around its check. Errors are
+// *card.FieldError or public.
+func (f *Flow) typed(c payment.Case, fields card.Fields, holder payment.Cardholder, stores, cvnNeeded bool, now time.Time) (pick, error) {
 	pan, err := fields.PAN()
 	if err != nil {
 		return pick{}, err
@@ -41,7 +42,7 @@ func (f *Flow) typed(c payment.Case, fields card.Fields, holder payment.Cardhold
 		t.Status = payment.TokenPending
 	}
 	p := pick{token: t}
-	if fields.HasCVN() {
+	if fields.HasCVN() || cvnNeeded {
 		if p.cvn, err = fields.CVN(t.CVNDigits); err != nil {
 			return pick{}, err
 		}

@@ -46,10 +46,16 @@ type rows struct {
 	proofs          map[string]payment.RequestID
 	reversals       map[payment.AdviceID]payment.Advice
 	refunds         map[payment.RefundID]payment.Refund
-	counts          map[payment.CountAgainst]int
+	counts          map[counted]int
 	answers         map[command]answered
 	work            map[payment.Work]time.Time
 	notices         []notice
+}
+
+// counted is what is counted against a card on a day.
+type counted struct {
+	what string
+	payment.CardDay
 }
 
 // command is what an idempotency key stands for.
@@ -98,7 +104,7 @@ func newMemory(now func() time.Time) *memory {
 		proofs:          map[string]payment.RequestID{},
 		reversals:       map[payment.AdviceID]payment.Advice{},
 		refunds:         map[payment.RefundID]payment.Refund{},
-		counts:          map[payment.CountAgainst]int{},
+		counts:          map[counted]int{},
 		answers:         map[command]answered{},
 		work:            map[payment.Work]time.Time{},
 	}}
@@ -179,9 +185,9 @@ func (m *memory) countsOf(card string) (counts payment.Counts) {
 	for k, n := range m.counts {
 		switch {
 		case k.Card != card:
-		case k.What == payment.Mismatch && k.Day == now.Format(time.DateOnly):
+		case k.what == "try" && k.Day == now.Format(time.DateOnly):
 			counts.Mismatches += n
-		case k.What == payment.DeclineCount && k.Day >= now.AddDate(0, 0, -30).Format(time.DateOnly):
+		case k.what == "decline" && k.Day >= now.AddDate(0, 0, -30).Format(time.DateOnly):
 			counts.Declines += n
 		}
 	}
@@ -314,6 +320,10 @@ func (m *memory) guard(ch payment.Changes, requests []payment.Request, tokens []
 			if _, ok := m.sealed(e.Request, e.Verifier); !ok {
 				return payment.ErrTaken
 			}
+		case payment.TakeTry:
+			if m.counts[counted{"try", e.CardDay}] >= payment.MaxCVNMismatch {
+				return errConflict
+			}
 		case payment.NoteTrace:
 			if _, used := m.traces[e.Trace.Key()]; used {
 				return errors.New("two messages have the same key")
@@ -347,8 +357,12 @@ func (m *memory) carry(e payment.Effect, c payment.Case) {
 		m.notices = append(m.notices, notice{e.Kind, copied(c)})
 	case payment.SaveAdvice:
 		m.reversals[e.Advice.ID] = copied(e.Advice)
-	case payment.CountAgainst:
-		m.counts[e]++
+	case payment.TakeTry:
+		m.counts[counted{"try", e.CardDay}]++
+	case payment.GiveTryBack:
+		m.counts[counted{"try", e.CardDay}]--
+	case payment.CountDecline:
+		m.counts[counted{"decline", e.CardDay}]++
 	case payment.Wake:
 		m.work[e.Work] = e.At
 	case payment.Rest:
@@ -410,86 +424,6 @@ func (m *memory) sealed(r payment.RequestID, verifier []byte) (payment.SealedCVN
 
 func (m *memory) Token(ctx context.Context, b payment.BusinessID, t payment.TokenID) (payment.Token, error) {
 	return row(ctx, m, m.tokens, t, func(t payment.Token) bool { return t.Business == b })
-}
-
-func (m *memory) Customer(ctx context.Context, b payment.BusinessID, c payment.CustomerID) (payment.Customer, error) {
-	return row(ctx, m, m.customers, c, func(c payment.Customer) bool { return c.Business == b })
-}
-
-func (m *memory) CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, c := range m.customers {
-		if c.Business == b && c.ReferenceID == reference {
-			return copied(c), ctx.Err()
-		}
-	}
-	return payment.Customer{}, payment.ErrNotFound
-}
-
-// addCustomer keeps a customer, unless the reference is another's.
-func (m *memory) addCustomer(c payment.Customer) bool {
-	for _, other := range m.customers {
-		if other.Business == c.Business && other.ReferenceID == c.ReferenceID {
-			return false
-		}
-	}
-	c.Version = 1
-	m.customers[c.ID] = copied(c)
-	return true
-}
-
-func (m *memory) CreateCustomer(ctx context.Context, c payment.Customer, once *payment.Once) error {
-	if m.between != nil {
-		m.between()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	fails := m.failure(ctx, payment.Changes{})
-	switch {
-	case fails == notWritten:
-		return errDown
-	case m.repeated(once):
-		return payment.ErrRepeated
-	case !m.addCustomer(c):
-		return payment.ErrTaken
-	}
-	if err := m.keepAnswer(once, payment.Case{}); err != nil {
-		panic(err)
-	}
-	if fails == answerLost {
-		return errDown
-	}
-	return nil
-}
-
-func (m *memory) ChangeCustomer(ctx context.Context, b payment.BusinessID, id payment.CustomerID, fn func(payment.Customer) (payment.Customer, error)) (payment.Customer, error) {
-	for {
-		before, err := m.Customer(ctx, b, id)
-		if err != nil {
-			return payment.Customer{}, err
-		}
-		c, err := fn(copied(before))
-		if err != nil {
-			return payment.Customer{}, err
-		}
-		if m.between != nil {
-			m.between()
-		}
-		m.mu.Lock()
-		fails, won := m.failure(ctx, payment.Changes{}), m.customers[id].Version == before.Version
-		c.Version = before.Version + 1
-		if won && fails != notWritten {
-			m.customers[id] = copied(c)
-		}
-		m.mu.Unlock()
-		switch {
-		case fails != none:
-			return payment.Customer{}, errDown
-		case won:
-			return c, nil
-		}
-	}
 }
 
 func (m *memory) Advice(ctx context.Context, id payment.AdviceID) (payment.Advice, error) {

@@ -133,7 +133,7 @@ func TestPurchaseIsJudgedOnceMore(t *testing.T) {
 			s.memory.tokens[visa] = card
 		}, "INVALID_TOKEN", badToken},
 		"its CVN was guessed at": {func(s *scene) {
-			s.memory.counts[payment.CountAgainst{Card: "fingerprint of pt-visa", What: payment.Mismatch, Day: "2026-03-14"}] = 5
+			s.memory.counts[counted{"try", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-14"}}] = 5
 		}, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", tooMany},
 	} {
 		s := newScene(t)
@@ -354,7 +354,7 @@ func TestOutcomes(t *testing.T) {
 		"mistyped": {mistyped, payment.Failed, payment.InvalidCVN, 0, 1, 1},
 		"unsent":   {unsent, payment.Failed, payment.ChannelUnavailable, 0, 0, 0},
 		"unwanted": {unwanted, payment.Failed, payment.InvalidCVN, 1, 1, 1},
-		"unknown":  {unknown, payment.Reversing, "", 1, 0, 0},
+		"unknown":  {unknown, payment.Reversing, "", 1, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
@@ -370,7 +370,7 @@ func TestOutcomes(t *testing.T) {
 			if got := s.sessionOf(k).Failures; got != test.counted {
 				t.Errorf("%d failures counted", got)
 			}
-			today := payment.CountAgainst{Card: "fingerprint of pt-visa", What: payment.Mismatch, Day: "2026-03-14"}
+			today := counted{"try", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-14"}}
 			if got := s.memory.counts[today]; got != test.mismatch {
 				t.Errorf("%d mismatches counted", got)
 			}

@@ -75,7 +75,7 @@ func (f *Flow) CreateRequest(ctx context.Context, n NewRequest) (Submitted, erro
 // given is the card that a request is to be paid with.
 func (f *Flow) given(c payment.Case, n NewRequest, now time.Time) (pick, error) {
 	if c.Token.ID == "" {
-		return f.typed(c, n.Fields, n.Cardholder, n.Terms.Type != payment.Pay, now)
+		return f.typed(c, n.Fields, n.Cardholder, n.Terms.Type != payment.Pay, false, now)
 	}
 	p := pick{token: c.Token}
 	if n.Fields.HasCard() {

@@ -146,10 +146,10 @@ func TestCreateRequestIsRefused(t *testing.T) {
 			n.Token, n.Fields = "", cut(map[string]string{"card_number": mastercard, "expiry_month": "02", "expiry_year": "2026", "cvn": "737"})
 		}), "CARD_EXPIRED"},
 		"too many declines": {func(s *scene) {
-			s.memory.counts[payment.CountAgainst{Card: "fingerprint of pt-visa", What: payment.DeclineCount, Day: "2026-03-01"}] = payment.MaxDeclines
+			s.memory.counts[counted{"decline", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-01"}}] = payment.MaxDeclines
 		}, order(unasked), "PAYMENT_REQUEST_RATE_LIMITED"},
 		"too many guesses": {func(s *scene) {
-			s.memory.counts[payment.CountAgainst{Card: "fingerprint of pt-visa", What: payment.Mismatch, Day: "2026-03-14"}] = payment.MaxCVNMismatch
+			s.memory.counts[counted{"try", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-14"}}] = payment.MaxCVNMismatch
 		}, order(cvn), "PAYMENT_REQUEST_RATE_LIMITED"},
 	} {
 		t.Run(name, func(t *testing.T) {

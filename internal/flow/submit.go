@@ -89,14 +89,15 @@ func (f *Flow) await(ctx context.Context, l payment.Lookup, once *payment.Once, 
 		if err != nil {
 			return payment.Changes{}, err
 		}
+		card.Wipe(share) // of a race that was lost
 		ch, sealed, err := f.start(c, cvn, now)
 		share = sealed
 		return before.Then(ch), err
 	})
+	defer card.Wipe(share)
 	if err != nil {
 		return Submitted{}, err
 	}
-	defer card.Wipe(share)
 	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
 }
 
@@ -104,7 +105,7 @@ func (f *Flow) await(ctx context.Context, l payment.Lookup, once *payment.Once, 
 // typed. A CVN is required for the stored card: that is what the session is for.
 func (f *Flow) pick(ctx context.Context, c payment.Case, s Submission) (pick, error) {
 	if c.Session.Token == "" {
-		return f.typed(c, s.Fields, s.Cardholder, c.Session.Saves(s.Save), f.o.Now())
+		return f.typed(c, s.Fields, s.Cardholder, c.Session.Saves(s.Save), c.Session.SkipThreeDS, f.o.Now())
 	}
 	if s.Fields.HasCard() {
 		return pick{}, &card.FieldError{Path: s.Fields.Path("card_number"), Message: "must NOT be sent: the session names a stored card"}
@@ -142,6 +143,7 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 	var share []byte
 	c, err = f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
+		card.Wipe(share)
 		if share = nil; cvn.IsZero() || !joins(*c.Request, now) {
 			return payment.Changes{}, nil
 		}
@@ -152,10 +154,10 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 		share = sealed
 		return ch, err
 	})
+	defer card.Wipe(share)
 	if err != nil || c.Request.State.Final() || c.Request.SkipThreeDS {
 		return Submitted{Case: c}, err
 	}
-	defer card.Wipe(share)
 	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
 }
 
@@ -223,6 +225,9 @@ func joins(r payment.Request, now time.Time) bool {
 // newAttempt supersedes the open attempt, if there is one, and puts a new one in its place.
 func (f *Flow) newAttempt(c payment.Case, p pick, now time.Time) (payment.Changes, payment.Case, error) {
 	if err := acceptsSubmit(c, now); err != nil {
+		return payment.Changes{}, c, err
+	}
+	if err := c.Session.AcceptsAttempt(); err != nil {
 		return payment.Changes{}, c, err
 	}
 	var dropped payment.Changes

@@ -70,7 +70,7 @@ func (f *Flow) KeepToken(ctx context.Context, id payment.TokenID) error {
 			return payment.Changes{Effects: []payment.Effect{payment.Wake{Work: work, At: c.Token.Ends()}}}, nil
 		case c.Token.Status == payment.TokenActive:
 			return payment.ExpireToken(c, now), nil
-		case c.Token.SealedPAN == nil:
+		case len(c.Token.SealedPAN) == 0:
 			return payment.Changes{Effects: []payment.Effect{payment.Rest{Work: work}}}, nil
 		case forever || c.Token.Status == payment.TokenPending:
 			return payment.Changes{Effects: []payment.Effect{payment.Wake{Work: work, At: now.Add(numberLater)}}}, nil

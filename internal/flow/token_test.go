@@ -238,7 +238,7 @@ func TestNumberIsErased(t *testing.T) {
 			s.pass(3 * day)
 			s.host.acknowledge = nil
 			return k
-		}, 30 * time.Minute, 2 * day},
+		}, 47 * time.Hour, 3 * day}, // what was given back may be disputed with the host for two days
 		"cancelled": {func(s *scene) ticket {
 			k := s.submitCard(s.session(onlySaving, skipping), mastercard, "737", false)
 			s.pass(3 * day)

@@ -69,6 +69,7 @@ func compile(specification string, allowHTTP bool) (*contract, error) {
 	k.RegisterVocabulary(integers())
 	k.RegisterFormat(httpsURL(allowHTTP))
 	k.RegisterFormat(dateTime())
+	k.RegisterFormat(cardFree())
 	if err := k.AddResource(base, c.document); err != nil {
 		return nil, fmt.Errorf("gate: contract: %w", err)
 	}
@@ -146,7 +147,7 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 	op.at = pointer
 	op.kind = c.kind(pointer)
 	if op.kind == payment.Secret {
-		if err := c.buildPermission(op, node["tags"]); err != nil {
+		if err := c.buildPermission(op, node["tags"], node["x-secret"] == true); err != nil {
 			return err
 		}
 	}
@@ -221,8 +222,9 @@ func (c *contract) errorCodes(pointer string) ([]string, error) {
 }
 
 // buildPermission reads what a secret key must be permitted for an operation. The tag says the product, so
-// there is exactly one, and it is one that the contract describes.
-func (c *contract) buildPermission(op *operation, tags any) error {
+// there is exactly one, and it is one that the contract describes. GET reads and all else writes; x-secret asks for
+// the permission to write where a secret is read.
+func (c *contract) buildPermission(op *operation, tags any, secret bool) error {
 	list, _ := tags.([]any)
 	if len(list) != 1 {
 		return errors.New("an operation with a secret key has exactly one tag, the product that keys are permitted")
@@ -233,7 +235,7 @@ func (c *contract) buildPermission(op *operation, tags any) error {
 		return fmt.Errorf("tag %q is not described", op.product)
 	}
 	op.access = payment.AccessWrite
-	if strings.HasPrefix(op.pattern, "GET ") {
+	if strings.HasPrefix(op.pattern, "GET ") && !secret { // what is read there lets one act
 		op.access = payment.AccessRead
 	}
 	return nil

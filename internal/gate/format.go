@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -38,6 +39,27 @@ func dateTime() *jsonschema.Format {
 			return nil
 		}
 		return new(time.Time).UnmarshalText([]byte(text))
+	}}
+}
+
+// cardFree is the contract's format for what people type beside a card, such as a name: no card number, which
+// would rest there in the clear. Twelve digits are one, however they are grouped.
+func cardFree() *jsonschema.Format {
+	return &jsonschema.Format{Name: "card-free", Validate: func(v any) error {
+		text, _ := v.(string)
+		run := 0
+		for _, r := range text {
+			switch {
+			case unicode.IsDigit(r):
+				if run++; run >= 12 {
+					return errors.New("a card number")
+				}
+			case unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == '.' || r == '/':
+			default:
+				run = 0
+			}
+		}
+		return nil
 	}}
 }
 

@@ -84,7 +84,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 		}
 	}
 	if key := r.Header.Get(idempotencyKey); key != "" && op.repeatable {
-		fingerprint, err := g.fingerprint(r.URL.Path, value)
+		fingerprint, err := g.fingerprint(r.URL.Path, value, taken)
 		if err != nil {
 			return nil, taken, err
 		}

@@ -12,14 +12,24 @@ import (
 
 const idempotencyKey = "idempotency-key"
 
-// fingerprint names a request: its path, which holds the object's id, and its body without regard to space
-// and the order of members.
-func (g *Gate) fingerprint(path string, body any) ([]byte, error) {
+// identified is what was cut out of a body, where it makes a request another one.
+type identified interface {
+	Identity(keyed func([]byte) [32]byte) [32]byte
+}
+
+// fingerprint names a request: its path, which holds the object's id, its body without regard to space and the
+// order of members, and which card was cut out of it.
+func (g *Gate) fingerprint(path string, body, taken any) ([]byte, error) {
 	canonical, err := marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	sum := g.o.Fingerprint(append([]byte(path+"\n"), canonical...))
+	named := append([]byte(path+"\n"), canonical...)
+	if card, ok := taken.(identified); ok {
+		which := card.Identity(g.o.Fingerprint)
+		named = append(named, which[:]...)
+	}
+	sum := g.o.Fingerprint(named)
 	return sum[:], nil
 }
 

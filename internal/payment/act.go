@@ -37,6 +37,16 @@ func (b *bench) carry(a act) {
 			value = r.Authentication.Value
 		}
 		b.add(NoteTrace{r.ID, *e.Trace, value})
+	case takeTry:
+		if !r.WithoutCVN {
+			r.Tried = e.At.UTC().Format(time.DateOnly)
+			b.add(TakeTry{CardDay{b.token.Fingerprint, r.Tried}})
+		}
+	case giveTry:
+		if r.Tried != "" && (e.Answer == nil || !e.Answer.Mismatch()) {
+			b.add(GiveTryBack{CardDay{b.token.Fingerprint, r.Tried}})
+			r.Tried = ""
+		}
 	case wake:
 		switch r.Deadline = r.Expires; r.State {
 		case Authorizing:
@@ -102,6 +112,7 @@ func (b *bench) turnSession(a act) {
 	switch a {
 	case hold:
 		s.Open = r.ID
+		s.Attempts++
 	case release:
 		s.Open = ""
 	case free:
@@ -124,16 +135,13 @@ func (b *bench) turnSession(a act) {
 
 // count counts a failed authorisation against the session, and against the card what speaks against it.
 func (b *bench) count() {
-	e, day := b.event, b.event.At.UTC().Format(time.DateOnly)
+	e := b.event
 	if b.session.ID != "" {
 		b.session.Failures++
 		b.sessionChanged = true
 	}
-	if e.Answer.Failure == InvalidCVN || e.Answer.Authorization.CVNResult == "N" {
-		b.add(CountAgainst{b.token.Fingerprint, Mismatch, day})
-	}
 	if e.Kind == Decline {
-		b.add(CountAgainst{b.token.Fingerprint, DeclineCount, day})
+		b.add(CountDecline{CardDay{b.token.Fingerprint, e.At.UTC().Format(time.DateOnly)}})
 	}
 	if e.Answer.Authorization.Stops(b.token.Brand) && !b.token.Stopped {
 		b.token.Stopped = true
@@ -176,7 +184,11 @@ func (b *bench) dropCard() {
 	default:
 		return // it was stored before
 	}
-	b.add(Wake{tokenWork(*t), b.event.At.Add(NumberKept)})
+	at := b.event.At
+	if b.request.Trace != nil {
+		at = at.Add(NumberKept)
+	}
+	b.add(Wake{tokenWork(*t), at})
 }
 
 // NumberKept is how long the number of a card that was not stored stays for late answers and reversals.

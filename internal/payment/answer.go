@@ -22,6 +22,9 @@ type Answer struct {
 	Authorization Authorization
 }
 
+// Mismatch says whether the issuer found the CVN wrong.
+func (a Answer) Mismatch() bool { return a.Failure == InvalidCVN || a.Authorization.CVNResult == "N" }
+
 // Authorization holds what the acquirer answered, under the names of the v3 API's
 // payment_details.authorization_data. Empty strings were not sent by the host.
 type Authorization struct {

@@ -20,7 +20,7 @@ type Case struct {
 
 // Counts are what speaks against the card.
 type Counts struct {
-	Mismatches int // CVN mismatches today
+	Mismatches int // CVN mismatches today, and tries whose outcome is not known yet
 	Declines   int // in the last 30 days
 }
 
@@ -135,7 +135,7 @@ func attemptWork(r Request) Work { return Work{WorkAttempt, string(r.ID)} }
 // the decision that sends the authorisation. It caps the guessing of a card's CVN, and the retries of one that
 // is declined.
 func (c Case) Payable(now time.Time) error {
-	if c.Counts.Mismatches >= MaxCVNMismatch || c.Token.Brand == "VISA" && c.Counts.Declines >= cmp.Or(c.Merchant.MaxDeclines, MaxDeclines) {
+	if c.Counts.Mismatches >= MaxCVNMismatch || c.Counts.Declines >= cmp.Or(c.Merchant.MaxDeclines, MaxDeclines) {
 		if c.Session.ID == "" {
 			return Refuse("PAYMENT_REQUEST_RATE_LIMITED", "Maximum number of requests to this payment channel has been exceeded in a given time frame.")
 		}

@@ -40,20 +40,21 @@ type Tell struct{ Kind NoticeKind }
 // SaveAdvice writes an advice as it now stands.
 type SaveAdvice struct{ Advice Advice }
 
-// CountAgainst counts something that speaks against a card, per card and day.
-type CountAgainst struct {
+// CardDay is a card on a day: what speaks against it is counted so.
+type CardDay struct {
 	Card string // Token.Fingerprint
-	What Count
 	Day  string // 2006-01-02, UTC
 }
 
-// Count is what is counted against a card.
-type Count string
+// TakeTry lets the commit succeed only if fewer than MaxCVNMismatch tries of the card's CVN are taken that day,
+// and takes one: it is taken before the CVN leaves, so that many at once cannot exceed the limit.
+type TakeTry struct{ CardDay }
 
-const (
-	Mismatch     Count = "mismatch" // a CVN that did not match
-	DeclineCount Count = "decline"  // an authorisation that was declined
-)
+// GiveTryBack gives a try back: the CVN was not found wrong.
+type GiveTryBack struct{ CardDay }
+
+// CountDecline counts an authorisation that was declined.
+type CountDecline struct{ CardDay }
 
 // Wake schedules work, or moves work that is already scheduled.
 type Wake struct {
@@ -71,7 +72,9 @@ func (NoteTrace) effect()          {}
 func (NoteAuthentication) effect() {}
 func (Tell) effect()               {}
 func (SaveAdvice) effect()         {}
-func (CountAgainst) effect()       {}
+func (TakeTry) effect()            {}
+func (GiveTryBack) effect()        {}
+func (CountDecline) effect()       {}
 func (Wake) effect()               {}
 func (Rest) effect()               {}
 

@@ -85,6 +85,8 @@ const (
 	count        act = "count failure"
 	note         act = "note authentication"
 	noteTrace    act = "note trace"
+	takeTry      act = "take try"      // of the card's CVN, where one is sent
+	giveTry      act = "give try back" // unless the CVN was wrong
 	reverse      act = "reverse"
 	wake         act = "wake at deadline"
 	rest         act = "rest"
@@ -110,7 +112,7 @@ var (
 	opened  = move{Opened, []act{note}}
 	dropped = move{Canceled, []act{forgetCVN, rest, dropCard, release}} // whoever drops says what becomes of the session
 	failed  = move{Failed, []act{forgetCVN, rest, tellFailed, dropCard, free}}
-	unpaid  = move{Failed, []act{rest, tellFailed, dropCard, free}} // the CVN is out of the escrow already
+	unpaid  = move{Failed, []act{rest, giveTry, tellFailed, dropCard, free}} // the CVN is out of the escrow already
 	expired = move{Expired, []act{forgetCVN, rest, tellUnpaid, dropCard, free}}
 )
 
@@ -119,11 +121,11 @@ var table = map[State]map[EventKind]move{
 	None: {
 		Submit:    {Submitted, []act{keepCVN, hold, wake}},
 		Begin:     {Submitted, []act{hold, wake}},
-		Authorize: {Authorizing, []act{hold, noteTrace, wake}}, // 3DS skipped: the CVN never rests
+		Authorize: {Authorizing, []act{hold, noteTrace, takeTry, wake}}, // 3DS skipped: the CVN never rests
 	},
 	Submitted: {
-		Submit:    {Submitted, []act{keepCVN}},                      // two clicks, one payment, a share each
-		Authorize: {Authorizing, []act{forgetCVN, noteTrace, wake}}, // the payer is played, in a sandbox
+		Submit:    {Submitted, []act{keepCVN}},                               // two clicks, one payment, a share each
+		Authorize: {Authorizing, []act{forgetCVN, noteTrace, takeTry, wake}}, // the payer is played, in a sandbox
 		Open:      opened,
 		Lapse:     failed,
 		Expire:    expired,
@@ -153,18 +155,18 @@ var table = map[State]map[EventKind]move{
 		Drop:     dropped,
 	},
 	Authenticated: {
-		Authorize: {Authorizing, []act{forgetCVN, noteTrace, wake}},
+		Authorize: {Authorizing, []act{forgetCVN, noteTrace, takeTry, wake}},
 		Disprove:  failed, // the proof was used before, or does not cover this payment
 		Lapse:     failed,
 		Expire:    expired,
 		Drop:      dropped,
 	},
 	Authorizing: {
-		Approve: {Succeeded, []act{rest, tellCaptured, storeCard, complete}},
-		Hold:    {Authorized, []act{wake, tellHeld, storeCard, complete}},
-		Verify:  {Succeeded, []act{rest, storeCard, complete}},
-		Decline: {Failed, []act{rest, count, tellFailed, dropCard, free}},
-		Unwant:  {Failed, []act{rest, count, reverse, tellFailed, dropCard, free}},
+		Approve: {Succeeded, []act{rest, giveTry, tellCaptured, storeCard, complete}},
+		Hold:    {Authorized, []act{wake, giveTry, tellHeld, storeCard, complete}},
+		Verify:  {Succeeded, []act{rest, giveTry, storeCard, complete}},
+		Decline: {Failed, []act{rest, giveTry, count, tellFailed, dropCard, free}},
+		Unwant:  {Failed, []act{rest, giveTry, count, reverse, tellFailed, dropCard, free}},
 		Unsend:  unpaid,
 		Miss:    unpaid,
 		Lose:    {Reversing, []act{rest, reverse}}, // the reversal's own work is its deadline

@@ -141,6 +141,9 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 	if to == Authorizing && !(has[NoteTrace](ch.Effects) && has[Wake](ch.Effects) && after.Request.Trace != nil) {
 		fail("money may leave without a trace and a deadline")
 	}
+	if to == Authorizing && !has[TakeTry](ch.Effects) {
+		fail("a CVN may leave without a try being taken")
+	}
 	if to == Reversing && !has[SaveAdvice](ch.Effects) {
 		fail("an unknown outcome is not reversed")
 	}
@@ -257,12 +260,17 @@ func TestAFailureAfterTheSessionsTimeExpiresIt(t *testing.T) {
 func TestOnlyADeclineCountsAgainstTheSessionAndOnlyACVNAgainstTheCard(t *testing.T) {
 	for kind, want := range map[EventKind]int{Decline: 1, Unwant: 1, Unsend: 0, Approve: 0} {
 		e := eventOf(kind)
-		e.Answer = &Answer{Failure: InvalidCVN}
-		ch, err := Apply(caseIn(Authorizing), e)
+		e.Answer = &Answer{}
+		if want == 1 {
+			e.Answer.Failure = InvalidCVN
+		}
+		c := caseIn(Authorizing)
+		c.Request.Tried = "2026-03-14"
+		ch, err := Apply(c, e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ch.Session.Failures != want || has[CountAgainst](ch.Effects) != (want == 1) {
+		if ch.Session.Failures != want || has[GiveTryBack](ch.Effects) == (want == 1) {
 			t.Errorf("%s: %d failures, effects %v", kind, ch.Session.Failures, ch.Effects)
 		}
 	}

@@ -31,7 +31,7 @@ type Merchant struct {
 	// refused with SKIP_3DS_FORBIDDEN.
 	AllowSkipThreeDS bool
 
-	// MaxDeclines is how often a Visa card may be declined in 30 days before it is left alone; 0: MaxDeclines.
+	// MaxDeclines is how often a card may be declined in 30 days before it is left alone; 0: MaxDeclines.
 	MaxDeclines int
 
 	// ReuseCustomers lets an inline customer whose reference_id is known be that customer; otherwise it

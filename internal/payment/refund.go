@@ -105,7 +105,13 @@ func concludeRefund(c Case, taken bool, e Event) Changes {
 	r.Updated = e.At
 	if taken {
 		r.Status = RefundSucceeded
-		return Changes{Refund: &r, Effects: []Effect{Tell{NoticeRefundSucceeded}}}
+		ch := Changes{Refund: &r, Effects: []Effect{Tell{NoticeRefundSucceeded}}}
+		if q := *c.Request; c.Token.Status == TokenOneOff && q.Refunded == q.Capture.Amount.Minor {
+			q.Updated = e.At // nothing is left to refund: the number goes sooner
+			ch.Requests = []Request{q}
+			ch.Effects = append(ch.Effects, Wake{tokenWork(c.Token), e.At.Add(NumberKept)})
+		}
+		return ch
 	}
 	r.Status, r.Failure = RefundFailed, RefundRefused
 	if e.Answer.Authorization.ResponseCode == codeUnfunded {

@@ -39,7 +39,8 @@ type Request struct {
 	Country     string
 	Terms
 
-	Submits int // CVNs handed in for it; each has an escrow row
+	Tried   string // the day on which a try of the card's CVN was taken for it, 2006-01-02; empty: none
+	Submits int    // CVNs handed in for it; each has an escrow row
 
 	// Page is the unguessable last part of the attempt's own page. It opens nothing without the browser's
 	// share.
@@ -109,7 +110,9 @@ func (r Request) NeedsNumberUntil() time.Time {
 	switch {
 	case !r.State.Final():
 		return time.Time{}
-	case r.Capture != nil:
+	case r.Trace == nil:
+		return r.Updated // nothing left the house
+	case r.Capture != nil && r.Refunded < r.Capture.Amount.Minor:
 		return r.Capture.At.Add(RefundPeriod + NumberKept) // a refund of the last moment has yet to leave
 	}
 	return r.Updated.Add(NumberKept)

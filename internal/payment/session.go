@@ -48,6 +48,7 @@ const (
 	SessionLifeMax = 30 * 24 * time.Hour
 	AttemptLife    = 15 * time.Minute // an attempt, and a CVN in escrow, live no longer
 	MaxFailures    = 5                // failed authorisations of a session
+	MaxAttempts    = 20               // attempts of a session, whatever became of them
 	MaxCVNMismatch = 5                // CVN mismatches of a card in a day
 )
 
@@ -86,6 +87,7 @@ type Session struct {
 	Request  RequestID // the attempt that paid
 	Payment  PaymentID
 	Failures int // authorisations that failed
+	Attempts int // that were begun
 }
 
 // AcceptsSubmit says whether the payer may hand in a CVN now, or why not.
@@ -97,6 +99,15 @@ func (s Session) AcceptsSubmit(now time.Time) error {
 		return Refuse("INVALID_SESSION_STATUS", "Session status is EXPIRED, expecting ACTIVE")
 	}
 	if s.Failures >= MaxFailures {
+		return tooManyAttempts()
+	}
+	return nil
+}
+
+// AcceptsAttempt says whether one more attempt may be begun, or why not: whatever becomes of them, a session is not
+// there to try cards out.
+func (s Session) AcceptsAttempt() error {
+	if s.Attempts >= MaxAttempts {
 		return tooManyAttempts()
 	}
 	return nil

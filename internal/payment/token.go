@@ -53,8 +53,8 @@ type Token struct {
 	Updated time.Time
 }
 
-// MaxDeclines is how often a Visa card may be declined in 30 days before it is left alone (Visa's rule of 15
-// reattempts).
+// MaxDeclines is how often a card may be declined in 30 days before it is left alone. It is Visa's rule of 15
+// reattempts, and the strictest.
 const MaxDeclines = 15
 
 // Visible says whether merchants see it as a payment token.
@@ -113,10 +113,11 @@ func ExpireToken(c Case, at time.Time) Changes {
 	return Changes{Tokens: []Token{t}, Effects: []Effect{Tell{NoticeTokenExpired}, Wake{tokenWork(t), at.Add(numberSettles)}}}
 }
 
-// EraseNumber forgets the number of a card that nothing needs any more.
+// EraseNumber forgets the number of a card that nothing needs any more, and with it what would give it back or
+// says whose it was: the fingerprint, and the cardholder. What is left is what a receipt shows (PCI DSS 3.2.1).
 func EraseNumber(c Case, at time.Time) Changes {
 	t := c.Token
-	t.SealedPAN, t.Updated = nil, at
+	t.SealedPAN, t.Fingerprint, t.Cardholder, t.Updated = nil, "", Cardholder{}, at
 	return Changes{Tokens: []Token{t}, Effects: []Effect{Rest{tokenWork(t)}}}
 }
 

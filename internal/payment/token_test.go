@@ -10,7 +10,7 @@ import (
 // typed is a case whose attempt is to be paid with a card that was typed for it.
 func typed(status TokenStatus, kind RequestType) Case {
 	c := caseIn(Authorizing)
-	c.Request.Type = kind
+	c.Request.Type, c.Request.Trace = kind, &Trace{MTI: "0200"}
 	c.Token = Token{ID: "pt-2", Status: status, Fingerprint: "f", Brand: "VISA", ExpiryYear: 2027, ExpiryMonth: 12}
 	c.Request.Token = "pt-2"
 	return c
@@ -106,7 +106,7 @@ func TestWhatSpeaksAgainstACard(t *testing.T) {
 			t.Fatal(err)
 		}
 		after := c.After(ch)
-		if after.Token.Stopped != test.stops || !slices.Contains(ch.Effects, Effect(CountAgainst{"f", DeclineCount, "2026-03-14"})) {
+		if after.Token.Stopped != test.stops || !slices.Contains(ch.Effects, Effect(CountDecline{CardDay{"f", "2026-03-14"}})) {
 			t.Errorf("%+v: stopped %t, %v", test, after.Token.Stopped, ch.Effects)
 		}
 		var refused *Error

@@ -74,12 +74,14 @@ func unchanged(before, now payment.Case) bool {
 
 // versioned is what a case may change, with the versions that were read.
 type versioned struct {
+	counts                                                      payment.Counts // a guard too
 	session, token, attempt, refund                             string
 	sessionVersion, tokenVersion, attemptVersion, refundVersion int64
 }
 
 func versions(c payment.Case) versioned {
 	v := versioned{
+		counts:  c.Counts,
 		session: string(c.Session.ID), sessionVersion: c.Session.Version,
 		token: string(c.Token.ID), tokenVersion: c.Token.Version,
 	}

@@ -158,7 +158,7 @@ func fault(err error, st stmt) error {
 	switch {
 	case refused.SeverityUnlocalized != "ERROR": // the server is going down; the commit may have come first
 		return fmt.Errorf("%w: SQLSTATE %s", errLost, refused.Code)
-	case refused.Code == "22012": // division by zero: the version's guard
+	case refused.Code == "22012": // division by zero: a guard
 		return errConflict
 	case refused.Code == "23505" && st.used != nil: // unique violation
 		return st.used

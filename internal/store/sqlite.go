@@ -254,7 +254,8 @@ func refusal(err error, st stmt) (meaning error, ok bool) {
 		}
 		return errConflict, true
 	case codes.SQLITE_CONSTRAINT_NOTNULL:
-		if strings.Contains(e.Error(), ".version") {
+		// Division by zero is NULL here, so this is how a guard refuses.
+		if strings.Contains(e.Error(), ".version") || strings.Contains(e.Error(), "card_count.n ") {
 			return errConflict, true
 		}
 	}

@@ -61,8 +61,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)`, args...)
 	}
 	d.add(rankToken, `
 UPDATE token SET version = CASE WHEN version = $2 THEN version + 1 ELSE 1 / (version - version) END,
-       status = $3, sealed_pan = $4, data = $5
-WHERE id = $1`, string(t.ID), t.Version, string(t.Status), full(t.SealedPAN), args[len(args)-1])
+       status = $3, sealed_pan = $4, fingerprint = $5, data = $6
+WHERE id = $1`, string(t.ID), t.Version, string(t.Status), full(t.SealedPAN), t.Fingerprint, args[len(args)-1])
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -94,8 +95,8 @@ func testCardByMany(t *testing.T, db *database) {
 	}
 }
 
-// testCardCounts: what speaks against a card is counted by its fingerprint, mismatches for the day, declines for
-// 30 days.
+// testCardCounts: what speaks against a card is counted by its fingerprint, tries of its CVN for the day and no more
+// than it has, whoever takes them at once, declines for 30 days.
 func testCardCounts(t *testing.T, db *database) {
 	c := &clock{}
 	c.advance(time.Until(moment))
@@ -103,16 +104,27 @@ func testCardCounts(t *testing.T, db *database) {
 	seed(t, s)
 	ctx := t.Context()
 	day := moment.Format(time.DateOnly)
-	for _, e := range []payment.CountAgainst{
-		{Card: storedCard().Fingerprint, What: payment.Mismatch, Day: day},
-		{Card: storedCard().Fingerprint, What: payment.DeclineCount, Day: day},
-		{Card: storedCard().Fingerprint, What: payment.DeclineCount, Day: day},
-		{Card: "typed", What: payment.DeclineCount, Day: day},
-	} {
+	spent := errors.New("no try is left")
+	count := func(e payment.Effect) error {
 		_, err := s.Change(ctx, byCard, nil, func(c payment.Case) (payment.Changes, error) {
+			if _, tries := e.(payment.TakeTry); tries && c.Counts.Mismatches >= payment.MaxCVNMismatch {
+				return payment.Changes{}, spent
+			}
 			return payment.Changes{Tokens: []payment.Token{c.Token}, Effects: []payment.Effect{e}}, nil
 		})
-		must(t, err)
+		return err
+	}
+	counted := storedCard().Fingerprint
+	for _, e := range []payment.Effect{
+		payment.TakeTry{CardDay: payment.CardDay{Card: counted, Day: day}},
+		payment.GiveTryBack{CardDay: payment.CardDay{Card: counted, Day: day}},
+		payment.GiveTryBack{CardDay: payment.CardDay{Card: counted, Day: day}}, // there is none to give back
+		payment.TakeTry{CardDay: payment.CardDay{Card: counted, Day: day}},
+		payment.CountDecline{CardDay: payment.CardDay{Card: counted, Day: day}},
+		payment.CountDecline{CardDay: payment.CardDay{Card: counted, Day: day}},
+		payment.CountDecline{CardDay: payment.CardDay{Card: "typed", Day: day}},
+	} {
+		must(t, count(e))
 	}
 	typed, unknown := byCard, byCard
 	typed.Card, unknown.Card = "typed", "nobody's"
@@ -129,6 +141,19 @@ func testCardCounts(t *testing.T, db *database) {
 	look("the same day", map[payment.Lookup]payment.Counts{
 		byCard: {Mismatches: 1, Declines: 2}, bySession: {Mismatches: 1, Declines: 2}, typed: {Declines: 1}, session: {Declines: 1}, merchantOnly: {Declines: 1}, unknown: {},
 	})
+	taken := 1
+	for _, err := range together(3*payment.MaxCVNMismatch, func(int) error { return count(payment.TakeTry{CardDay: payment.CardDay{Card: counted, Day: day}}) }) {
+		switch {
+		case err == nil:
+			taken++
+		case !errors.Is(err, spent):
+			t.Error(err)
+		}
+	}
+	if taken != payment.MaxCVNMismatch {
+		t.Errorf("%d tries were taken, want %d", taken, payment.MaxCVNMismatch)
+	}
+	look("all tries taken", map[payment.Lookup]payment.Counts{byCard: {Mismatches: payment.MaxCVNMismatch, Declines: 2}})
 	c.advance(24 * time.Hour)
 	look("the next day", map[payment.Lookup]payment.Counts{byCard: {Declines: 2}, typed: {Declines: 1}})
 	c.advance(29 * 24 * time.Hour)
