@@ -23,7 +23,7 @@ type keysCmd struct {
 type keysCreateCmd struct {
 	officeFlags
 	Merchant    string            `help:"Business id of the merchant." required:"" placeholder:"ID"`
-	Public      bool              `help:"A public key, for the payer's browser: it can hand in a CVN and nothing else. Without this flag it is a secret key, for the merchant's server."`
+	Public      bool              `help:"A public key, for the payer's browser: it can hand in a CVN or a card, and nothing else. Without this flag it is a secret key, for the merchant's server."`
 	Production  bool              `help:"Begin its text with xnd_production_ and not with xnd_development_: for a gateway that moves money."`
 	Name        string            `help:"What you call it, for the list."`
 	Permissions map[string]string `help:"What a secret key may do, by product: NONE, READ or WRITE. Products left out are NONE; without this flag all are WRITE." mapsep:"," placeholder:"sessions=WRITE,payments=READ"`

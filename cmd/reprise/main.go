@@ -19,6 +19,7 @@ type cli struct {
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated outside world alone: acquirer host, directory server, the bank's pages."`
 	Merchant  merchantCmd  `cmd:"" help:"Make, change and list merchants."`
 	Keys      keysCmd      `cmd:"" help:"Make, list, rotate and revoke the API keys of merchants."`
+	Audit     auditCmd     `cmd:"" help:"List who changed what decides about access."`
 	Webhook   webhookCmd   `cmd:"" help:"Look after the URLs that merchants are told at, and tell them again."`
 }
 

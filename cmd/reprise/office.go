@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/user"
+	"strconv"
 	"text/tabwriter"
 
 	"reprise/internal/app"
@@ -12,13 +14,13 @@ import (
 
 // officeFlags are those of every command that works on the database of a gateway, whether one runs or not.
 type officeFlags struct {
-	Database string `help:"PostgreSQL URL, or path of an SQLite file." default:"./reprise-data/reprise.db"`
+	Database string `help:"PostgreSQL URL, or path of an SQLite file." default:"./reprise-data/reprise.db" env:"REPRISE_DATABASE"`
 }
 
 // open opens the office for as long as do takes.
 func (f officeFlags) open(log *slog.Logger, do func(context.Context, *app.Office) error) error {
 	return untilInterrupted(func(r run) error {
-		office, err := app.OpenOffice(r.ctx, app.Real(), f.Database, log)
+		office, err := app.OpenOffice(r.ctx, app.Real(), f.Database, account(), log)
 		if err != nil {
 			return err
 		}
@@ -28,6 +30,14 @@ func (f officeFlags) open(log *slog.Logger, do func(context.Context, *app.Office
 		}
 		return r.close(office.Close)
 	})
+}
+
+// account is who types this, by the operating system; its number where it has no name.
+func account() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(os.Getuid())
 }
 
 // table prints rows whose cells are set apart by tabs.

@@ -237,5 +237,34 @@ func TestKeys(t *testing.T) {
 		d.refused([]string{"keys", "revoke", "0123456789ab"}, "there is no key 0123456789ab", "keys list")
 		d.refused([]string{"keys", "rotate", "x"}, "there is no key x")
 		d.refused([]string{"keys", "list", "--merchant", "nobody"}, "there is no merchant nobody")
+
+		// Who did all that is kept, and shows no key.
+		audit := d.do("audit", "list")
+		for _, act := range []string{"merchant.save", "key.save", "key.rotate", "key.revoke"} {
+			if !regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\dT\S+ +cli:\S+ +` + merchant + ` +` + act + ` +[0-9a-f]{12,24} +\{`).MatchString(audit) {
+				d.t.Errorf("no %s by anyone in:\n%s", act, audit)
+			}
+		}
+		for text := range texts {
+			if strings.Contains(audit, text) || strings.Contains(audit, text[len(text)-43:]) {
+				d.t.Error("a key is in it") // which is not printed
+			}
+		}
+		if later := d.do("audit", "list", "--since", "2999-01-01T00:00:00Z"); strings.Contains(later, "\n") {
+			d.t.Errorf("of the future: %s", later)
+		}
+	})
+}
+
+// TestDatabaseOfTheEnvironment: a PostgreSQL URL holds a password, and arguments can be seen by everybody on the machine.
+func TestDatabaseOfTheEnvironment(t *testing.T) {
+	atDesks(t, func(d *desk) {
+		merchant := d.do(someone...)
+		command := exec.Command(d.binary, "merchant", "show", merchant)
+		command.Env = append(os.Environ(), "REPRISE_DATABASE="+d.database)
+		command.Dir = t.TempDir()
+		if out, err := command.CombinedOutput(); err != nil || !strings.Contains(string(out), "Toko Buku") {
+			d.t.Errorf("%v: %s", err, out)
+		}
 	})
 }

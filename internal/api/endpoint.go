@@ -14,9 +14,9 @@ import (
 type Webhooks interface {
 	// NewEndpoint makes an endpoint that may be saved, or refuses its URL.
 	NewEndpoint(ctx context.Context, b payment.BusinessID, url string, events []payment.NoticeKind) (payment.Endpoint, error)
-	SaveEndpoint(ctx context.Context, b payment.BusinessID, e payment.Endpoint, once *payment.Once) error
-	EnableEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID, once *payment.Once) error
-	RemoveEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID) error
+	SaveEndpoint(ctx context.Context, b payment.BusinessID, e payment.Endpoint, by payment.Actor, once *payment.Once) error
+	EnableEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID, by payment.Actor, once *payment.Once) error
+	RemoveEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID, by payment.Actor) error
 	Endpoints(ctx context.Context, b payment.BusinessID) ([]payment.Endpoint, error)
 	Endpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID) (payment.Endpoint, error)
 	// EndpointSecret is what signs for an endpoint, as Standard Webhooks write it.
@@ -82,7 +82,7 @@ func (a *API) addEndpoint(ctx context.Context, r *gate.Request) (gate.Answer, er
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	return made, a.Webhooks.SaveEndpoint(ctx, r.Business, e, r.Once)
+	return made, a.Webhooks.SaveEndpoint(ctx, r.Business, e, r.Actor, r.Once)
 }
 
 func (a *API) listEndpoints(ctx context.Context, r *gate.Request) (gate.Answer, error) {
@@ -110,7 +110,7 @@ func (a *API) getEndpoint(ctx context.Context, r *gate.Request) (gate.Answer, er
 func (a *API) removeEndpoint(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 	e, err := a.endpoint(ctx, r)
 	if err == nil {
-		err = a.Webhooks.RemoveEndpoint(ctx, r.Business, e.ID)
+		err = a.Webhooks.RemoveEndpoint(ctx, r.Business, e.ID, r.Actor)
 	}
 	return ok(viewEndpoint(e), err)
 }
@@ -134,7 +134,7 @@ func (a *API) enableEndpoint(ctx context.Context, r *gate.Request) (gate.Answer,
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	return enabled, a.Webhooks.EnableEndpoint(ctx, r.Business, e.ID, r.Once)
+	return enabled, a.Webhooks.EnableEndpoint(ctx, r.Business, e.ID, r.Actor, r.Once)
 }
 
 func (a *API) testEndpoint(ctx context.Context, r *gate.Request) (gate.Answer, error) {

@@ -240,7 +240,7 @@ func TestForbiddenAddress(t *testing.T) {
 	t.Parallel()
 	w := openTown(t)
 	inside := payment.Endpoint{ID: "00000000-0000-4000-8000-0000000000aa", URL: "https://10.0.0.1/hook", Events: []payment.NoticeKind{payment.NoticeCapture}}
-	if err := w.store.SaveEndpoint(t.Context(), sandboxBusiness, inside, nil); err != nil {
+	if err := w.store.SaveEndpoint(t.Context(), sandboxBusiness, inside, sandboxActor, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.submitted(w.newSession(visaChallenge, skipping), "123")

@@ -51,7 +51,7 @@ func (o *Office) CreateKey(ctx context.Context, n NewKey) (text string, k paymen
 		return "", payment.Key{}, err
 	}
 	k.Ends = after(k.Created, n.Lifetime)
-	return text, k, o.store.SaveKey(ctx, k)
+	return text, k, o.store.SaveKey(ctx, k, o.by)
 }
 
 // RotateKey makes a key that may do what an old one may, and lets the old one end after the overlap, in
@@ -75,7 +75,7 @@ func (o *Office) RotateKey(ctx context.Context, id string, overlap, lifetime tim
 	if ends := now.Add(overlap); old.Ends.IsZero() || ends.Before(old.Ends) {
 		old.Ends = ends
 	}
-	return text, k, old, o.store.ReplaceKey(ctx, old.Hash, old.Ends, k)
+	return text, k, old, o.store.ReplaceKey(ctx, old, old.Ends, k, o.by)
 }
 
 // RevokeKey ends a key at once. One that has ended is left as it is.
@@ -84,7 +84,7 @@ func (o *Office) RevokeKey(ctx context.Context, id string) (payment.Key, error) 
 	if err != nil {
 		return k, err
 	}
-	return k, o.store.EndKey(ctx, k.Hash)
+	return k, o.store.EndKey(ctx, k, o.by)
 }
 
 // Keys lists the keys of a business, or of all where none is named, also those that have ended.
@@ -141,7 +141,7 @@ func permitted(n NewKey) (payment.Permissions, error) {
 		return nil, nil
 	}
 	if n.Public {
-		return nil, errors.New("a public key takes no permissions: it can hand in a CVN and nothing else")
+		return nil, errors.New("a public key takes no permissions: it can hand in a CVN or a card, and nothing else")
 	}
 	products, err := gate.Products()
 	if err != nil {

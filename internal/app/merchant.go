@@ -99,7 +99,7 @@ func (o *Office) CreateMerchant(ctx context.Context, f MerchantForm) (payment.Bu
 	if err := f.apply(&m); err != nil {
 		return "", err
 	}
-	return m.ID, o.store.SaveMerchant(ctx, m)
+	return m.ID, o.store.SaveMerchant(ctx, payment.Merchant{}, m, o.by)
 }
 
 // ChangeMerchant lets change have its way with the form of a merchant. Payments that are under way are made
@@ -109,14 +109,14 @@ func (o *Office) ChangeMerchant(ctx context.Context, id string, change func(*Mer
 	if err != nil {
 		return err
 	}
-	f := formOf(m)
+	was, f := m, formOf(m)
 	if err := change(&f); err != nil {
 		return err
 	}
 	if err := f.apply(&m); err != nil {
 		return err
 	}
-	return o.store.SaveMerchant(ctx, m)
+	return o.store.SaveMerchant(ctx, was, m, o.by)
 }
 
 // MerchantForm returns the form of a merchant, from which ReadMerchantForm would make the same one.

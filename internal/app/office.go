@@ -8,20 +8,24 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
+	"reprise/internal/payment"
 	"reprise/internal/store"
 )
 
 // Office is where the operator keeps merchants and keys: a database, without doors, lines or workers. A
-// gateway may run on the same database meanwhile; what is changed here it knows with its next request.
+// gateway may run on the same database meanwhile; what is changed here it knows with its next request. Each change is audited.
 type Office struct {
 	store   *store.Store
 	outside Outside
+	by      payment.Actor
 }
 
 // OpenOffice opens the office of a database: postgres://… or the path of an SQLite file. A file that is not
-// there is not made: who mistyped a path would otherwise be told that all is well.
-func OpenOffice(ctx context.Context, o Outside, database string, log *slog.Logger) (*Office, error) {
+// there is not made: who mistyped a path would otherwise be told that all is well. account is who works in it,
+// by the operating system.
+func OpenOffice(ctx context.Context, o Outside, database, account string, log *slog.Logger) (*Office, error) {
 	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
 		if _, err := os.Stat(strings.TrimPrefix(database, "file:")); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no database at %s: a gateway makes it when it starts; name another with --database", database)
@@ -33,8 +37,14 @@ func OpenOffice(ctx context.Context, o Outside, database string, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	return &Office{store: memory, outside: o}, nil
+	return &Office{store: memory, outside: o, by: payment.Operator(account)}, nil
 }
 
 // Close ends the connections.
 func (o *Office) Close(ctx context.Context) error { return o.store.Close(ctx) }
+
+// Audits lists who changed merchants, keys and endpoints from a time on, the oldest first. The zero time is
+// the beginning.
+func (o *Office) Audits(ctx context.Context, from time.Time) ([]payment.Audit, error) {
+	return o.store.Audits(ctx, from)
+}

@@ -23,7 +23,7 @@ func (w *town) office() *Office {
 	if database == "" {
 		database = filepath.Join(w.dir, "reprise.db")
 	}
-	office, err := OpenOffice(w.t.Context(), w.outside, database, slog.New(slog.DiscardHandler))
+	office, err := OpenOffice(w.t.Context(), w.outside, database, "alice", slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestPermissionsEverywhere(t *testing.T) {
 func TestNoDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "repirse.db")
 	for _, name := range []string{path, "file:" + path} {
-		_, err := OpenOffice(t.Context(), Real(), name, slog.New(slog.DiscardHandler))
+		_, err := OpenOffice(t.Context(), Real(), name, "alice", slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "--database") {
 			t.Errorf("%v", err)
 		}

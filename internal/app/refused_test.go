@@ -156,7 +156,7 @@ func TestRefusedByAny(t *testing.T) {
 	const forbidden = "xnd_development_nothing" // a good key that may do nothing
 	if err := w.store.SaveKey(t.Context(), payment.Key{
 		Hash: sha256.Sum256([]byte(forbidden)), Business: sandboxBusiness, Kind: payment.Secret, Permissions: payment.Permissions{},
-	}); err != nil {
+	}, sandboxActor); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range operations {

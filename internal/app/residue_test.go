@@ -210,7 +210,7 @@ func TestNoResidue(t *testing.T) {
 		t.Fatal(err)
 	}
 	merchant.MandateChallenge = true // canaries are cards without a challenge
-	if err := w.store.SaveMerchant(t.Context(), merchant); err != nil {
+	if err := w.store.SaveMerchant(t.Context(), payment.Merchant{}, merchant, sandboxActor); err != nil {
 		t.Fatal(err)
 	}
 	w.live(cards, true)

@@ -41,6 +41,7 @@ const (
 
 	sandboxBusiness           = payment.BusinessID("62440e322008e87fb29c1fd0")
 	sandboxRestrictedBusiness = payment.BusinessID("62440e322008e87fb29c1fd1")
+	sandboxActor              = payment.Actor("sandbox")
 	sandboxCustomer           = payment.CustomerID("cust-00000000-0000-4000-8000-000000000001")
 )
 
@@ -235,7 +236,7 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		AcquirerBIN: "400551", CardAcceptor: "restricted", Terminal: "SANDBOX3", Website: "https://shop.example",
 	}
 	problems := []error{
-		b.store.SaveMerchant(ctx, merchant), b.store.SaveMerchant(ctx, restricted),
+		b.store.SaveMerchant(ctx, payment.Merchant{}, merchant, sandboxActor), b.store.SaveMerchant(ctx, payment.Merchant{}, restricted, sandboxActor),
 		b.seedEndpoints(ctx, o, webhooks),
 	}
 	for text, key := range map[string]payment.Key{
@@ -245,7 +246,7 @@ func (b *Sandbox) seed(ctx context.Context, o Outside, webhooks []string) error 
 		SandboxRestrictedPublicKey: {Business: sandboxRestrictedBusiness, Kind: payment.Public},
 	} {
 		key.Hash, key.Name, key.Created = sha256.Sum256([]byte(text)), "sandbox", o.Now()
-		problems = append(problems, b.store.SaveKey(ctx, key))
+		problems = append(problems, b.store.SaveKey(ctx, key, sandboxActor))
 	}
 	err := b.store.CreateCustomer(ctx, payment.Customer{
 		ID: sandboxCustomer, Business: sandboxBusiness, ReferenceID: "sandbox-customer", Type: payment.IndividualCustomer,
@@ -273,13 +274,13 @@ func (b *Sandbox) seedEndpoints(ctx context.Context, o Outside, webhooks []strin
 	}
 	for _, e := range known {
 		if e.ID == id(e.URL) && !slices.Contains(webhooks, e.URL) {
-			err = errors.Join(err, b.store.RemoveEndpoint(ctx, sandboxBusiness, e.ID))
+			err = errors.Join(err, b.store.RemoveEndpoint(ctx, sandboxBusiness, e.ID, sandboxActor))
 		}
 	}
 	for _, url := range webhooks {
 		e := payment.Endpoint{ID: id(url), URL: url, Created: o.Now()}
 		b.endpoints = append(b.endpoints, e)
-		err = errors.Join(err, b.store.SaveEndpoint(ctx, sandboxBusiness, e, nil))
+		err = errors.Join(err, b.store.SaveEndpoint(ctx, sandboxBusiness, e, sandboxActor, nil))
 	}
 	return err
 }

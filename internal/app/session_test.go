@@ -74,17 +74,17 @@ func (w *town) stranger() {
 	theirs := ours
 	theirs.ID, theirs.Business, theirs.Customer = strangerToken, strangerBusiness, strangerCustomer
 	for _, err := range []error{
-		w.store.SaveMerchant(ctx, payment.Merchant{
+		w.store.SaveMerchant(ctx, payment.Merchant{}, payment.Merchant{
 			ID: strangerBusiness, Name: "Stranger", City: "Jakarta", Country: "ID", MCC: "5815",
 			AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "STRANGE1", Website: "https://stranger.example",
-		}),
-		w.store.SaveMerchant(ctx, payment.Merchant{
+		}, sandboxActor),
+		w.store.SaveMerchant(ctx, payment.Merchant{}, payment.Merchant{
 			ID: cardsOnlyBusiness, Name: "Cards", City: "Jakarta", Country: "ID", MCC: "5815", AllowCardDetails: true,
 			AcquirerBIN: "400551", CardAcceptor: "reprise_sandbox", Terminal: "CARDONLY", Website: "https://cards.example",
-		}),
-		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(cardsOnlySecretKey)), Business: cardsOnlyBusiness, Kind: payment.Secret}),
-		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerSecretKey)), Business: strangerBusiness, Kind: payment.Secret}),
-		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerPublicKey)), Business: strangerBusiness, Kind: payment.Public}),
+		}, sandboxActor),
+		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(cardsOnlySecretKey)), Business: cardsOnlyBusiness, Kind: payment.Secret}, sandboxActor),
+		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerSecretKey)), Business: strangerBusiness, Kind: payment.Secret}, sandboxActor),
+		w.store.SaveKey(ctx, payment.Key{Hash: sha256.Sum256([]byte(strangerPublicKey)), Business: strangerBusiness, Kind: payment.Public}, sandboxActor),
 		w.store.CreateCustomer(ctx, payment.Customer{ID: strangerCustomer, Business: strangerBusiness, ReferenceID: "them", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}, nil),
 		w.store.CreateCustomer(ctx, payment.Customer{ID: someonesCustomer, Business: sandboxBusiness, ReferenceID: "someone", Type: payment.IndividualCustomer, Created: w.outside.Now(), Updated: w.outside.Now()}, nil),
 		w.store.SaveToken(ctx, theirs),

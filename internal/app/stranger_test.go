@@ -35,7 +35,7 @@ func TestStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	merchant.AllowCardDetails, merchant.AllowSkipThreeDS, merchant.ReuseCustomers = true, true, true // nothing but strangeness is in the way
-	if err := w.store.SaveMerchant(t.Context(), merchant); err != nil {
+	if err := w.store.SaveMerchant(t.Context(), payment.Merchant{}, merchant, sandboxActor); err != nil {
 		t.Fatal(err)
 	}
 	keys := map[string]string{SandboxSecretKey: strangerSecretKey, SandboxPublicKey: strangerPublicKey}

@@ -241,7 +241,7 @@ func TestRetriesAreStopped(t *testing.T) {
 	merchant, err := town.store.Merchant(t.Context(), sandboxBusiness)
 	if err == nil {
 		merchant.MaxDeclines = 0 // as it is for merchants of whom nothing is said
-		err = town.store.SaveMerchant(t.Context(), merchant)
+		err = town.store.SaveMerchant(t.Context(), payment.Merchant{}, merchant, sandboxActor)
 	}
 	if err != nil {
 		t.Fatal(err)

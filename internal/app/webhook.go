@@ -18,6 +18,7 @@ import (
 type Webhooks struct {
 	desk     *desk
 	business payment.BusinessID
+	by       payment.Actor
 }
 
 // WebhookSettings say whose endpoints they are, and with what the gateway signs.
@@ -39,7 +40,7 @@ func (o *Office) Webhooks(ctx context.Context, s WebhookSettings, log *slog.Logg
 	if house.Sandbox {
 		house.CallbackToken = sandboxCallbackToken
 	}
-	return &Webhooks{business: of, desk: newDesk(o.outside, o.store, vault.New(keys, o.outside.Rand, o.outside.Now),
+	return &Webhooks{business: of, by: o.by, desk: newDesk(o.outside, o.store, vault.New(keys, o.outside.Rand, o.outside.Now),
 		house.CallbackToken, webhook.Options{Networks: house.networks(), Log: log})}, nil
 }
 
@@ -58,7 +59,7 @@ func (w *Webhooks) Add(ctx context.Context, url string, events []string) (e paym
 	if err := errors.Join(append(problems, err)...); err != nil {
 		return payment.Endpoint{}, "", err
 	}
-	return e, w.Secret(e), w.desk.SaveEndpoint(ctx, w.business, e, nil)
+	return e, w.Secret(e), w.desk.SaveEndpoint(ctx, w.business, e, w.by, nil)
 }
 
 func noticeKind(text string) (payment.NoticeKind, error) {
@@ -93,7 +94,7 @@ func (w *Webhooks) Remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return w.desk.RemoveEndpoint(ctx, w.business, e.ID)
+	return w.desk.RemoveEndpoint(ctx, w.business, e.ID, w.by)
 }
 
 // Enable has webhooks sent again to an endpoint that was disabled.
@@ -102,7 +103,7 @@ func (w *Webhooks) Enable(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return w.desk.EnableEndpoint(ctx, w.business, e.ID, nil)
+	return w.desk.EnableEndpoint(ctx, w.business, e.ID, w.by, nil)
 }
 
 // Test sends a sample of an event to an endpoint, from here, and says what came of it.

@@ -104,7 +104,7 @@ func TestOfficeRefuses(t *testing.T) {
 	w := openTown(t)
 	ctx := t.Context()
 	const served = payment.BusinessID("62440e322008e87fb29c0001") // no sandbox's
-	if err := w.store.SaveMerchant(ctx, payment.Merchant{ID: served, Name: "Real"}); err != nil {
+	if err := w.store.SaveMerchant(ctx, payment.Merchant{}, payment.Merchant{ID: served, Name: "Real"}, sandboxActor); err != nil {
 		t.Fatal(err)
 	}
 	keys := filepath.Join(w.dir, "keys.json")

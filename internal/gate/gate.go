@@ -87,6 +87,7 @@ func New(o Options) (*Gate, error) {
 // Request is a request that has passed the gate.
 type Request struct {
 	Business payment.BusinessID // whose key it was
+	Actor    payment.Actor      // the key, for what is audited; of an operation without a key empty
 	Body     []byte             // valid JSON by the contract, without members that it does not name; nil where the operation takes none
 	Path     func(name string) string
 	Header   http.Header

@@ -72,6 +72,9 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, op *operation, cut 
 		return nil, nil, err
 	}
 	request := &Request{Business: caller.Business, Path: r.PathValue, Header: r.Header, HTTP: r}
+	if op.kind != payment.Anyone {
+		request.Actor = caller.Actor()
+	}
 	var value, taken any
 	if op.body != nil {
 		if request.Body, value, taken, err = g.body(w, r, op, cut); err != nil {

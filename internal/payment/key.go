@@ -10,7 +10,7 @@ type KeyKind string
 
 const (
 	Secret KeyKind = "secret" // the merchant's server
-	Public KeyKind = "public" // the payer's browser: it can hand in a CVN and nothing else
+	Public KeyKind = "public" // the payer's browser: it can hand in a CVN or a card, and nothing else
 
 	// Anyone needs no key: what it opens has an address that cannot be guessed.
 	Anyone KeyKind = ""

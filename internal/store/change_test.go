@@ -73,7 +73,7 @@ func testCase(t *testing.T, db *database) {
 func testCreateSession(t *testing.T, db *database) {
 	s := db.open(t)
 	ctx := t.Context()
-	must(t, s.SaveMerchant(ctx, merchant()))
+	must(t, s.SaveMerchant(ctx, payment.Merchant{}, merchant(), actor))
 	must(t, s.SaveToken(ctx, storedCard()))
 	budi := customer()
 	must(t, createSession(s, ctx, openSession(), &budi, nil))

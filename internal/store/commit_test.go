@@ -57,21 +57,21 @@ func testSeededRows(t *testing.T, db *database) {
 	m, card := merchant(), storedCard()
 	budi := customer()
 	for i := range 2 { // seeded at every start
-		must(t, s.SaveMerchant(ctx, m))
+		must(t, s.SaveMerchant(ctx, payment.Merchant{}, m, actor))
 		seedEndpoints(t, s, endpoints...)
 		must(t, s.SaveToken(ctx, card))
 		if err := s.CreateCustomer(ctx, budi, nil); i == 0 && err != nil || i > 0 && !errors.Is(err, payment.ErrTaken) {
 			t.Errorf("customer, start %d: %v", i, err)
 		}
 		m.Name, card.Masked = "Teh & Co", "520000XXXXXX2151"
-		must(t, s.SaveMerchant(ctx, m))
+		must(t, s.SaveMerchant(ctx, payment.Merchant{}, m, actor))
 		must(t, s.SaveToken(ctx, card))
 	}
-	must(t, s.RemoveEndpoint(ctx, business, endpoints[0].ID))
+	must(t, s.RemoveEndpoint(ctx, business, endpoints[0].ID, actor))
 	m.Endpoints = endpoints[1:]
 
 	another := payment.Merchant{ID: "5f27a14a9bf05c73dd040bc7", Name: "Sate"}
-	must(t, s.SaveMerchant(ctx, another))
+	must(t, s.SaveMerchant(ctx, payment.Merchant{}, another, actor))
 	unhooked := m
 	unhooked.Endpoints = nil
 	list, err := s.Merchants(ctx)
@@ -124,38 +124,38 @@ func testKeys(t *testing.T, db *database) {
 	}
 	k := key("xnd_development_x", payment.Key{Kind: payment.Secret, Name: "till", Permissions: payment.Permissions{"sessions": payment.AccessRead}})
 	gone("unknown", k)
-	must(t, s.SaveKey(ctx, k))
-	must(t, s.SaveKey(ctx, k))
+	must(t, s.SaveKey(ctx, k, actor))
+	must(t, s.SaveKey(ctx, k, actor))
 	found(k)
 	for name, p := range map[string]payment.Permissions{"everything": nil, "nothing": {}} {
 		k := key(name, payment.Key{Kind: payment.Secret, Permissions: p})
-		must(t, s.SaveKey(ctx, k))
+		must(t, s.SaveKey(ctx, k, actor))
 		found(k)
 	}
 
 	first := key("xnd_public_development_1", payment.Key{Kind: payment.Public, Production: true})
 	second, third := key("xnd_public_development_2", first), key("xnd_public_development_3", first)
-	must(t, s.SaveKey(ctx, first))
-	must(t, s.ReplaceKey(ctx, first.Hash, now.Add(time.Hour), second))
+	must(t, s.SaveKey(ctx, first, actor))
+	must(t, s.ReplaceKey(ctx, first, now.Add(time.Hour), second, actor))
 	first.Ends = moment.Add(time.Hour)
 	found(first)
 	found(second)
-	must(t, s.ReplaceKey(ctx, first.Hash, now.Add(2*time.Hour), third)) // no time is gained
+	must(t, s.ReplaceKey(ctx, first, now.Add(2*time.Hour), third, actor)) // no time is gained
 	found(first)
 	now = moment.Add(time.Hour)
 	gone("its time is over", first)
 	found(second)
-	if err := s.ReplaceKey(ctx, first.Hash, now.Add(time.Hour), key("xnd_public_development_4", first)); err == nil {
+	if err := s.ReplaceKey(ctx, first, now.Add(time.Hour), key("xnd_public_development_4", first), actor); err == nil {
 		t.Error("a key that had ended was replaced")
 	}
 	gone("ended and not replaced", first)
 	gone("whose place was refused", key("xnd_public_development_4", first))
 
-	must(t, s.EndKey(ctx, k.Hash))
+	must(t, s.EndKey(ctx, k, actor))
 	k.Ends = now
 	now = now.Add(time.Minute)
-	must(t, s.EndKey(ctx, k.Hash))
-	must(t, s.SaveKey(ctx, k))
+	must(t, s.EndKey(ctx, k, actor))
+	must(t, s.SaveKey(ctx, k, actor))
 	gone("revoked", k)
 	got, err := s.KeyByID(ctx, k.ID())
 	if diff := cmp.Diff(k, got); err != nil || diff != "" {

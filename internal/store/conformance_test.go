@@ -91,6 +91,7 @@ func TestConformance(t *testing.T) {
 		{"stop unheeded", testStopUnheeded},
 		{"sweep", testSweep},
 		{"sweep counts", testSweepCounts},
+		{"audit", testAudit},
 	}
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
 		t.Run(kind, func(t *testing.T) {

@@ -170,7 +170,7 @@ func testResend(t *testing.T, db *database) {
 	if n, _ := resend(f, 500, nil); n != 2 {
 		t.Errorf("with one disabled, %d were resent", n)
 	}
-	must(t, s.RemoveEndpoint(ctx, business, list[1].Endpoint))
+	must(t, s.RemoveEndpoint(ctx, business, list[1].Endpoint, actor))
 	if n, _ := resend(f, 500, asked("none", "{}")); n != 0 {
 		t.Errorf("with one more removed, %d were resent", n)
 	}

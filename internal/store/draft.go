@@ -32,6 +32,7 @@ const (
 	rankCount
 	rankNotice
 	rankDelivery
+	rankAudit
 	rankWork
 	ranks
 )

@@ -39,7 +39,7 @@ func decodeEvents(text string) (kinds []payment.NoticeKind, err error) {
 
 // SaveEndpoint writes an endpoint of a business. Of one that is known, URL and events are written; it stays
 // disabled if it is.
-func (s *Store) SaveEndpoint(ctx context.Context, b payment.BusinessID, e payment.Endpoint, once *payment.Once) error {
+func (s *Store) SaveEndpoint(ctx context.Context, b payment.BusinessID, e payment.Endpoint, by payment.Actor, once *payment.Once) error {
 	events := "[]"
 	if len(e.Events) > 0 {
 		var err error
@@ -58,22 +58,28 @@ func (s *Store) SaveEndpoint(ctx context.Context, b payment.BusinessID, e paymen
 INSERT INTO endpoint (id, business, url, events, created) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (id) DO UPDATE SET url = excluded.url, events = excluded.events WHERE endpoint.business = excluded.business`,
 		string(e.ID), string(b), e.URL, events, micros(e.Created))
+	if err := d.audit(endpointAudit(by, b, "endpoint.save", e)); err != nil {
+		return err
+	}
 	return d.commit(ctx)
 }
 
 // EnableEndpoint has an endpoint told again.
-func (s *Store) EnableEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID, once *payment.Once) error {
+func (s *Store) EnableEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID, by payment.Actor, once *payment.Once) error {
 	d := s.newDraft()
 	if err := d.once(once); err != nil {
 		return err
 	}
 	d.add(rankEndpoint, `UPDATE endpoint SET disabled = 0, reason = '' WHERE id = $1 AND business = $2`, string(id), string(b))
+	if err := d.audit(endpointAudit(by, b, "endpoint.enable", payment.Endpoint{ID: id})); err != nil {
+		return err
+	}
 	return d.commit(ctx)
 }
 
 // RemoveEndpoint forgets an endpoint. What is still to be delivered to it is dropped when its turn comes.
-func (s *Store) RemoveEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID) error {
-	return s.commit(ctx, stmt{
+func (s *Store) RemoveEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID, by payment.Actor) error {
+	return s.commitAudited(ctx, endpointAudit(by, b, "endpoint.remove", payment.Endpoint{ID: id}), stmt{
 		sql:  `DELETE FROM endpoint WHERE id = $1 AND business = $2`,
 		args: []any{string(id), string(b)},
 	})

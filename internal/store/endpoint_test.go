@@ -27,9 +27,9 @@ func testEndpoints(t *testing.T, db *database) {
 		Events: []payment.NoticeKind{payment.NoticeFailure, payment.NoticeSessionExpired},
 	}
 	plain := payment.Endpoint{ID: "00000000-0000-4000-8000-000000000001", URL: "https://shop.example/hooks?a=1", Created: moment}
-	must(t, s.SaveEndpoint(ctx, business, picky, asked("a", "{}")))
-	must(t, s.SaveEndpoint(ctx, business, plain, nil))
-	if err := s.SaveEndpoint(ctx, business, plain, asked("a", "{}")); !errors.Is(err, payment.ErrRepeated) {
+	must(t, s.SaveEndpoint(ctx, business, picky, actor, asked("a", "{}")))
+	must(t, s.SaveEndpoint(ctx, business, plain, actor, nil))
+	if err := s.SaveEndpoint(ctx, business, plain, actor, asked("a", "{}")); !errors.Is(err, payment.ErrRepeated) {
 		t.Errorf("a key used before: %v", err)
 	}
 	listed := func(want ...payment.Endpoint) {
@@ -75,26 +75,26 @@ func testEndpoints(t *testing.T, db *database) {
 	if again, err := s.Endpoint(ctx, business, picky.ID); err != nil || again.Reason != got.Reason || !again.Disabled.Equal(got.Disabled) {
 		t.Errorf("disabled a second time: %+v, %v", again, err)
 	}
-	must(t, s.SaveEndpoint(ctx, business, picky, nil)) // as a sandbox does at each start
+	must(t, s.SaveEndpoint(ctx, business, picky, actor, nil)) // as a sandbox does at each start
 	told(plain.ID)
-	must(t, s.EnableEndpoint(ctx, "other", picky.ID, nil))
+	must(t, s.EnableEndpoint(ctx, "other", picky.ID, actor, nil))
 	told(plain.ID)
-	must(t, s.EnableEndpoint(ctx, business, picky.ID, nil))
+	must(t, s.EnableEndpoint(ctx, business, picky.ID, actor, nil))
 	told(plain.ID, picky.ID)
 	listed(plain, picky)
 
 	// Nobody has to do with the endpoints of another business.
-	must(t, s.RemoveEndpoint(ctx, "other", plain.ID))
-	must(t, s.SaveEndpoint(ctx, "other", payment.Endpoint{ID: plain.ID, URL: "https://thief.example"}, nil))
+	must(t, s.RemoveEndpoint(ctx, "other", plain.ID, actor))
+	must(t, s.SaveEndpoint(ctx, "other", payment.Endpoint{ID: plain.ID, URL: "https://thief.example"}, actor, nil))
 	if _, err := s.Endpoint(ctx, "other", plain.ID); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("of another business: %v", err)
 	}
 	listed(plain, picky)
-	must(t, s.RemoveEndpoint(ctx, business, plain.ID))
+	must(t, s.RemoveEndpoint(ctx, business, plain.ID, actor))
 	listed(picky)
 
 	for _, bad := range []payment.Endpoint{{ID: "x", URL: "https://a.example/ b"}, {URL: "https://a.example"}, {ID: "x"}, {ID: "x", URL: "https://a.example", Events: []payment.NoticeKind{"a b"}}} {
-		if err := s.SaveEndpoint(ctx, business, bad, nil); err == nil {
+		if err := s.SaveEndpoint(ctx, business, bad, actor, nil); err == nil {
 			t.Errorf("kept: %+v", bad)
 		}
 	}

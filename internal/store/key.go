@@ -70,7 +70,7 @@ func firstKey(keys []payment.Key, err error) (payment.Key, error) {
 
 // SaveKey writes a key, new or known. What is known keeps when it was made and when it ends, so that a key
 // that was revoked stays revoked.
-func (s *Store) SaveKey(ctx context.Context, k payment.Key) error {
+func (s *Store) SaveKey(ctx context.Context, k payment.Key, by payment.Actor) error {
 	insert, err := insertKey(k)
 	if err != nil {
 		return err
@@ -78,29 +78,35 @@ func (s *Store) SaveKey(ctx context.Context, k payment.Key) error {
 	insert.sql += `
 ON CONFLICT (hash) DO UPDATE SET business = excluded.business, kind = excluded.kind,
     production = excluded.production, name = excluded.name, permissions = excluded.permissions`
-	return s.commit(ctx, insert)
+	return s.commitAudited(ctx, keyAudit(by, "key.save", k), insert)
 }
 
 // ReplaceKey writes a new key and lets the old one end at a time, or when it would have ended anyway. It
 // fails where the old one has ended before now: who holds such a key must not gain time by it.
-func (s *Store) ReplaceKey(ctx context.Context, old [32]byte, ends time.Time, with payment.Key) error {
+func (s *Store) ReplaceKey(ctx context.Context, old payment.Key, ends time.Time, with payment.Key, by payment.Actor) error {
 	insert, err := insertKey(with)
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, insert, stmt{
+	a := keyAudit(by, "key.rotate", with)
+	a.Change["in_place_of"], a.Change["which_ends"] = old.ID(), ends.UTC()
+	return s.commitAudited(ctx, a, insert, stmt{
 		sql: `
 UPDATE api_key SET ends = CASE WHEN ends = 0 OR ends > $2 THEN $2 WHEN ends > $3 THEN ends ELSE 1/(ends-ends) END
 WHERE hash = $1`,
-		args: []any{old[:], micros(ends), micros(s.Now())},
+		args: []any{old.Hash[:], micros(ends), micros(s.Now())},
 	})
 }
 
 // EndKey lets a key end now. One that has ended already ended when it did.
-func (s *Store) EndKey(ctx context.Context, hash [32]byte) error {
-	return s.commit(ctx, stmt{
+func (s *Store) EndKey(ctx context.Context, k payment.Key, by payment.Actor) error {
+	now := s.Now()
+	if k.Good(now) {
+		k.Ends = now
+	}
+	return s.commitAudited(ctx, keyAudit(by, "key.revoke", k), stmt{
 		sql:  `UPDATE api_key SET ends = $2 WHERE hash = $1 AND (ends = 0 OR ends > $2)`,
-		args: []any{hash[:], micros(s.Now())},
+		args: []any{k.Hash[:], micros(now)},
 	})
 }
 

@@ -43,14 +43,20 @@ func (s *Store) Merchants(ctx context.Context) ([]payment.Merchant, error) {
 	return merchants, err
 }
 
-// SaveMerchant writes a merchant, new or known. Its endpoints are left as they are: SaveEndpoint.
-func (s *Store) SaveMerchant(ctx context.Context, m payment.Merchant) error {
-	m.Endpoints = nil
+// SaveMerchant writes a merchant, new or known; was is what it was, the zero one for a new one. Its endpoints
+// are left as they are: SaveEndpoint.
+func (s *Store) SaveMerchant(ctx context.Context, was, m payment.Merchant, by payment.Actor) error {
+	was.Endpoints, m.Endpoints = nil, nil
+	change, err := changed(was, m)
+	if err != nil {
+		return err
+	}
 	data, err := encode(m)
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, stmt{
+	a := payment.Audit{Actor: by, Business: m.ID, Act: "merchant.save", Object: string(m.ID), Change: change}
+	return s.commitAudited(ctx, a, stmt{
 		sql:  `INSERT INTO merchant (id, data) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET data = excluded.data`,
 		args: []any{string(m.ID), data},
 	})

@@ -21,7 +21,7 @@ func command(key string) *payment.Once {
 func testOnce(t *testing.T, db *database) {
 	s := db.open(t)
 	ctx := t.Context()
-	must(t, s.SaveMerchant(ctx, merchant()))
+	must(t, s.SaveMerchant(ctx, payment.Merchant{}, merchant(), actor))
 	must(t, s.SaveToken(ctx, storedCard()))
 	if _, _, _, err := s.Answered(ctx, business, "POST /sessions", "k1"); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("a key not used: %v", err)

@@ -85,7 +85,7 @@ func testReferenceOnce(t *testing.T, db *database) {
 	}
 	other := merchant()
 	other.ID = "5f27a14a9bf05c73dd040bc9"
-	must(t, s.SaveMerchant(ctx, other))
+	must(t, s.SaveMerchant(ctx, payment.Merchant{}, other, actor))
 	foreign := order(20, "order-1")
 	foreign.Business = other.ID
 	_, err := s.Change(ctx, payment.Lookup{Business: other.ID}, nil, begin(foreign))

@@ -13,6 +13,7 @@ import (
 const (
 	business  = payment.BusinessID("5f27a14a9bf05c73dd040bc8")
 	cardID    = payment.TokenID("pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e")
+	actor     = payment.Actor("cli:alice")
 	sessionID = payment.SessionID("ps-66f7e0f1a1b2c3d4e5f60718")
 )
 
@@ -53,7 +54,7 @@ func openSession() payment.Session {
 func seed(t testing.TB, s *Store) {
 	t.Helper()
 	ctx := t.Context()
-	must(t, s.SaveMerchant(ctx, merchant()))
+	must(t, s.SaveMerchant(ctx, payment.Merchant{}, merchant(), actor))
 	must(t, s.SaveToken(ctx, storedCard()))
 	must(t, createSession(s, ctx, openSession(), nil, nil))
 }
@@ -62,7 +63,7 @@ func seed(t testing.TB, s *Store) {
 func seedEndpoints(t *testing.T, s *Store, e ...payment.Endpoint) {
 	t.Helper()
 	for _, e := range e {
-		must(t, s.SaveEndpoint(t.Context(), business, e, nil))
+		must(t, s.SaveEndpoint(t.Context(), business, e, actor, nil))
 	}
 }
 

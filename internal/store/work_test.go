@@ -81,7 +81,7 @@ func testNotices(t *testing.T, db *database) {
 		t.Errorf("to an endpoint that is gone: %v", err)
 	}
 	other := payment.Endpoint{ID: "00000000-0000-4000-8000-000000000003", URL: "https://other.example"}
-	must(t, s.SaveEndpoint(ctx, "other", other, nil))
+	must(t, s.SaveEndpoint(ctx, "other", other, actor, nil))
 	if _, _, err := s.Delivery(ctx, told[0].ID, other.ID); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("to another business: %v", err)
 	}
