@@ -116,8 +116,8 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="reprise", charset="UTF-8"`)
 	}
-	if e.Code == "INVALID_API_KEY" || e.Code == "REQUEST_FORBIDDEN_ERROR" { // PCI DSS 10.2.1.4
-		g.o.Log.Warn("key refused", "request_id", here.requestID, "operation", here.operation, "address", r.RemoteAddr, "status", status)
+	if e.Code == "INVALID_API_KEY" || e.Code == "REQUEST_FORBIDDEN_ERROR" {
+		g.logRefusedKey(r, here, status, err)
 	}
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 
@@ -40,13 +41,40 @@ func (g *Gate) authorize(ctx context.Context, r *http.Request, op *operation) (p
 	if err != nil {
 		return payment.Key{}, err
 	}
-	if subtle.ConstantTimeCompare(hash[:], key.Hash[:]) != 1 || key.Kind != op.kind {
+	if subtle.ConstantTimeCompare(hash[:], key.Hash[:]) != 1 {
 		return payment.Key{}, refused
 	}
+	if key.Kind != op.kind {
+		return payment.Key{}, askedBy{refused, key.Actor(), key.Business}
+	}
 	if op.kind == payment.Secret && !key.Permissions.Allow(op.product, op.access) {
-		return payment.Key{}, payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
+		forbidden := payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
+		return payment.Key{}, askedBy{forbidden, key.Actor(), key.Business}
 	}
 	return key, nil
+}
+
+// askedBy is what went wrong with the request of a key that is known.
+type askedBy struct {
+	error
+	by       payment.Actor
+	business payment.BusinessID
+}
+
+func (a askedBy) Unwrap() error { return a.error }
+
+// logRefusedKey says which key was refused, where it is known, and to whom (PCI DSS 10.2.1.4, 10.2.2). Of one
+// that is not known not even the hash is told: it could be anything that somebody took for a key.
+func (g *Gate) logRefusedKey(r *http.Request, here call, status int, err error) {
+	attrs := []slog.Attr{
+		slog.String("request_id", here.requestID), slog.String("operation", here.operation),
+		slog.String("address", r.RemoteAddr), slog.Int("status", status),
+	}
+	var known askedBy
+	if errors.As(err, &known) {
+		attrs = append(attrs, slog.String("actor", string(known.by)), slog.String("business", string(known.business)))
+	}
+	g.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "key refused", attrs...)
 }
 
 // Products are what a secret key is given permissions for: the tags of the operations that take one, sorted.

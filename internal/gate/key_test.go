@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"strings"
 	"testing"
@@ -94,5 +95,47 @@ func TestProducts(t *testing.T) {
 		if strings.Contains(" "+all+" ", " "+product+" ") != want {
 			t.Errorf("%s is among the products %s: %t", product, all, !want)
 		}
+	}
+}
+
+// TestRefusedKeyIsLogged: which key was refused to whom, where it is known, and nothing of one that is not.
+func TestRefusedKeyIsLogged(t *testing.T) {
+	forbidding := func(context.Context, *gate.Request) (gate.Answer, error) {
+		return gate.Answer{}, payment.Refuse("REQUEST_FORBIDDEN_ERROR", "not for this merchant")
+	}
+	for name, test := range map[string]struct {
+		key         string
+		permissions payment.Permissions
+		handler     gate.Handler
+		status      int
+		known       bool
+	}{
+		"without the permission": {secretKey, payment.Permissions{}, created, http.StatusForbidden, true},
+		"by the handler":         {secretKey, nil, forbidding, http.StatusForbidden, true},
+		"of another kind":        {publicKey, nil, created, http.StatusUnauthorized, true},
+		"unknown":                {"4000000000001091", nil, created, http.StatusUnauthorized, false},
+		"none":                   {"", nil, created, http.StatusUnauthorized, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, func(o *gate.Options) {
+				keys := o.Keys
+				o.Keys = func(ctx context.Context, hash [32]byte) (payment.Key, error) {
+					k, err := keys(ctx, hash)
+					k.Permissions = test.permissions
+					return k, err
+				}
+			})
+			h.handle("POST /sessions", payment.Secret, test.handler)
+			w := h.send(request{method: "POST", path: "/sessions", key: test.key, body: seedRequest(t)})
+			if w.Code != test.status {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			id := payment.Key{Hash: sha256.Sum256([]byte(test.key))}.ID()
+			log := h.log.String()
+			if strings.Count(log, "key refused") != 1 || strings.Contains(log, `"actor":"key:`+id+`"`) != test.known ||
+				strings.Contains(log, `"business":"`+string(business)+`"`) != test.known || strings.Contains(log, id) != test.known {
+				t.Errorf("log: %s", log)
+			}
+		})
 	}
 }
