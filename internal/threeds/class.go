@@ -39,7 +39,8 @@ var (
 	uuidForm    = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 	offsetForm  = regexp.MustCompile(`^[+-]?[0-9]{1,4}$`)
 	proofForm   = regexp.MustCompile(`^[A-Za-z0-9+/]{26,28}={0,2}$`)
-	longNumber  = regexp.MustCompile(`[0-9]{12,}`)
+	codeForm    = regexp.MustCompile(`^[0-9]{3}$`)
+	longNumber  = regexp.MustCompile(`[0-9]([^0-9A-Za-z]{0,3}[0-9]){11,}`) // in groups, too
 	versionForm = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}$`)
 )
 

@@ -73,6 +73,7 @@ func TestAuthenticate(t *testing.T) {
 // TestAuthenticateFails: every way in which no usable ARes comes. objection is the code of the Erro that
 // the directory server is then sent, if any.
 func TestAuthenticateFails(t *testing.T) {
+	grouped := strings.Join([]string{testPAN[:4], testPAN[4:8], testPAN[8:12], testPAN[12:]}, " ")
 	plain := func(status int, body string) func(http.ResponseWriter, map[string]any) {
 		return func(w http.ResponseWriter, _ map[string]any) {
 			w.WriteHeader(status)
@@ -90,8 +91,12 @@ func TestAuthenticateFails(t *testing.T) {
 	}{
 		{"Erro", "3DS error 305 from component D about AReq: acctNumber", "", echo("Erro", map[string]any{
 			"errorCode": "305", "errorComponent": "D", "errorDescription": "d", "errorDetail": "acctNumber", "errorMessageType": "AReq"})},
-		{"Erro that repeats the card", "305 from component D: acctNumber #", "", echo("Erro", map[string]any{
-			"errorCode": "305", "errorComponent": "D", "errorDescription": "d", "errorDetail": "acctNumber " + testPAN})},
+		{"Erro that repeats the card", "3DS error 305 from component D: acctNumber", "", echo("Erro", map[string]any{
+			"errorCode": "305", "errorComponent": "D", "errorDescription": "card " + testPAN, "errorDetail": "acctNumber " + testPAN})},
+		{"Erro that repeats the card in groups", "3DS error 305 from component D: acctNumber,mcc", "", echo("Erro", map[string]any{
+			"errorCode": "305", "errorComponent": "D", "errorDescription": grouped, "errorDetail": "acctNumber, mcc, " + grouped})},
+		{"Erro with a card in its code", "3DS error without a code", "", echo("Erro", map[string]any{
+			"errorCode": grouped, "errorComponent": testPAN, "errorMessageType": grouped})},
 		{"Erro that breaks the rules itself", "3DS error 999", "", echo("Erro", map[string]any{"errorCode": "999"})},
 		{"garbage", "3DS error 101", "101", plain(200, "<html>down for maintenance</html>")},
 		{"nothing", "3DS error 101", "101", plain(200, "")},
@@ -138,8 +143,10 @@ func TestAuthenticateFails(t *testing.T) {
 			if diff := cmp.Diff(request(t).Authentication, got); diff != "" {
 				t.Errorf("the authentication changed:\n%s", diff)
 			}
-			if strings.Contains(err.Error(), testPAN) || strings.Contains(w.log.String(), testPAN) {
-				t.Error("a card number in the error or in the log")
+			for _, form := range []string{testPAN, grouped, testPAN[:4] + " ", testPAN[4:8] + " "} {
+				if strings.Contains(err.Error(), form) || strings.Contains(w.log.String(), form) {
+					t.Error("a card number in the error or in the log")
+				}
 			}
 			if test.objection == "" {
 				return

@@ -1,5 +1,11 @@
 package threeds
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // Erro is the error message of EMV 3DS (2.2 table B.10): what we answer to a message that breaks a rule,
 // and what a counterparty answers to us. It carries names of elements, never their values.
 type Erro struct {
@@ -44,8 +50,8 @@ var descriptions = map[string]string{
 
 // Error names the code and the elements. Nothing in it is secret.
 func (e *Erro) Error() string {
-	s := "3DS error " + e.Code
-	if e.Component != "S" {
+	s := "3DS error " + cmp.Or(e.Code, "without a code")
+	if e.Component != "S" && e.Component != "" {
 		s += " from component " + e.Component
 	}
 	if e.MessageType != "" {
@@ -73,14 +79,38 @@ func refuse(code, detail string, m Message) *Erro {
 	}
 }
 
-// received reads the Erro of a counterparty, which may break the rules itself.
+// received reads the Erro of a counterparty, which may break the rules itself. Its free texts are not taken
+// over, since they may repeat what was sent, a card number among it, in any form: only a code, and of the
+// detail the names of elements that we know (PCI DSS 3.4.1).
 func received(m Message) *Erro {
-	return &Erro{
-		Code: printable(m.text("errorCode"), 3), Component: printable(m.text("errorComponent"), 1),
-		Description: printable(m.text("errorDescription"), 200), Detail: printable(m.text("errorDetail"), 200),
-		MessageType: printable(m.text("errorMessageType"), 4), Version: printable(m.Version, 8),
-		ServerTransID: m.id("threeDSServerTransID"), DSTransID: m.id("dsTransID"), ACSTransID: m.id("acsTransID"),
+	e := &Erro{Component: m.text("errorComponent"), MessageType: m.text("errorMessageType")}
+	if code := m.text("errorCode"); codeForm.MatchString(code) {
+		e.Code = code
 	}
+	if len(e.Component) != 1 || !strings.Contains("CSDA", e.Component) {
+		e.Component = ""
+	}
+	if !slices.Contains(kinds, e.MessageType) {
+		e.MessageType = ""
+	}
+	var names []string
+	for name := range strings.FieldsFuncSeq(m.text("errorDetail"), func(r rune) bool { return r == ',' || r == ' ' || r == '.' }) {
+		if isElement(name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	e.Detail = strings.Join(names, ",")
+	return e
+}
+
+// isElement says whether a message that we speak has an element of this name.
+func isElement(name string) bool {
+	for _, rules := range tables[spoken[0]] {
+		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Field == name }) {
+			return true
+		}
+	}
+	return false
 }
 
 // message is the Erro as it is sent. Elements that are not known are left out.

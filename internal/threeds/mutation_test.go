@@ -371,3 +371,18 @@ func TestStatusAllowed(t *testing.T) {
 		}
 	}
 }
+
+// TestPrintable: what could be a card number is not repeated, however its digits are grouped.
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"acctNumber":        "acctNumber",
+		"A000000003-1":      "A000000003-1",
+		"x" + testPAN + "y": "x#y",
+		"card " + testPAN[:4] + " " + testPAN[4:8] + "-" + testPAN[8:12] + " / " + testPAN[12:] + "!": "card #!",
+		"\x1b[2J\u00e9": "[2J",
+	} {
+		if got := printable(text, 64); got != want {
+			t.Errorf("%d characters became %q, want %q", len(text), got, want)
+		}
+	}
+}
