@@ -80,12 +80,15 @@ func withCheckDigit(number string) string {
 	return number + string(rune('0'+(10-sum%10)%10))
 }
 
-// What may become of an attempt.
-var fates = []struct {
+// fate is what may become of an attempt.
+type fate struct {
 	name       string
 	challenged bool
 	live       func(w *town, c canary) error
-}{
+}
+
+// storedFates are those of attempts with a stored card, and of the payment link.
+var storedFates = []fate{
 	{"paid without a challenge", false, func(w *town, c canary) error {
 		session, accepted, err := w.begin(c)
 		return w.ends(session, accepted, "succeeded", err)
@@ -271,6 +274,7 @@ func TestNoResidue(t *testing.T) {
 
 // live lets the fates befall the cards, several at a time.
 func (w *town) live(cards []canary, challenged bool) {
+	fates := slices.Concat(storedFates, typedFates)
 	queue := make(chan int)
 	var tasks sync.WaitGroup
 	for range 6 {
