@@ -17,6 +17,7 @@ func lateVisits() visits {
 		"tab closed before the challenge":           closedBeforeTheChallenge,
 		"the acquirer never answers":                theAcquirerNeverAnswers,
 		"pay again while nobody knows":              payAgainWhileNobodyKnows,
+		"nowhere to return to":                      nowhereToReturn,
 	}
 }
 
@@ -130,4 +131,21 @@ func payAgainWhileNobodyKnows(t *testing.T, browser context.Context) {
 	p.pay("123")
 	p.receipt()
 	w.booked(1, 1)
+}
+
+// nowhereToReturn: who has paid a payment request that names no address is told so, and not that the page leads on.
+func nowhereToReturn(t *testing.T, browser context.Context) {
+	w := openTown(t)
+	p := w.visit(browser)
+	p.open(goesTo(t, w.newRequest(visaChallenge)))
+	p.answer(p.bank(), rightOTP)
+	p.headline("Payment complete")
+	p.until(`document.getElementById("detail").textContent === "You can close this page."`)
+	p.until(`document.getElementById("spinner").hidden && document.getElementById("onward").hidden`)
+
+	p.open(goesTo(t, w.newRequest(visaChallenge)))
+	p.press(p.bank(), "button[value=cancel]")
+	p.headline("The payment did not go through")
+	p.until(`document.getElementById("spinner").hidden && document.getElementById("onward").hidden`)
+	w.booked(1, 0)
 }

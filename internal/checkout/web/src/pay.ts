@@ -221,7 +221,9 @@ function finish(step: Step): undefined {
     return undefined;
   }
   if (step.outcome === 'succeeded') {
-    show(say(saves ? 'pay.saved' : 'pay.paid'), say('pay.onward', { merchant }));
+    // A merchant's server that made the payment need not have said where to go from here.
+    const onward = step.return_url !== undefined;
+    show(say(saves ? 'pay.saved' : 'pay.paid'), onward ? say('pay.onward', { merchant }) : say('pay.close'), onward);
   } else {
     show(say(saves ? 'pay.not_saved' : 'pay.failed'), say('pay.not_charged'), false);
   }
