@@ -166,9 +166,7 @@ func TestNumbersAreErased(t *testing.T) {
 	w.forward(3 * 24 * time.Hour) // the holds are a week old tomorrow
 	w.stillKept("cancelled with a hold", captured)
 	w.stillKept("cancelled with a hold", voided)
-	if status, got := w.act(toCapture, "capture", capturing(4000)); status != http.StatusOK || got["status"] != "SUCCEEDED" {
-		t.Fatalf("capture of a cancelled card's hold: %d %v", status, got)
-	}
+	w.takes(toCapture, 4000)
 	if status, got := w.act(toVoid, "cancel", nil); status != http.StatusOK || got["status"] != "CANCELED" {
 		t.Fatalf("cancel of a cancelled card's hold: %d %v", status, got)
 	}
@@ -292,7 +290,7 @@ func TestRetriesAreStopped(t *testing.T) {
 		w.forward(29 * 24 * time.Hour)
 		w.ask("POST", "/v3/payment_requests", SandboxSecretKey, w.paymentRequest(token, skip)).refuses(t, limited)
 		w.forward(2 * 24 * time.Hour)
-		w.paidBy(w.newRequest(token, skip))
+		w.newRequest(token, skip) // is taken again
 	})
 	town.balanced()
 }
