@@ -112,7 +112,6 @@ func TestToken(t *testing.T) {
 func TestNumbersAreErased(t *testing.T) {
 	t.Parallel()
 	w := openTown(t)
-	once := func(request map[string]any) string { w.t.Helper(); return w.cardOf(request) }
 	held := func(token string) string {
 		return w.newRequest(token, with("capture_method", "MANUAL"), channel("skip_three_ds", true))["latest_payment_id"].(string)
 	}
@@ -121,11 +120,12 @@ func TestNumbersAreErased(t *testing.T) {
 			t.Fatalf("%d %v", status, body)
 		}
 	}
-	paid := once(w.newRequest("", typing("4000000000001091", "skip_three_ds", true)))
-	declined := once(w.newRequest("", typing("4000000000001091", "skip_three_ds", true), with("request_amount", 10054)))
+	paid := w.cardOf(w.newRequest("", typing("4000000000001091", "skip_three_ds", true)))
+	declined := w.cardOf(w.newRequest("", typing("4000000000001091", "skip_three_ds", true), with("request_amount", 10054)))
 	waiting := w.newRequest("", typing("4000000000001091")) // nobody comes
-	unwanted := once(waiting)
-	withHold := once(w.newRequest("", typing("4000000000001091", "skip_three_ds", true), with("capture_method", "MANUAL")))
+	unwanted := w.cardOf(waiting)
+	expiring := w.newRequest("", typing("4000000000001091", "skip_three_ds", true), with("capture_method", "MANUAL"))
+	withHold := w.cardOf(expiring)
 	unused := w.storedNow("4000000000001091")["payment_token_id"].(string)
 	captured := w.storedNow("4000000000001091")["payment_token_id"].(string)
 	voided := w.storedNow("4000000000001091")["payment_token_id"].(string)
@@ -166,11 +166,16 @@ func TestNumbersAreErased(t *testing.T) {
 	w.forward(3 * 24 * time.Hour) // the holds are a week old tomorrow
 	w.stillKept("cancelled with a hold", captured)
 	w.stillKept("cancelled with a hold", voided)
-	w.takes(toCapture, 4000)
+	if status, got := w.act(toCapture, "capture", capturing(4000)); status != http.StatusOK {
+		t.Fatalf("capture of a cancelled card's hold: %d %v", status, got)
+	}
 	if status, got := w.act(toVoid, "cancel", nil); status != http.StatusOK || got["status"] != "CANCELED" {
 		t.Fatalf("cancel of a cancelled card's hold: %d %v", status, got)
 	}
-	w.forward(4 * 24 * time.Hour) // the third hold has expired
+	w.acknowledged()
+	w.forward(4 * 24 * time.Hour)
+	w.webhook("payment.expiry", expiring["payment_request_id"].(string))
+	w.acknowledged()
 	w.erased("cancelled, and its hold given up", voided)
 	w.stillKept("cancelled, and its hold captured", captured)
 
