@@ -87,6 +87,40 @@ func TestOnPostgreSQL(t *testing.T) {
 		w.visitor(accepted).pay()
 		w.succeeded(session, accepted)
 	})
+	t.Run("saved, held and captured in part", func(t *testing.T) {
+		w := w.in(t)
+		session := w.newSession("", typedFor("FORCED"), holding)
+		accepted := w.hand(typed(session, "4000000000001091"))
+		if end := w.visitor(accepted).pay(rightOTP); end["outcome"] != "succeeded" {
+			t.Fatalf("%v", end)
+		}
+		request, token := accepted["payment_request_id"].(string), accepted["payment_token_id"].(string)
+		w.tellsExactly([]string{"payment.authorization", "payment_token.activation", "payment_session.completed"}, request, token)
+		paid := w.attempt(request)["latest_payment_id"].(string)
+		taken := 0
+		for _, a := range atOnce(4, func(int) answer {
+			a, err := w.send("POST", "/v3/payments/"+paid+"/capture", SandboxSecretKey, capturing(30000))
+			if err != nil {
+				t.Error(err)
+			}
+			return a
+		}) {
+			if a.status == 200 {
+				taken++
+			}
+		}
+		w.settled(request, "captured", "capture", "release")
+		if taken != 1 {
+			t.Errorf("captured %d times", taken)
+		}
+		w.newRequest(token, channel("skip_three_ds", true))
+		if next := w.bank.lastEntry(); next.Kind != "purchase" || next.FirstUse == "" {
+			t.Errorf("at the host: %+v", next)
+		}
+		if page := w.read("/v3/payment_requests?limit=1"); len(page["data"].([]any)) != 1 || page["has_more"] != true {
+			t.Errorf("%v", page)
+		}
+	})
 	t.Run("many at once", func(t *testing.T) { w.in(t).manySubmissions(20) })
 	t.Run("shares of one attempt", func(t *testing.T) { w.in(t).sharesOfOneAttempt() })
 	t.Run("idempotency", func(t *testing.T) {
