@@ -88,7 +88,7 @@ func TestASessionIsNotBegunForEver(t *testing.T) {
 		}
 	}
 	body["card_number"] = ownNumber("4276", 99)
-	w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, body).refuses(t, refusal{422, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", tooMany, ""})
+	w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, body).refuses(t, refusal{422, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many attempts in this session", ""})
 }
 
 // typingOnPage makes a session in which the payer types a card.

@@ -158,7 +158,7 @@ func TestAuthenticationFails(t *testing.T) {
 func TestGuessingIsCapped(t *testing.T) {
 	t.Parallel()
 	w := openTown(t)
-	exceeded := refusal{422, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many failed attempts", ""}
+	exceeded := refusal{422, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many attempts in this session", ""}
 
 	session := w.newSession(visaChallenge, skipping, amount(10054))
 	for range 5 {
@@ -180,7 +180,7 @@ func TestGuessingIsCapped(t *testing.T) {
 	}
 	for _, change := range [][]func(map[string]any){{skipping}, nil} {
 		session := w.newSession(mastercardFrictionless, change...)
-		w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123")).refuses(t, exceeded)
+		w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123")).refuses(t, refusal{422, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many failed attempts", ""})
 	}
 	other := w.newSession(visaChallenge, skipping)
 	w.succeeded(other, w.submitted(other, "123")) // another card is free

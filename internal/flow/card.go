@@ -66,23 +66,27 @@ func (p pick) is(t payment.Token) bool {
 		p.token.ExpiryYear == t.ExpiryYear && p.token.ExpiryMonth == t.ExpiryMonth
 }
 
-// onFile says how the card is used: as the merchant asked, or else as the API's own default has it.
+// onFile says how the card is used: as the merchant asked, completed as the API's own defaults have it. Of a card
+// that is not stored here the merchant may say that it is, or will be, kept elsewhere.
 func (p pick) onFile(asked payment.CardOnFile) payment.CardOnFile {
-	switch {
-	case p.token.Status == payment.TokenOneOff:
-		return asked // only a merchant who keeps cards elsewhere says anything here
-	case asked.Type == "":
+	elsewhere := p.token.Status == payment.TokenOneOff
+	if elsewhere && asked == (payment.CardOnFile{}) {
+		return asked // used once
+	}
+	if asked.Type == "" {
 		asked.Type = payment.CustomerUnscheduled
-	}
-	if p.token.Status == payment.TokenPending {
-		asked.Sequence = payment.Initial
-		return asked
-	}
-	if asked.Sequence == "" {
-		asked.Sequence = payment.Subsequent
 	}
 	if asked.NetworkTransactionID == "" {
 		asked.NetworkTransactionID = p.token.OnFile.NetworkTransactionID
+	}
+	switch {
+	case p.token.Status == payment.TokenPending:
+		asked.Sequence = payment.Initial
+	case asked.Sequence != "":
+	case elsewhere && asked.NetworkTransactionID == "":
+		asked.Sequence = payment.Initial
+	default:
+		asked.Sequence = payment.Subsequent
 	}
 	return asked
 }

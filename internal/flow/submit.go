@@ -274,12 +274,17 @@ func take(c *payment.Case, p pick) payment.Changes {
 	return ch
 }
 
-// terms are how a session is to be paid with a card.
+// terms are how a session is to be paid with a card. One that is typed and not stored is used once, whatever the
+// merchant said of cards on file: nobody keeps its number.
 func (f *Flow) terms(s payment.Session, p pick) payment.Terms {
+	var onFile payment.CardOnFile
+	if p.token.Status != payment.TokenOneOff {
+		onFile = p.onFile(s.OnFile)
+	}
 	t := payment.Terms{
 		Type: payment.Pay, CaptureMethod: s.CaptureMethod,
 		SuccessReturnURL: s.SuccessReturnURL, FailureReturnURL: s.FailureReturnURL,
-		SkipThreeDS: s.SkipThreeDS, WithoutCVN: p.cvn.IsZero(), MIDLabel: s.MIDLabel, OnFile: p.onFile(s.OnFile), Locale: s.Locale,
+		SkipThreeDS: s.SkipThreeDS, WithoutCVN: p.cvn.IsZero(), MIDLabel: s.MIDLabel, OnFile: onFile, Locale: s.Locale,
 	}
 	switch {
 	case s.Type == payment.SessionSave:

@@ -42,7 +42,7 @@ func TestSubmitIsRefused(t *testing.T) {
 			for range 5 {
 				s.bring(id, payment.Failed)
 			}
-		}, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", tooMany},
+		}, "PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many attempts in this session. Please go on in a new one."},
 		"five mismatches of the card": {func(_ *testing.T, s *scene, id payment.SessionID) {
 			s.host.answer = says(mistyped)
 			for range 5 {

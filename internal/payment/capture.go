@@ -2,10 +2,14 @@ package payment
 
 // NotHeld says why nothing can be captured or given up, or nil where the money is held.
 func NotHeld(c Case) error {
-	if c.Request.State == Authorized {
+	why := "no money is held"
+	switch c.Request.State {
+	case Authorized:
 		return nil
+	case Capturing:
+		why = "it is being captured"
 	}
-	return Refuse("INELIGIBLE_TRANSACTION_STATUS", "Feature is not allowed for the payment because of its current status: no money is held.")
+	return Refuse("INELIGIBLE_TRANSACTION_STATUS", "Feature is not allowed for the payment because of its current status: "+why+".")
 }
 
 // Capturable says whether an amount can be captured, or why not: once, and at most what is held.

@@ -139,7 +139,7 @@ func (c Case) Payable(now time.Time) error {
 		if c.Session.ID == "" {
 			return Refuse("PAYMENT_REQUEST_RATE_LIMITED", "Maximum number of requests to this payment channel has been exceeded in a given time frame.")
 		}
-		return tooManyAttempts()
+		return Refuse("PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many failed attempts. Please use another card or try again another day.")
 	}
 	if c.Token.Status == TokenOneOff || c.Token.Status == TokenPending {
 		return nil // typed for this attempt

@@ -119,5 +119,5 @@ func (s Session) Saves(wanted bool) bool {
 }
 
 func tooManyAttempts() *Error {
-	return Refuse("PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many failed attempts. Please use another card or try again another day.")
+	return Refuse("PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "Too many attempts in this session. Please go on in a new one.")
 }
