@@ -89,6 +89,11 @@ func (f *Flow) giveBack(ctx context.Context, c payment.Case, answer payment.Answ
 			return err
 		}
 	}
+	if len(c.Token.SealedPAN) == 0 { // days later: nothing can name the card to the host any more
+		f.o.Log.Error("late approval of a card that is erased: reconcile it by hand",
+			"payment_request", c.Request.ID, "rrn", c.Request.Trace.RRN, "stan", c.Request.Trace.STAN)
+		return nil
+	}
 	reversal, err := f.newAdvice(ctx, c, payment.Reversal, payment.Money{}, answer.Authorization.AuthorizationCode)
 	if err != nil {
 		return err

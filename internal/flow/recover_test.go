@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,6 +143,25 @@ func TestLateApprovalOfNothing(t *testing.T) {
 	}
 	if s.log.Len() == 0 {
 		t.Error("nobody learns of it")
+	}
+}
+
+// TestLateApprovalOfAnErasedCard: no reversal can be made, so the operator is told instead.
+func TestLateApprovalOfAnErasedCard(t *testing.T) {
+	s := newScene(t)
+	s.host.answer = says(unknown)
+	k := s.submitCard(s.session(typing, skipping), mastercard, "737", false)
+	s.pass(4 * 24 * time.Hour)
+	if s.at(k).State != payment.Failed || s.cardOf(k).SealedPAN != nil {
+		t.Fatalf("%s, %+v", s.at(k).State, s.cardOf(k))
+	}
+	sent := len(s.sent(payment.Reversal))
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil {
+		t.Fatal(err)
+	}
+	s.pass(time.Hour)
+	if more := len(s.sent(payment.Reversal)) - sent; more != 0 || !strings.Contains(s.log.String(), "by hand") {
+		t.Errorf("%d reversals; log: %s", more, s.log.String())
 	}
 }
 
