@@ -143,26 +143,29 @@ func (c *webhookTestCmd) Run(log *slog.Logger) error {
 type webhookResendCmd struct {
 	WebhookID string `arg:"" optional:"" help:"The webhook-id of one notice. Without it, --from is needed."`
 	webhookFlags
-	Endpoint string    `help:"Only to this endpoint." placeholder:"ID"`
-	Event    string    `help:"Only of this event."`
-	Object   string    `help:"Only about this payment or session." placeholder:"ID"`
-	Failed   bool      `help:"Only what was given up."`
-	From     time.Time `help:"Only what was told at this time or later." placeholder:"2026-01-31T00:00:00Z"`
-	To       time.Time `help:"Only what was told before this time." placeholder:"2026-02-01T00:00:00Z"`
-	Wait     bool      `help:"Wait until each was tried once, and say how it goes."`
+	Endpoint  string    `help:"Only to this endpoint." placeholder:"ID"`
+	Event     string    `help:"Only of this event."`
+	Object    string    `help:"Only about this payment or session." placeholder:"ID"`
+	Failed    bool      `help:"Only what was given up." xor:"status"`
+	Delivered bool      `help:"What was delivered already, too. A notice that is named is sent again in any case." xor:"status"`
+	From      time.Time `help:"Only what was told at this time or later." placeholder:"2026-01-31T00:00:00Z"`
+	To        time.Time `help:"Only what was told before this time." placeholder:"2026-02-01T00:00:00Z"`
+	After     string    `help:"Go on behind this delivery, which the command named when there were more than 500." placeholder:"ID"`
+	Wait      bool      `help:"Wait until each was tried once, and say how it goes."`
 }
 
 func (c *webhookResendCmd) Run(log *slog.Logger) error {
 	return c.open(log, func(ctx context.Context, w *app.Webhooks) error {
 		list, more, err := w.Resend(ctx, app.Resend{
-			WebhookID: c.WebhookID, Endpoint: c.Endpoint, Event: c.Event, Object: c.Object, Failed: c.Failed, From: c.From, To: c.To,
+			WebhookID: c.WebhookID, Endpoint: c.Endpoint, Event: c.Event, Object: c.Object,
+			Failed: c.Failed, Delivered: c.Delivered, From: c.From, To: c.To, After: c.After,
 		})
 		if err != nil {
 			return err
 		}
 		fmt.Printf("%d deliveries are sent again; those to endpoints that are disabled or removed are passed over\n", len(list))
 		if more {
-			fmt.Println("there are more: repeat this with an earlier --to, or with --failed when these are done")
+			fmt.Println("there are more: go on with the same words and --after", list[len(list)-1].Place())
 		}
 		for tried := -1; c.Wait && tried < len(list); {
 			now, taken, err := w.Progress(ctx, list)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"reprise/internal/gate"
@@ -42,7 +41,7 @@ type attemptView struct {
 
 func viewDelivery(d payment.Delivery) deliveryView {
 	v := deliveryView{
-		DeliveryID: string(d.Notice.ID) + "." + string(d.Endpoint), WebhookID: d.Notice.ID, EndpointID: d.Endpoint,
+		DeliveryID: d.Place().String(), WebhookID: d.Notice.ID, EndpointID: d.Endpoint,
 		Event: d.Notice.Kind, ObjectID: d.Notice.Object, Sequence: d.Notice.Sequence, Status: d.Status,
 		Created: milliseconds(d.Notice.Created), Attempts: make([]attemptView, len(d.Attempts)),
 	}
@@ -54,12 +53,6 @@ func viewDelivery(d payment.Delivery) deliveryView {
 
 func viewAttempt(a payment.DeliveryAttempt) attemptView {
 	return attemptView{milliseconds(a.At), a.Status, a.Problem, a.Took.Milliseconds()}
-}
-
-// deliveryPlace reads a delivery_id, whose form the contract has checked.
-func deliveryPlace(id string) payment.DeliveryPlace {
-	notice, endpoint, _ := strings.Cut(id, ".")
-	return payment.DeliveryPlace{Notice: payment.EventID(notice), Endpoint: payment.EndpointID(endpoint)}
 }
 
 // moment reads a date-time of the contract's, which may be absent.
@@ -74,7 +67,10 @@ func (a *API) listDeliveries(ctx context.Context, r *gate.Request) (gate.Answer,
 	q := r.HTTP.URL.Query()
 	f := payment.DeliveryFilter{
 		Business: r.Business, Notice: payment.EventID(q.Get("webhook_id")), Endpoint: payment.EndpointID(q.Get("endpoint_id")),
-		Kind: payment.NoticeKind(q.Get("event")), Object: q.Get("object_id"), Status: payment.DeliveryStatus(q.Get("status")),
+		Kind: payment.NoticeKind(q.Get("event")), Object: q.Get("object_id"),
+	}
+	if status := q.Get("status"); status != "" {
+		f.Statuses = []payment.DeliveryStatus{payment.DeliveryStatus(status)}
 	}
 	var err error
 	if f.From, err = moment(q.Get("created_from")); err != nil {
@@ -84,8 +80,10 @@ func (a *API) listDeliveries(ctx context.Context, r *gate.Request) (gate.Answer,
 		return gate.Answer{}, err
 	}
 	if id := q.Get("after_id"); id != "" {
-		place := deliveryPlace(id)
-		f.Before = &place
+		f.Before = &payment.DeliveryPlace{}
+		if err = f.Before.UnmarshalText([]byte(id)); err != nil {
+			return gate.Answer{}, err
+		}
 	}
 	limit := deliveriesPage
 	if text := q.Get("limit"); text != "" {
@@ -102,7 +100,10 @@ func (a *API) listDeliveries(ctx context.Context, r *gate.Request) (gate.Answer,
 }
 
 func (a *API) resendDelivery(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	place := deliveryPlace(r.Path("delivery_id"))
+	var place payment.DeliveryPlace
+	if err := place.UnmarshalText([]byte(r.Path("delivery_id"))); err != nil {
+		return gate.Answer{}, err
+	}
 	f := payment.DeliveryFilter{Business: r.Business, Notice: place.Notice, Endpoint: place.Endpoint}
 	list, _, err := a.Webhooks.Deliveries(ctx, f, 1)
 	if err != nil {
@@ -123,33 +124,40 @@ func (a *API) resendDelivery(ctx context.Context, r *gate.Request) (gate.Answer,
 	if !e.Disabled.IsZero() {
 		return gate.Answer{}, payment.Refuse("ENDPOINT_DISABLED", "The endpoint is disabled. Enable it first")
 	}
-	_, _, err = a.Webhooks.Resend(ctx, f, 1, r.Once, func(int, bool) {})
+	_, _, err = a.Webhooks.Resend(ctx, f, 1, r.Once, func([]payment.Delivery, bool) {})
 	return resent, err
 }
 
 func (a *API) resendDeliveries(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 	var q struct {
-		Event       payment.NoticeKind     `json:"event"`
-		EndpointID  payment.EndpointID     `json:"endpoint_id"`
-		Status      payment.DeliveryStatus `json:"status"`
-		ObjectID    string                 `json:"object_id"`
-		CreatedFrom time.Time              `json:"created_from"`
-		CreatedTo   time.Time              `json:"created_to"`
+		Event       payment.NoticeKind       `json:"event"`
+		EndpointID  payment.EndpointID       `json:"endpoint_id"`
+		Statuses    []payment.DeliveryStatus `json:"statuses"`
+		ObjectID    string                   `json:"object_id"`
+		CreatedFrom time.Time                `json:"created_from"`
+		CreatedTo   time.Time                `json:"created_to"`
+		AfterID     *payment.DeliveryPlace   `json:"after_id"`
 	}
+	q.Statuses = payment.Undelivered()
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
 	f := payment.DeliveryFilter{
-		Business: r.Business, Endpoint: q.EndpointID, Kind: q.Event, Object: q.ObjectID, Status: q.Status,
-		From: q.CreatedFrom, To: q.CreatedTo,
+		Business: r.Business, Endpoint: q.EndpointID, Kind: q.Event, Object: q.ObjectID, Statuses: q.Statuses,
+		From: q.CreatedFrom, To: q.CreatedTo, Before: q.AfterID,
 	}
 	var resent gate.Answer
 	var failed error
-	_, _, err := a.Webhooks.Resend(ctx, f, payment.ResendMax, r.Once, func(n int, more bool) {
-		resent, failed = keeping(r, http.StatusOK, struct {
-			Resent  int  `json:"resent"`
-			HasMore bool `json:"has_more"`
-		}{n, more})
+	_, _, err := a.Webhooks.Resend(ctx, f, payment.ResendMax, r.Once, func(list []payment.Delivery, more bool) {
+		said := struct {
+			Resent  int    `json:"resent"`
+			HasMore bool   `json:"has_more"`
+			AfterID string `json:"after_id,omitempty"`
+		}{Resent: len(list), HasMore: more}
+		if more {
+			said.AfterID = list[len(list)-1].Place().String()
+		}
+		resent, failed = keeping(r, http.StatusOK, said)
 	})
 	if err == nil {
 		err = failed

@@ -27,10 +27,10 @@ type Webhooks interface {
 	TestEndpoint(ctx context.Context, b payment.BusinessID, to payment.Endpoint, kind payment.NoticeKind) (payment.DeliveryAttempt, error)
 	KeepAnswer(ctx context.Context, once *payment.Once) error
 
-	// Deliveries and Resend take at most limit, the newest first; more says that there are others. answered is
-	// called with what Resend will answer, before once is kept.
+	// Deliveries and Resend take at most limit, the newest first; more says that there are others behind the last.
+	// answered is called with what Resend will return, before once is kept.
 	Deliveries(ctx context.Context, f payment.DeliveryFilter, limit int) (list []payment.Delivery, more bool, err error)
-	Resend(ctx context.Context, f payment.DeliveryFilter, limit int, once *payment.Once, answered func(n int, more bool)) (list []payment.Delivery, more bool, err error)
+	Resend(ctx context.Context, f payment.DeliveryFilter, limit int, once *payment.Once, answered func(list []payment.Delivery, more bool)) (list []payment.Delivery, more bool, err error)
 }
 
 type endpointView struct {

@@ -173,7 +173,7 @@ func TestResendRange(t *testing.T) {
 
 	down.answering(nil)
 	resend := func(change func(map[string]any)) map[string]any {
-		body := map[string]any{"status": "FAILED", "created_from": w.outside.Now().Add(-2 * time.Hour).Format(time.RFC3339)}
+		body := map[string]any{"created_from": w.outside.Now().Add(-2 * time.Hour).Format(time.RFC3339)}
 		change(body)
 		status, resent := w.call("POST", "/webhook_deliveries/resend", SandboxSecretKey, body)
 		if status != http.StatusOK {
@@ -200,8 +200,67 @@ func TestResendRange(t *testing.T) {
 		t.Errorf("the rest: %v", resent)
 	}
 	w.delivered(endpoint, "DELIVERED", 2)
+	if resent := resend(func(map[string]any) {}); resent["resent"] != 0.0 {
+		t.Errorf("what was delivered is sent again unasked: %v", resent)
+	}
 	if n := down.webhooks("", ""); n != 2*tries+2 {
 		t.Errorf("told %d times, want %d", n, 2*tries+2)
+	}
+	both := func(body map[string]any) {
+		body["statuses"], body["endpoint_id"] = []string{"DELIVERED", "FAILED"}, strings.TrimPrefix(endpoint, "/webhook_endpoints/")
+	}
+	if resent := resend(both); resent["resent"] != 2.0 {
+		t.Errorf("what was delivered, asked for: %v", resent)
+	}
+	w.eventually("it was delivered twice", func() bool { return down.webhooks("", "") == 2*tries+4 })
+}
+
+// TestResendMany: more than are sent again at once are sent again part by part, each of them once.
+func TestResendMany(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	crowd := listen(t)
+	endpoint := w.addEndpoint(crowd.url, SandboxSecretKey, "payment.capture")
+	w.submitted(w.newSession(visaChallenge, skipping), "123")
+	w.delivered(endpoint, "DELIVERED", 1)
+	known := w.deliveries(of(endpoint))[0]["webhook_id"].(string)
+	id := strings.TrimPrefix(endpoint, "/webhook_endpoints/")
+	// As many more, given up. Their ids begin as the known one's does, with its time.
+	const given = payment.ResendMax + 20
+	w.damage(`
+WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < $2)
+INSERT INTO notice (id, business, kind, object, sequence, data, created)
+SELECT substr(n.id, 1, 24) || printf('%012d', i), n.business, n.kind, n.object, n.sequence, n.data, n.created
+FROM number, notice n WHERE n.id = $1`, known, given)
+	w.damage(`
+INSERT INTO delivery (business, notice, endpoint, status) SELECT business, id, $2, 'FAILED' FROM notice
+WHERE substr(id, 1, 24) = substr($1, 1, 24) AND id <> $1`, known, id)
+
+	body := map[string]any{"created_from": w.outside.Now().Add(-time.Hour).Format(time.RFC3339), "endpoint_id": id}
+	resend := func(resent int, more bool) any {
+		t.Helper()
+		status, said := w.call("POST", "/webhook_deliveries/resend", SandboxSecretKey, body)
+		if status != http.StatusOK || said["resent"] != float64(resent) || said["has_more"] != more || (said["after_id"] != nil) != more {
+			t.Fatalf("%d %v, want %d and more: %v", status, said, resent, more)
+		}
+		return said["after_id"]
+	}
+	body["after_id"] = resend(payment.ResendMax, true)
+	resend(given-payment.ResendMax, false)
+	w.eventually("all are delivered", func() bool {
+		return w.count(`SELECT COUNT(*) FROM delivery WHERE endpoint = $1 AND status = 'DELIVERED'`, id) == given+1
+	})
+	told := map[string]int{}
+	for _, seen := range crowd.about("payment.capture", "") {
+		told[seen.Header.Get("Webhook-Id")]++
+	}
+	for notice, times := range told {
+		if times != 1 {
+			t.Errorf("%s came %d times", notice, times)
+		}
+	}
+	if len(told) != given+1 {
+		t.Errorf("%d came, want %d", len(told), given+1)
 	}
 }
 

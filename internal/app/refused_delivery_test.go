@@ -19,6 +19,13 @@ func refusedDeliveries() map[string][]refusedRow {
 		return refusal{400, "API_VALIDATION_ERROR", "request" + path + " " + message, path}
 	}
 	since := func(at string) map[string]any { return map[string]any{"created_from": at} }
+	resending := func(name string, value any) func(*town) asked {
+		return func(*town) asked {
+			body := since("2026-01-01T00:00:00Z")
+			body[name] = value
+			return asked{path: "/webhook_deliveries/resend", body: body}
+		}
+	}
 	again := func(delivery string) string { return "/webhook_deliveries/" + delivery + "/resend" }
 	return map[string][]refusedRow{
 		"GET /webhook_deliveries": {
@@ -30,6 +37,9 @@ func refusedDeliveries() map[string][]refusedRow {
 		"POST /webhook_deliveries/resend": {
 			{"since when", func(*town) asked { return asked{path: "/webhook_deliveries/resend", body: map[string]any{}} },
 				refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'created_from'", "/body/created_from"}},
+			{"no status at all", resending("statuses", []string{}), invalid("must NOT have fewer than 1 items", "/body/statuses")},
+			{"another status", resending("statuses", []string{"LOST"}), invalid("must be equal to one of the allowed values", "/body/statuses/0")},
+			{"behind nothing", resending("after_id", "1"), invalid(`must match pattern "^[0-9a-f-]{36}\.[0-9a-f-]{36}$"`, "/body/after_id")},
 			{"a key used for another", func(w *town) asked {
 				w.ask("POST", "/webhook_deliveries/resend", SandboxSecretKey, since("2026-01-01T00:00:00Z"), "idempotency-key", "used")
 				return asked{path: "/webhook_deliveries/resend", body: since("2026-01-02T00:00:00Z"), headers: []string{"idempotency-key", "used"}}

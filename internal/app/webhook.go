@@ -116,15 +116,18 @@ func (w *Webhooks) Test(ctx context.Context, id, event string) (payment.Delivery
 	return w.desk.TestEndpoint(ctx, w.business, e, kind)
 }
 
-// Resend says which deliveries are to be sent again. What is empty or zero excludes nothing.
+// Resend says which deliveries are to be sent again. What is empty or zero excludes nothing, but what was
+// delivered is only sent again where it is asked for: by name, or by Delivered.
 type Resend struct {
 	WebhookID, Endpoint, Event, Object string
 	Failed                             bool // only those that were given up
+	Delivered                          bool // those that were delivered, too
 	From, To                           time.Time
+	After                              string // go on behind this delivery, where the Resend before came to
 }
 
 // Resend has deliveries sent again by the gateways on the database: at most 500, the newest first. It lists
-// them as they were; more says that there are others.
+// them as they were; more says that there are others, behind the last.
 func (w *Webhooks) Resend(ctx context.Context, r Resend) (list []payment.Delivery, more bool, err error) {
 	if r.WebhookID == "" && r.From.IsZero() {
 		return nil, false, errors.New("neither a webhook-id nor a time from which on: that would be everything")
@@ -138,10 +141,19 @@ func (w *Webhooks) Resend(ctx context.Context, r Resend) (list []payment.Deliver
 			return nil, false, err
 		}
 	}
-	if r.Failed {
-		f.Status = payment.DeliveryFailed
+	if r.After != "" {
+		f.Before = &payment.DeliveryPlace{}
+		if err := f.Before.UnmarshalText([]byte(r.After)); err != nil {
+			return nil, false, err
+		}
 	}
-	return w.desk.Resend(ctx, f, payment.ResendMax, nil, func(int, bool) {})
+	switch {
+	case r.Failed:
+		f.Statuses = []payment.DeliveryStatus{payment.DeliveryFailed}
+	case !r.Delivered && r.WebhookID == "":
+		f.Statuses = payment.Undelivered()
+	}
+	return w.desk.Resend(ctx, f, payment.ResendMax, nil, func([]payment.Delivery, bool) {})
 }
 
 // Progress says of deliveries, as they were when they were resent, how many were tried since, and how many of

@@ -83,6 +83,10 @@ func (w *town) webhooksFromTheOffice() {
 		tried, taken, err := office.Progress(ctx, resent)
 		return err == nil && tried == 1 && taken == 1
 	})
+	since := Resend{Endpoint: string(added.ID), From: w.outside.Now().Add(-time.Hour)}
+	if resent, _, err = office.Resend(ctx, since); err != nil || len(resent) != 0 {
+		t.Errorf("what was taken, unasked: %v, %v", resent, err)
+	}
 	if resent, _, err = office.Resend(ctx, ofIt); err != nil || len(resent) != 1 {
 		t.Errorf("one that was taken: %v, %v", resent, err)
 	}
@@ -90,6 +94,14 @@ func (w *town) webhooksFromTheOffice() {
 		seen := e.about("payment.capture", "")
 		return len(seen) == 4 && seen[3].Header.Get("Webhook-Id") == failed // one was the sample
 	})
+	since.Delivered = true
+	if resent, _, err = office.Resend(ctx, since); err != nil || len(resent) != 1 {
+		t.Fatalf("what was taken, asked for: %v, %v", resent, err)
+	}
+	since.After = resent[0].Place().String()
+	if resent, _, err = office.Resend(ctx, since); err != nil || len(resent) != 0 {
+		t.Errorf("behind the only one: %v, %v", resent, err)
+	}
 	if err := office.Remove(ctx, string(added.ID)); err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +160,7 @@ func TestOfficeRefuses(t *testing.T) {
 		"nobody enabled":                         {ours.Enable(ctx, "nobody"), "has no endpoint nobody"},
 		"another's removed":                      {theirs.Remove(ctx, string(list[0].ID)), "has no endpoint"},
 		"everything":                             {resend(Resend{}), "everything"},
+		"behind nothing":                         {resend(Resend{WebhookID: "x", After: "y"}), "no id of a delivery"},
 		"an unknown event resent":                {resend(Resend{WebhookID: "x", Event: "payment.lost"}), `no event "payment.lost"`},
 	} {
 		if row.err == nil || !strings.Contains(row.err.Error(), row.want) {

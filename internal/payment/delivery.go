@@ -1,6 +1,10 @@
 package payment
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // DeliveryStatus is what became of a delivery.
 type DeliveryStatus string
@@ -18,6 +22,9 @@ type Delivery struct {
 	Status   DeliveryStatus
 	Attempts []DeliveryAttempt // the oldest first
 }
+
+// Place is where the delivery stands in the list of its business.
+func (d Delivery) Place() DeliveryPlace { return DeliveryPlace{d.Notice.ID, d.Endpoint} }
 
 // Work is what has the delivery tried.
 func (d Delivery) Work() Work {
@@ -38,6 +45,9 @@ func (a DeliveryAttempt) Taken() bool { return a.Status >= 200 && a.Status <= 29
 // ResendMax is how many deliveries are sent again at once, at most.
 const ResendMax = 500
 
+// Undelivered are the statuses of what an endpoint has not taken.
+func Undelivered() []DeliveryStatus { return []DeliveryStatus{DeliveryPending, DeliveryFailed} }
+
 // DeliveryFilter says which deliveries of a business are meant. What is zero excludes nothing.
 type DeliveryFilter struct {
 	Business BusinessID
@@ -45,15 +55,28 @@ type DeliveryFilter struct {
 	Endpoint EndpointID
 	Kind     NoticeKind
 	Object   string
-	Status   DeliveryStatus
-	From, To time.Time // when the notice was made: not before From, and before To; in milliseconds
+	Statuses []DeliveryStatus // any of these
+	From, To time.Time        // when the notice was made: not before From, and before To; in milliseconds
 
 	// Before is a place in the list, which has the newest first: what stands behind it is meant.
 	Before *DeliveryPlace
 }
 
-// DeliveryPlace is where a delivery stands in the list of its business.
+// DeliveryPlace is where a delivery stands in the list of its business. Its text is what the API knows the
+// delivery by: the two ids, with a dot between.
 type DeliveryPlace struct {
 	Notice   EventID
 	Endpoint EndpointID
+}
+
+func (p DeliveryPlace) String() string { return string(p.Notice) + "." + string(p.Endpoint) }
+
+// UnmarshalText reads what String writes.
+func (p *DeliveryPlace) UnmarshalText(text []byte) error {
+	notice, endpoint, found := strings.Cut(string(text), ".")
+	if !found || notice == "" || endpoint == "" {
+		return fmt.Errorf("payment: %q is no id of a delivery", text)
+	}
+	p.Notice, p.Endpoint = EventID(notice), EndpointID(endpoint)
+	return nil
 }

@@ -115,12 +115,19 @@ func (s *Store) deliveries(ctx context.Context, f payment.DeliveryFilter, limit 
 	}
 	need(`d.business = ?`, string(f.Business))
 	for _, c := range []struct{ condition, value string }{
-		{`d.notice = ?`, string(f.Notice)}, {`d.endpoint = ?`, string(f.Endpoint)}, {`d.status = ?`, string(f.Status)},
+		{`d.notice = ?`, string(f.Notice)}, {`d.endpoint = ?`, string(f.Endpoint)},
 		{`n.kind = ?`, string(f.Kind)}, {`n.object = ?`, f.Object},
 	} {
 		if c.value != "" {
 			need(c.condition, c.value)
 		}
+	}
+	if len(f.Statuses) > 0 {
+		var statuses []string
+		for _, status := range f.Statuses {
+			statuses = append(statuses, string(status))
+		}
+		where = append(where, `d.status IN (`+places(&args, statuses)+`)`)
 	}
 	// The ids of notices begin with the time, in milliseconds: so the key finds where to begin.
 	if !f.From.IsZero() {
@@ -165,9 +172,9 @@ func firstNotice(at time.Time) string {
 }
 
 // Resend makes deliveries due now, the newest first, at most limit, and lists them as they were. more says that
-// there are others. Those to endpoints that are disabled or gone are passed over. answered is called with the
-// numbers before anything is written, to fill in what once keeps.
-func (s *Store) Resend(ctx context.Context, f payment.DeliveryFilter, limit int, once *payment.Once, answered func(n int, more bool)) (list []payment.Delivery, more bool, err error) {
+// there are others, behind the last of the list. Those to endpoints that are disabled or gone are passed over.
+// answered is called with what will be returned before anything is written, to fill in what once keeps.
+func (s *Store) Resend(ctx context.Context, f payment.DeliveryFilter, limit int, once *payment.Once, answered func(list []payment.Delivery, more bool)) (list []payment.Delivery, more bool, err error) {
 	list, more, err = s.deliveries(ctx, f, limit, `
   AND EXISTS (SELECT 1 FROM endpoint e WHERE e.id = d.endpoint AND e.business = d.business AND e.disabled = 0)`)
 	if err == nil {
@@ -176,7 +183,7 @@ func (s *Store) Resend(ctx context.Context, f payment.DeliveryFilter, limit int,
 	if err != nil {
 		return nil, false, err
 	}
-	answered(len(list), more)
+	answered(list, more)
 	if len(list) == 0 {
 		return nil, false, s.KeepAnswer(ctx, once)
 	}

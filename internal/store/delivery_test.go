@@ -62,8 +62,9 @@ func testDeliveries(t *testing.T, db *database) {
 		"kind":             {payment.DeliveryFilter{Kind: payment.NoticeCapture}, 2},
 		"no such kind":     {payment.DeliveryFilter{Kind: payment.NoticeFailure}, 0},
 		"object":           {payment.DeliveryFilter{Object: "py-1"}, 2},
-		"status":           {payment.DeliveryFilter{Status: payment.DeliveryDelivered}, 1},
-		"all of these":     {payment.DeliveryFilter{Notice: notice.ID, Endpoint: first.Endpoint, Kind: notice.Kind, Object: notice.Object, Status: first.Status}, 1},
+		"status":           {payment.DeliveryFilter{Statuses: []payment.DeliveryStatus{payment.DeliveryDelivered}}, 1},
+		"two statuses":     {payment.DeliveryFilter{Statuses: payment.Undelivered()}, 3},
+		"all of these":     {payment.DeliveryFilter{Notice: notice.ID, Endpoint: first.Endpoint, Kind: notice.Kind, Object: notice.Object, Statuses: []payment.DeliveryStatus{first.Status}}, 1},
 		"since then":       {payment.DeliveryFilter{From: notice.Created.Truncate(time.Millisecond)}, 4},
 		"since later":      {payment.DeliveryFilter{From: notice.Created.Add(time.Minute)}, 0},
 		"since for ever":   {payment.DeliveryFilter{From: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC)}, 4},
@@ -108,7 +109,7 @@ func testResend(t *testing.T, db *database) {
 	resend := func(f payment.DeliveryFilter, limit int, once *payment.Once) (int, bool) {
 		t.Helper()
 		said := -1
-		list, more, err := s.Resend(ctx, f, limit, once, func(n int, _ bool) { said = n })
+		list, more, err := s.Resend(ctx, f, limit, once, func(list []payment.Delivery, _ bool) { said = len(list) })
 		must(t, err)
 		if said != len(list) {
 			t.Errorf("the answer says %d, sent are %d", said, len(list))
@@ -124,16 +125,23 @@ func testResend(t *testing.T, db *database) {
 		list[i].Status = status
 		must(t, s.RecordDelivery(ctx, list[i], ""))
 	}
-	if n, more := resend(payment.DeliveryFilter{Business: business, Status: payment.DeliveryFailed}, 500, nil); n != 1 || more {
-		t.Errorf("%d failed ones were resent, more: %v", n, more)
+	if n, more := resend(payment.DeliveryFilter{Business: business, Statuses: payment.Undelivered()}, 500, nil); n != 3 || more {
+		t.Errorf("%d that were not delivered were resent, more: %v", n, more)
+	}
+	if got, _, err := s.Deliveries(ctx, payment.DeliveryFilter{Business: business, Statuses: []payment.DeliveryStatus{payment.DeliveryDelivered}}, 10); err != nil || len(got) != 1 {
+		t.Errorf("%d are still delivered (%v)", len(got), err)
 	}
 	if n, more := resend(f, 3, nil); n != 3 || !more {
 		t.Errorf("%d were resent of 3 at most, more: %v", n, more)
 	}
+	place := list[2].Place()
+	if n, more := resend(payment.DeliveryFilter{Business: business, Before: &place}, 3, nil); n != 1 || more {
+		t.Errorf("%d were resent behind the third, more: %v", n, more)
+	}
 	if n, _ := resend(f, 500, asked("r", "{}")); n != 4 {
 		t.Errorf("%d were resent", n)
 	}
-	if _, _, err := s.Resend(ctx, f, 500, asked("r", "{}"), func(int, bool) {}); !errors.Is(err, payment.ErrRepeated) {
+	if _, _, err := s.Resend(ctx, f, 500, asked("r", "{}"), func([]payment.Delivery, bool) {}); !errors.Is(err, payment.ErrRepeated) {
 		t.Errorf("the same command again: %v", err)
 	}
 	due := func() int {
