@@ -25,7 +25,7 @@ type webhookCmd struct {
 type webhookFlags struct {
 	officeFlags
 	Merchant string         `help:"Business id of the merchant." required:"" placeholder:"ID"`
-	Keys     string         `help:"Key file of the gateway, from which it derives what signs." default:"./reprise-data/keys.json" type:"path"`
+	Keys     string         `help:"Key file of the gateway, from which it derives what signs; without this flag keys.json in the folder of the SQLite file, or in ./reprise-data. Only add, test and list --secret read it." type:"path" placeholder:"PATH"`
 	Allow    []netip.Prefix `help:"A network beside the public internet in which endpoints may be; may be repeated." placeholder:"10.1.0.0/16"`
 }
 
@@ -85,15 +85,22 @@ func (c *webhookListCmd) Run(log *slog.Logger) error {
 			}
 			row := fmt.Sprintf("%s\t%s\t%s\t%s", e.ID, e.URL, events, state)
 			if c.Secret {
-				row += "\t" + w.Secret(e)
+				secret, err := w.Secret(e)
+				if err != nil {
+					return err
+				}
+				row += "\t" + secret
 			}
 			rows = append(rows, row)
 		}
 		if err := table(rows); err != nil || !c.Secret {
 			return err
 		}
-		fmt.Printf("\nx-callback-token of all: %s\n", w.CallbackToken())
-		return nil
+		token, err := w.CallbackToken()
+		if err == nil {
+			fmt.Printf("\nx-callback-token of all: %s\n", token)
+		}
+		return err
 	})
 }
 

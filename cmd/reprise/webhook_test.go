@@ -67,7 +67,11 @@ func TestWebhooks(t *testing.T) {
 	d.refused(webhook("add", "https://shop.example/", "--event", "payment.lost"), `no event "payment.lost"`)
 	d.refused([]string{"webhook", "list"}, "--merchant")
 	d.refused([]string{"webhook", "list", "--merchant", "nobody"}, "there is no merchant nobody")
-	d.refused(webhook("list", "--keys", "none.json"), "none.json")
+	d.refused(webhook("list", "--secret", "--keys", "none.json"), "none.json")
+	d.refused(webhook("add", "https://shop.example/", "--keys", "none.json"), "none.json")
+	d.do(webhook("list", "--keys", "none.json")...) // which has nothing to sign
+	d.refused(webhook("resend", "--from", "2026-01-31T00:00:00Z", "--failed", "--delivered"), "can't be used together")
+	d.refused(webhook("resend", "--from", "2026-01-31T00:00:00Z", "--after", "1"), "no id of a delivery")
 }
 
 // runSandbox starts a sandbox in the desk's folder, on free ports, and ends it with the test.

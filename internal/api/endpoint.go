@@ -12,7 +12,7 @@ import (
 
 // Webhooks looks after merchants' endpoints and what was delivered to them.
 type Webhooks interface {
-	// NewEndpoint makes an endpoint that may be saved, or refuses its URL.
+	// NewEndpoint makes an endpoint that may be saved, or refuses its URL, or what would come there twice.
 	NewEndpoint(ctx context.Context, b payment.BusinessID, url string, events []payment.NoticeKind) (payment.Endpoint, error)
 	SaveEndpoint(ctx context.Context, b payment.BusinessID, e payment.Endpoint, by payment.Actor, once *payment.Once) error
 	EnableEndpoint(ctx context.Context, b payment.BusinessID, id payment.EndpointID, by payment.Actor, once *payment.Once) error

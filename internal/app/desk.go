@@ -43,7 +43,7 @@ func newDesk(o Outside, memory *store.Store, v *vault.Vault, callbackToken func(
 	return d
 }
 
-// NewEndpoint makes an endpoint that may be added.
+// NewEndpoint makes an endpoint that may be added. One that is disabled counts, too: it can be enabled any time.
 func (d *desk) NewEndpoint(ctx context.Context, b payment.BusinessID, url string, events []payment.NoticeKind) (payment.Endpoint, error) {
 	if d.sender.Networks.Check(url) != nil {
 		e := payment.Refuse("INVALID_URL", "Webhooks are sent to https URLs on the public internet, without user information")
@@ -58,7 +58,13 @@ func (d *desk) NewEndpoint(ctx context.Context, b payment.BusinessID, url string
 		return payment.Endpoint{}, payment.Refuse("ENDPOINT_LIMIT_EXCEEDED", fmt.Sprintf("There are %d endpoints already, which is the most", len(known)))
 	}
 	id, err := d.newID()
-	return payment.Endpoint{ID: payment.EndpointID(id), URL: url, Events: events, Created: d.now()}, err
+	made := payment.Endpoint{ID: payment.EndpointID(id), URL: url, Events: events, Created: d.now()}
+	for _, e := range known {
+		if webhook.Same(e.URL, url) && e.Meets(made) {
+			return payment.Endpoint{}, payment.Refuse("DUPLICATE_ERROR", "Some of these events are sent to this URL already. Remove that endpoint first, or leave them out")
+		}
+	}
+	return made, err
 }
 
 func (d *desk) newID() (string, error) {

@@ -25,6 +25,9 @@ func (f *front) addEndpoint(url, key string, events ...string) string {
 	return "/webhook_endpoints/" + made["endpoint_id"].(string)
 }
 
+// ownURL is a URL of the ear's that no other endpoint has.
+func (w *town) ownURL() string { return fmt.Sprint(w.ear.url, "?", w.urls.Add(1)) }
+
 // deliveries lists what was sent, the newest first.
 func (f *front) deliveries(query string) []map[string]any {
 	f.t.Helper()
@@ -44,6 +47,30 @@ func of(endpoint string) string {
 func (w *town) delivered(endpoint string, status string, n int) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("%d deliveries are %s", n, status), func() bool { return len(w.deliveries(of(endpoint)+"&status="+status)) == n })
+}
+
+// TestEndpointsOfOneURL: a URL can have several endpoints, as long as nothing would come there twice.
+func TestEndpointsOfOneURL(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	e := listen(t)
+	captures := w.addEndpoint(e.url, SandboxSecretKey, "payment.capture")
+	w.addEndpoint(e.url, SandboxSecretKey, "payment_session.completed", "payment.failure")
+	w.submitted(w.newSession(visaChallenge, skipping), "123")
+	e.wait(t, "payment.capture", "")
+	e.wait(t, "payment_session.completed", "")
+	w.forward(time.Hour)
+	if n := e.webhooks("", ""); n != 2 {
+		t.Errorf("told %d times, want 2", n)
+	}
+	all := map[string]any{"url": e.url}
+	if status, refused := w.call("POST", "/webhook_endpoints", SandboxSecretKey, all); status != http.StatusConflict || refused["error_code"] != "DUPLICATE_ERROR" {
+		t.Errorf("all events beside some: %d %v", status, refused)
+	}
+	w.call("DELETE", captures, SandboxSecretKey, nil)
+	w.addEndpoint(e.url, SandboxSecretKey, "payment.capture")
+	w.stranger()
+	w.addEndpoint(e.url, strangerSecretKey) // what others have there is none of one's business
 }
 
 func TestEndpointsByEvent(t *testing.T) {

@@ -53,7 +53,7 @@ func exampleStages() map[string]func(w *town) map[string]string {
 	opened := func(p *visitor) { p.must(p.act("open", looking("U"))) }
 	arrived := func(p *visitor) { p.must(p.arrive()) }
 	endpoint := func(w *town) map[string]string {
-		return map[string]string{exampleEndpoint: strings.TrimPrefix(w.addEndpoint(w.ear.url, SandboxSecretKey), "/webhook_endpoints/")}
+		return map[string]string{exampleEndpoint: strings.TrimPrefix(w.addEndpoint(w.ownURL(), SandboxSecretKey), "/webhook_endpoints/")}
 	}
 	sent := func(w *town) map[string]string {
 		_, delivery := w.sent()

@@ -26,6 +26,7 @@ type town struct {
 	clock    *clock
 	outside  Outside
 	cards    *atomic.Int64 // cards of single tests, see ownCard
+	urls     *atomic.Int64 // URLs of single endpoints, see ownURL
 	severed  *atomic.Value // the address that nobody reaches any more
 	wires    *wires
 }
@@ -44,7 +45,7 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	w.dir = s.Data
 	w.outside = Real()
 	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
-	w.severed, w.cards, w.wires = &atomic.Value{}, &atomic.Int64{}, &wires{}
+	w.severed, w.cards, w.urls, w.wires = &atomic.Value{}, &atomic.Int64{}, &atomic.Int64{}, &wires{}
 	w.outside.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if w.severed.Load() == address {
 			return nil, errors.New("severed")

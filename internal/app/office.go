@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,19 +15,23 @@ import (
 	"reprise/internal/store"
 )
 
+// keyFileName is what the key file is called in its folder.
+const keyFileName = "keys.json"
+
 // Office is where the operator keeps merchants and keys: a database, without doors, lines or workers. A
 // gateway may run on the same database meanwhile; what is changed here it knows with its next request. Each change is audited.
 type Office struct {
-	store   *store.Store
-	outside Outside
-	by      payment.Actor
+	store    *store.Store
+	outside  Outside
+	database string // as it was named
+	by       payment.Actor
 }
 
 // OpenOffice opens the office of a database: postgres://… or the path of an SQLite file. A file that is not
 // there is not made: who mistyped a path would otherwise be told that all is well. account is who works in it,
 // by the operating system.
 func OpenOffice(ctx context.Context, o Outside, database, account string, log *slog.Logger) (*Office, error) {
-	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
+	if !onServer(database) {
 		if _, err := os.Stat(strings.TrimPrefix(database, "file:")); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no database at %s: a gateway makes it when it starts; name another with --database", database)
 		}
@@ -37,7 +42,23 @@ func OpenOffice(ctx context.Context, o Outside, database, account string, log *s
 	if err != nil {
 		return nil, err
 	}
-	return &Office{store: memory, outside: o, by: payment.Operator(account)}, nil
+	return &Office{store: memory, outside: o, database: database, by: payment.Operator(account)}, nil
+}
+
+// onServer says whether a database is PostgreSQL's, and not a file.
+func onServer(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// keyFile is where a sandbox on this database has its keys if it was told nothing else: beside the file, or in
+// the folder that --data is by default.
+func (o *Office) keyFile() string {
+	folder := "reprise-data"
+	if !onServer(o.database) {
+		file, _, _ := strings.Cut(strings.TrimPrefix(o.database, "file:"), "?")
+		folder = filepath.Dir(file)
+	}
+	return filepath.Join(folder, keyFileName)
 }
 
 // Close ends the connections.

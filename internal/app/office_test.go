@@ -178,3 +178,18 @@ func TestSandboxMerchants(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyFile: the keys of a database are looked for where a sandbox on it has them.
+func TestKeyFile(t *testing.T) {
+	for database, want := range map[string]string{
+		"./reprise-data/reprise.db":                     "reprise-data/keys.json",
+		"/srv/reprise/reprise.db":                       "/srv/reprise/keys.json",
+		"file:/srv/reprise/reprise.db?_txlock=deferred": "/srv/reprise/keys.json",
+		"reprise.db":                            "keys.json",
+		"postgres://reprise@db.example/reprise": "reprise-data/keys.json",
+	} {
+		if got := (&Office{database: database}).keyFile(); got != want {
+			t.Errorf("%s: %s, want %s", database, got, want)
+		}
+	}
+}

@@ -65,14 +65,13 @@ func onceRequests() map[string]func(w *town) onceRequest {
 			return onceRequest{"/refunds/" + w.unsentRefund() + "/cancel", SandboxSecretKey, nil}
 		},
 		"POST /webhook_endpoints": func(w *town) onceRequest {
-			url := w.ear.url + "?" + w.outside.Now().Format(time.RFC3339Nano)
-			return onceRequest{"/webhook_endpoints", SandboxSecretKey, map[string]any{"url": url}}
+			return onceRequest{"/webhook_endpoints", SandboxSecretKey, map[string]any{"url": w.ownURL()}}
 		},
 		"POST /webhook_endpoints/{endpoint_id}/enable": func(w *town) onceRequest {
-			return onceRequest{w.addEndpoint(w.ear.url, SandboxSecretKey) + "/enable", SandboxSecretKey, nil}
+			return onceRequest{w.addEndpoint(w.ownURL(), SandboxSecretKey) + "/enable", SandboxSecretKey, nil}
 		},
 		"POST /webhook_endpoints/{endpoint_id}/test": func(w *town) onceRequest {
-			return onceRequest{w.addEndpoint(w.ear.url, SandboxSecretKey) + "/test", SandboxSecretKey, map[string]any{"event": "payment.capture"}}
+			return onceRequest{w.addEndpoint(w.ownURL(), SandboxSecretKey) + "/test", SandboxSecretKey, map[string]any{"event": "payment.capture"}}
 		},
 		"POST /webhook_deliveries/{delivery_id}/resend": func(w *town) onceRequest {
 			_, delivery := w.sent()

@@ -8,7 +8,7 @@ const anyDelivery = "0198a3f2-5c11-7e1f-a0c9-5a1b2c3d4e5f.0198a3f0-1b2c-7d3e-8f4
 // endpoint, and the delivery.
 func (w *town) sent() (endpoint, delivery string) {
 	w.t.Helper()
-	endpoint = w.addEndpoint(w.ear.url, SandboxSecretKey, "payment.capture")
+	endpoint = w.addEndpoint(w.ownURL(), SandboxSecretKey, "payment.capture")
 	w.submitted(w.newSession(visaChallenge, skipping), "123")
 	w.delivered(endpoint, "DELIVERED", 1)
 	return endpoint, w.deliveries(of(endpoint))[0]["delivery_id"].(string)

@@ -1,6 +1,9 @@
 package app
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 const anyEndpoint = "/webhook_endpoints/0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
 
@@ -31,8 +34,16 @@ func refusedEndpoints() map[string][]refusedRow {
 				invalid(`must match format "uuid"`, "/path/endpoint_id")},
 			{"unknown", func(*town) asked { return asked{path: anyEndpoint + then, body: body} }, refusal{404, "DATA_NOT_FOUND", noSuchID, ""}},
 			{"a stranger's", func(w *town) asked {
-				return asked{path: w.addEndpoint(w.ear.url, SandboxSecretKey) + then, body: body, key: strangerSecretKey}
+				return asked{path: w.addEndpoint(w.ownURL(), SandboxSecretKey) + then, body: body, key: strangerSecretKey}
 			}, refusal{404, "DATA_NOT_FOUND", noSuchID, ""}},
+		}
+	}
+	const sentAlready = "Some of these events are sent to this URL already. Remove that endpoint first, or leave them out"
+	twice := func(first, second []string) func(w *town) asked {
+		return func(w *town) asked {
+			url := w.ownURL()
+			w.addEndpoint(strings.Replace(url, "http://", "HTTP://", 1), SandboxSecretKey, first...)
+			return asked{path: "/webhook_endpoints", body: map[string]any{"url": url + "#again", "events": append([]string{}, second...)}}
 		}
 	}
 	sample := func(event string) map[string]any { return map[string]any{"event": event} }
@@ -53,19 +64,23 @@ func refusedEndpoints() map[string][]refusedRow {
 			}, refusal{422, "ENDPOINT_LIMIT_EXCEEDED", "There are 20 endpoints already, which is the most", ""}},
 			{"a key used for another", used("/webhook_endpoints", map[string]any{"url": "https://yourcompany.com/1"}, map[string]any{"url": "https://yourcompany.com/2"}),
 				refusal{409, "DUPLICATE_ERROR", keyUsed, ""}},
+			{"all of what comes there", twice(nil, nil), refusal{409, "DUPLICATE_ERROR", sentAlready, ""}},
+			{"some of what comes there", twice(nil, []string{"payment.capture"}), refusal{409, "DUPLICATE_ERROR", sentAlready, ""}},
+			{"all beside some", twice([]string{"payment.capture"}, nil), refusal{409, "DUPLICATE_ERROR", sentAlready, ""}},
+			{"one of two", twice([]string{"payment.capture", "payment.failure"}, []string{"refund.failed", "payment.failure"}), refusal{409, "DUPLICATE_ERROR", sentAlready, ""}},
 		},
 		"GET /webhook_endpoints/{endpoint_id}":        absent("", nil),
 		"DELETE /webhook_endpoints/{endpoint_id}":     absent("", nil),
 		"GET /webhook_endpoints/{endpoint_id}/secret": absent("/secret", nil),
 		"POST /webhook_endpoints/{endpoint_id}/enable": append(absent("/enable", nil), refusedRow{"a key used for another", func(w *town) asked {
-			w.ask("POST", w.addEndpoint(w.ear.url, SandboxSecretKey)+"/enable", SandboxSecretKey, nil, "idempotency-key", "used")
-			return asked{path: w.addEndpoint(w.ear.url, SandboxSecretKey) + "/enable", headers: []string{"idempotency-key", "used"}}
+			w.ask("POST", w.addEndpoint(w.ownURL(), SandboxSecretKey)+"/enable", SandboxSecretKey, nil, "idempotency-key", "used")
+			return asked{path: w.addEndpoint(w.ownURL(), SandboxSecretKey) + "/enable", headers: []string{"idempotency-key", "used"}}
 		}, refusal{409, "DUPLICATE_ERROR", keyUsed, ""}}),
 		"POST /webhook_endpoints/{endpoint_id}/test": append(absent("/test", sample("payment.capture")),
 			refusedRow{"an unknown event", func(*town) asked { return asked{path: anyEndpoint + "/test", body: sample("payment.lost")} },
 				invalid("must be equal to one of the allowed values", "/body/event")},
 			refusedRow{"a key used for another", func(w *town) asked {
-				return used(w.addEndpoint(w.ear.url, SandboxSecretKey)+"/test", sample("payment.capture"), sample("payment.failure"))(w)
+				return used(w.addEndpoint(w.ownURL(), SandboxSecretKey)+"/test", sample("payment.capture"), sample("payment.failure"))(w)
 			}, refusal{409, "DUPLICATE_ERROR", keyUsed, ""}}),
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -88,7 +87,7 @@ func (s SandboxSettings) check() error {
 	if err := thisMachine(s.Listen, portControl); err != nil {
 		problems = append(problems, fmt.Errorf("--listen %s: %w", s.Listen, err))
 	}
-	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
+	if s.Database != "" && !onServer(s.Database) {
 		problems = append(problems, errors.New("--database is no PostgreSQL URL: it begins with postgres://"))
 	}
 	if u, err := url.Parse(s.Simulator); s.Simulator != "" && (err != nil || u.Scheme != "http" || !loopbackHost(u.Hostname())) {
@@ -210,7 +209,7 @@ func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Log
 }
 
 func sandboxKeys(o Outside, s SandboxSettings, log *slog.Logger) (vault.Keys, error) {
-	path := filepath.Join(s.Data, "keys.json")
+	path := filepath.Join(s.Data, keyFileName)
 	keys, err := vault.LoadKeys(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return keys, err

@@ -16,36 +16,56 @@ import (
 
 // Webhooks is the part of an office in which the endpoints of one merchant are looked after.
 type Webhooks struct {
-	desk     *desk
+	office   *Office
 	business payment.BusinessID
-	by       payment.Actor
+	settings WebhookSettings
+	log      *slog.Logger
+	desk     *desk // nil until something is to be signed, so that nothing else needs the key file
 }
 
 // WebhookSettings say whose endpoints they are, and with what the gateway signs.
 type WebhookSettings struct {
 	Business string
-	Keys     string         // path of the key file
+	Keys     string         // path of the key file; empty: keys.json in the folder that the database is in
 	Allow    []netip.Prefix // networks beside the public internet in which endpoints may be
 }
 
 // Webhooks opens that part of the office.
 func (o *Office) Webhooks(ctx context.Context, s WebhookSettings, log *slog.Logger) (*Webhooks, error) {
-	_, unknown := o.merchant(ctx, s.Business)
-	keys, err := vault.LoadKeys(s.Keys)
-	if err := errors.Join(unknown, err); err != nil {
+	if _, err := o.merchant(ctx, s.Business); err != nil {
 		return nil, err
 	}
-	of := payment.BusinessID(s.Business)
-	house := Settings{Sandbox: of == sandboxBusiness || of == sandboxRestrictedBusiness, WebhookNetworks: s.Allow}
+	return &Webhooks{office: o, business: payment.BusinessID(s.Business), settings: s, log: log}, nil
+}
+
+// signing returns the desk that signs as the gateway does.
+func (w *Webhooks) signing() (*desk, error) {
+	if w.desk != nil {
+		return w.desk, nil
+	}
+	path := w.settings.Keys
+	if path == "" {
+		path = w.office.keyFile()
+	}
+	keys, err := vault.LoadKeys(path)
+	if err != nil {
+		return nil, err
+	}
+	house := Settings{Sandbox: w.business == sandboxBusiness || w.business == sandboxRestrictedBusiness, WebhookNetworks: w.settings.Allow}
 	if house.Sandbox {
 		house.CallbackToken = sandboxCallbackToken
 	}
-	return &Webhooks{business: of, by: o.by, desk: newDesk(o.outside, o.store, vault.New(keys, o.outside.Rand, o.outside.Now),
-		house.CallbackToken, webhook.Options{Networks: house.networks(), Log: log})}, nil
+	o := w.office.outside
+	w.desk = newDesk(o, w.office.store, vault.New(keys, o.Rand, o.Now), house.CallbackToken, webhook.Options{Networks: house.networks(), Log: w.log})
+	return w.desk, nil
 }
 
 // Close lets go of connections to endpoints.
-func (w *Webhooks) Close() { w.desk.sender.Close() }
+func (w *Webhooks) Close() {
+	if w.desk != nil {
+		w.desk.sender.Close()
+	}
+}
 
 // Add has webhooks sent to a URL: those of some events, or all. secret is what signs them.
 func (w *Webhooks) Add(ctx context.Context, url string, events []string) (e payment.Endpoint, secret string, err error) {
@@ -55,11 +75,14 @@ func (w *Webhooks) Add(ctx context.Context, url string, events []string) (e paym
 		kind, err := noticeKind(text)
 		kinds, problems = append(kinds, kind), append(problems, err)
 	}
-	e, err = w.desk.NewEndpoint(ctx, w.business, url, kinds)
+	desk, err := w.signing()
+	if err == nil {
+		e, err = desk.NewEndpoint(ctx, w.business, url, kinds)
+	}
 	if err := errors.Join(append(problems, err)...); err != nil {
 		return payment.Endpoint{}, "", err
 	}
-	return e, w.Secret(e), w.desk.SaveEndpoint(ctx, w.business, e, w.by, nil)
+	return e, desk.EndpointSecret(e.ID), desk.SaveEndpoint(ctx, w.business, e, w.office.by, nil)
 }
 
 func noticeKind(text string) (payment.NoticeKind, error) {
@@ -71,17 +94,29 @@ func noticeKind(text string) (payment.NoticeKind, error) {
 
 // List lists the merchant's endpoints.
 func (w *Webhooks) List(ctx context.Context) ([]payment.Endpoint, error) {
-	return w.desk.Endpoints(ctx, w.business)
+	return w.office.store.Endpoints(ctx, w.business)
 }
 
 // Secret is what signs for an endpoint, as Standard Webhooks write it.
-func (w *Webhooks) Secret(e payment.Endpoint) string { return w.desk.EndpointSecret(e.ID) }
+func (w *Webhooks) Secret(e payment.Endpoint) (string, error) {
+	desk, err := w.signing()
+	if err != nil {
+		return "", err
+	}
+	return desk.EndpointSecret(e.ID), nil
+}
 
 // CallbackToken is what comes with every webhook of the merchant's as x-callback-token.
-func (w *Webhooks) CallbackToken() string { return w.desk.CallbackToken(w.business) }
+func (w *Webhooks) CallbackToken() (string, error) {
+	desk, err := w.signing()
+	if err != nil {
+		return "", err
+	}
+	return desk.CallbackToken(w.business), nil
+}
 
 func (w *Webhooks) endpoint(ctx context.Context, id string) (payment.Endpoint, error) {
-	e, err := w.desk.Endpoint(ctx, w.business, payment.EndpointID(id))
+	e, err := w.office.store.Endpoint(ctx, w.business, payment.EndpointID(id))
 	if errors.Is(err, payment.ErrNotFound) {
 		err = fmt.Errorf("merchant %s has no endpoint %s, see 'reprise webhook list'", w.business, id)
 	}
@@ -94,7 +129,7 @@ func (w *Webhooks) Remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return w.desk.RemoveEndpoint(ctx, w.business, e.ID, w.by)
+	return w.office.store.RemoveEndpoint(ctx, w.business, e.ID, w.office.by)
 }
 
 // Enable has webhooks sent again to an endpoint that was disabled.
@@ -103,7 +138,7 @@ func (w *Webhooks) Enable(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return w.desk.EnableEndpoint(ctx, w.business, e.ID, w.by, nil)
+	return w.office.store.EnableEndpoint(ctx, w.business, e.ID, w.office.by, nil)
 }
 
 // Test sends a sample of an event to an endpoint, from here, and says what came of it.
@@ -113,7 +148,11 @@ func (w *Webhooks) Test(ctx context.Context, id, event string) (payment.Delivery
 	if err := errors.Join(unknown, err); err != nil {
 		return payment.DeliveryAttempt{}, err
 	}
-	return w.desk.TestEndpoint(ctx, w.business, e, kind)
+	desk, err := w.signing()
+	if err != nil {
+		return payment.DeliveryAttempt{}, err
+	}
+	return desk.TestEndpoint(ctx, w.business, e, kind)
 }
 
 // Resend says which deliveries are to be sent again. What is empty or zero excludes nothing, but what was
@@ -153,7 +192,7 @@ func (w *Webhooks) Resend(ctx context.Context, r Resend) (list []payment.Deliver
 	case !r.Delivered && r.WebhookID == "":
 		f.Statuses = payment.Undelivered()
 	}
-	return w.desk.Resend(ctx, f, payment.ResendMax, nil, func([]payment.Delivery, bool) {})
+	return w.office.store.Resend(ctx, f, payment.ResendMax, nil, func([]payment.Delivery, bool) {})
 }
 
 // Progress says of deliveries, as they were when they were resent, how many were tried since, and how many of
@@ -161,7 +200,7 @@ func (w *Webhooks) Resend(ctx context.Context, r Resend) (list []payment.Deliver
 func (w *Webhooks) Progress(ctx context.Context, resent []payment.Delivery) (tried, taken int, err error) {
 	for _, was := range resent {
 		f := payment.DeliveryFilter{Business: w.business, Notice: was.Notice.ID, Endpoint: was.Endpoint}
-		list, _, err := w.desk.Deliveries(ctx, f, 1)
+		list, _, err := w.office.store.Deliveries(ctx, f, 1)
 		if err != nil {
 			return 0, 0, err
 		}

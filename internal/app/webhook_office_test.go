@@ -15,7 +15,7 @@ import (
 // webhookOffice opens the part of the office about a merchant's endpoints.
 func (w *town) webhookOffice(business string, allow ...netip.Prefix) *Webhooks {
 	w.t.Helper()
-	s := WebhookSettings{Business: business, Keys: filepath.Join(w.dir, "keys.json"), Allow: allow}
+	s := WebhookSettings{Business: business, Keys: filepath.Join(w.dir, keyFileName), Allow: allow}
 	office, err := w.office().Webhooks(w.t.Context(), s, w.House.log)
 	if err != nil {
 		w.t.Fatal(err)
@@ -43,7 +43,7 @@ func (w *town) webhooksFromTheOffice() {
 		t.Errorf("the house knows %v", w.read(path))
 	}
 	list, err := office.List(ctx)
-	if err != nil || !slices.ContainsFunc(list, func(l payment.Endpoint) bool { return l.ID == added.ID && office.Secret(l) == secret }) {
+	if err != nil || !slices.ContainsFunc(list, func(l payment.Endpoint) bool { return l.ID == added.ID && signedWith(t, office, l) == secret }) {
 		t.Errorf("listed: %v, %v", list, err)
 	}
 
@@ -110,6 +110,49 @@ func (w *town) webhooksFromTheOffice() {
 	}
 }
 
+func signedWith(t *testing.T, office *Webhooks, e payment.Endpoint) string {
+	t.Helper()
+	secret, err := office.Secret(e)
+	if err != nil {
+		t.Error(err)
+	}
+	return secret
+}
+
+// unsignedWebhooks has an office without a key file do what needs none, and refuse what would be signed.
+func (w *town) unsignedWebhooks(keys string) {
+	t, ctx := w.t, w.t.Context()
+	t.Helper()
+	office, err := w.office().Webhooks(ctx, WebhookSettings{Business: string(sandboxBusiness), Keys: keys}, w.House.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer office.Close()
+	list, err := office.List(ctx)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("listed without keys: %v, %v", list, err)
+	}
+	id := string(list[0].ID)
+	_, _, resent := office.Resend(ctx, Resend{From: w.outside.Now()})
+	for name, err := range map[string]error{"enabled": office.Enable(ctx, id), "resent": resent} {
+		if err != nil {
+			t.Errorf("%s without keys: %v", name, err)
+		}
+	}
+	_, _, added := office.Add(ctx, w.ownURL(), nil)
+	_, tested := office.Test(ctx, id, "payment.capture")
+	_, signs := office.Secret(list[0])
+	_, token := office.CallbackToken()
+	for name, err := range map[string]error{"added": added, "tested": tested, "secret": signs, "token": token} {
+		if err == nil || !strings.Contains(err.Error(), "no such file") {
+			t.Errorf("%s without keys: %v", name, err)
+		}
+	}
+	if again, err := office.List(ctx); err != nil || len(again) != len(list) {
+		t.Errorf("after all that: %v, %v", again, err)
+	}
+}
+
 // TestOfficeRefuses: the operator is told what is wrong, and nothing happens.
 func TestOfficeRefuses(t *testing.T) {
 	t.Parallel()
@@ -119,15 +162,11 @@ func TestOfficeRefuses(t *testing.T) {
 	if err := w.store.SaveMerchant(ctx, payment.Merchant{}, payment.Merchant{ID: served, Name: "Real"}, sandboxActor); err != nil {
 		t.Fatal(err)
 	}
-	keys := filepath.Join(w.dir, "keys.json")
-	for want, s := range map[string]WebhookSettings{
-		"no merchant":  {Business: "62440e322008e87fb29c0000", Keys: keys},
-		"no such file": {Business: string(sandboxBusiness), Keys: keys + ".gone"},
-	} {
-		if _, err := w.office().Webhooks(ctx, s, w.House.log); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
-		}
+	keys := filepath.Join(w.dir, keyFileName)
+	if _, err := w.office().Webhooks(ctx, WebhookSettings{Business: "62440e322008e87fb29c0000", Keys: keys}, w.House.log); err == nil || !strings.Contains(err.Error(), "no merchant") {
+		t.Errorf("somebody who is no merchant: %v", err)
 	}
+	w.unsignedWebhooks(keys + ".gone")
 
 	ours := w.webhookOffice(string(sandboxBusiness))
 	list, err := ours.List(ctx)
@@ -167,8 +206,16 @@ func TestOfficeRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, row.err, row.want)
 		}
 	}
-	if token := theirs.CallbackToken(); len(token) != 64 || token == ours.CallbackToken() || token != allowed.CallbackToken() {
-		t.Errorf("the callback token of one who is no sandbox: %q", token)
+	var tokens []string
+	for _, w := range []*Webhooks{theirs, ours, allowed} {
+		token, err := w.CallbackToken()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens = append(tokens, token)
+	}
+	if len(tokens[0]) != 64 || tokens[0] == tokens[1] || tokens[0] != tokens[2] {
+		t.Error("the callback token of one who is no sandbox is not its own")
 	}
 	if err := add(allowed, "https://10.0.0.1/"); err != nil {
 		t.Errorf("a private address that is allowed: %v", err)

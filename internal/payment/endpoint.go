@@ -24,3 +24,8 @@ const EndpointsMax = 20
 func (e Endpoint) Wants(kind NoticeKind) bool {
 	return len(e.Events) == 0 || slices.Contains(e.Events, kind)
 }
+
+// Meets says whether there is an event that both endpoints want.
+func (e Endpoint) Meets(other Endpoint) bool {
+	return len(e.Events) == 0 || len(other.Events) == 0 || slices.ContainsFunc(e.Events, other.Wants)
+}

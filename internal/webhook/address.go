@@ -76,6 +76,24 @@ func (n Networks) Check(where string) error {
 	return ErrForbidden
 }
 
+// Same says whether two URLs that Check lets pass are one place: however its host is written, with its scheme's
+// own port or without (RFC 3986 section 6.2.3). A fragment is never sent.
+func Same(one, other string) bool { return place(one) == place(other) }
+
+func place(where string) string {
+	u, err := url.Parse(where)
+	if err != nil {
+		return where
+	}
+	u.Host = strings.ToLower(u.Host)
+	u.Host = strings.TrimSuffix(u.Host, map[string]string{"https": ":443", "http": ":80"}[u.Scheme])
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u.String()
+}
+
 // dial connects to what a host resolves to now, and to nothing that is not allowed: so it does not help to
 // have the name mean one thing when the endpoint is added and another later.
 func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -155,3 +155,25 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+func TestSame(t *testing.T) {
+	for _, row := range []struct {
+		one, other string
+		want       bool
+	}{
+		{"https://shop.example/hook", "https://shop.example/hook", true},
+		{"https://shop.example", "https://SHOP.example/", true},
+		{"https://shop.example:443/", "https://shop.example/#here", true},
+		{"http://127.0.0.1:80/", "HTTP://127.0.0.1", true},
+		{"https://shop.example/", "http://shop.example/", false},
+		{"https://shop.example:80/", "https://shop.example/", false},
+		{"https://shop.example/hook", "https://shop.example/Hook", false},
+		{"https://shop.example/hook", "https://shop.example/hook/", false},
+		{"https://shop.example/?a=1", "https://shop.example/?a=2", false},
+		{"https://shop.example/", "https://shop.example.net/", false},
+	} {
+		if got := Same(row.one, row.other); got != row.want || Same(row.other, row.one) != got {
+			t.Errorf("%s and %s: %v, want %v", row.one, row.other, got, row.want)
+		}
+	}
+}
