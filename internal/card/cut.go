@@ -158,24 +158,29 @@ func (c *cutter) member(in folder, name, path string, depth int) error {
 	case in == top && name == "channel_properties":
 		return c.value(properties, path+"/"+name, depth+1)
 	case in == properties && name == "card_details":
+		if c.fields.folder == "" && c.peek() == '{' {
+			c.fields.folder = path + "/" + name
+		}
 		return c.value(details, path+"/"+name, depth+1)
 	case in == top || in == details:
 		switch name {
 		case "cvn":
-			return c.cut(&c.fields.cvn, placeholderCVN, path+"/"+name, depth)
+			return c.cut(&c.fields.cvn, placeholderCVN, path, name, depth)
 		case "card_number":
-			return c.cut(&c.fields.number, placeholderNumber, path+"/"+name, depth)
+			return c.cut(&c.fields.number, placeholderNumber, path, name, depth)
 		case "expiry_month":
-			return c.cut(&c.fields.month, placeholderMonth, path+"/"+name, depth)
+			return c.cut(&c.fields.month, placeholderMonth, path, name, depth)
 		case "expiry_year":
-			return c.cut(&c.fields.year, placeholderYear, path+"/"+name, depth)
+			return c.cut(&c.fields.year, placeholderYear, path, name, depth)
 		}
 	}
 	return c.value(plain, path, depth+1)
 }
 
-// cut takes one value out.
-func (c *cutter) cut(slot *hidden[field], placeholder, path string, depth int) error {
+// cut takes one value out of a folder.
+func (c *cutter) cut(slot *hidden[field], placeholder, folder, name string, depth int) error {
+	path := folder + "/" + name
+	c.fields.folder = folder
 	if slot.get() != nil {
 		return &FieldError{path, "must be given only once"}
 	}

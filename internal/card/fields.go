@@ -1,10 +1,16 @@
 package card
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+)
 
 // Fields are the card fields that Cut has taken out of a body: the only place where they are judged.
 // Wipe it when done. The zero value has none.
-type Fields struct{ cvn, number, month, year hidden[field] }
+type Fields struct {
+	cvn, number, month, year hidden[field]
+	folder                   string // where those that are absent belong: beside the others
+}
 
 // field is what stood under one key. A value that is not a string is not kept.
 type field struct {
@@ -29,7 +35,7 @@ func (f Fields) Path(name string) string {
 	if field := part.get(); field != nil {
 		return field.path
 	}
-	return "/body/" + name
+	return cmp.Or(f.folder, "/body") + "/" + name
 }
 
 // Identity is a keyed hash of the number and the expiry, as they were typed, so that a request can be told from one
@@ -57,7 +63,7 @@ func (f Fields) HasCard() bool {
 // CVN judges the CVN by the length that the card demands, 3 or 4. An absent one is an error. Errors are
 // *FieldError.
 func (f Fields) CVN(want int) (CVN, error) {
-	text, err := f.cvn.get().value("/body/cvn")
+	text, err := f.cvn.get().value(f.Path("cvn"))
 	if err != nil {
 		return CVN{}, err
 	}
@@ -70,7 +76,7 @@ func (f Fields) CVN(want int) (CVN, error) {
 
 // PAN judges the card number. Errors are *FieldError.
 func (f Fields) PAN() (PAN, error) {
-	text, err := f.number.get().value("/body/card_number")
+	text, err := f.number.get().value(f.Path("card_number"))
 	if err != nil {
 		return PAN{}, err
 	}
@@ -83,11 +89,11 @@ func (f Fields) PAN() (PAN, error) {
 
 // Expiry judges month and year. Errors are *FieldError.
 func (f Fields) Expiry() (Expiry, error) {
-	month, err := f.month.get().value("/body/expiry_month")
+	month, err := f.month.get().value(f.Path("expiry_month"))
 	if err != nil {
 		return Expiry{}, err
 	}
-	year, err := f.year.get().value("/body/expiry_year")
+	year, err := f.year.get().value(f.Path("expiry_year"))
 	if err != nil {
 		return Expiry{}, err
 	}
