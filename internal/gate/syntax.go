@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"reprise/internal/payment"
@@ -21,6 +22,7 @@ const (
 //
 //   - a member name twice in an object: the contract would judge one and a reader take the other;
 //   - invalid UTF-8, and U+0000, which PostgreSQL's text cannot hold;
+//   - half of a surrogate pair, which encoding/json replaces, so that two texts would become one;
 //   - a number of absurd size: 1e999999999 is 11 bytes here and a gigabyte as a big.Rat;
 //   - deep nesting.
 func checkSyntax(body []byte) error {
@@ -191,24 +193,48 @@ func (s *syntax) escape() error {
 		}
 		return nil
 	}
-	if len(s.b)-s.i < 5 {
-		return malformed()
+	unit, err := s.unit()
+	switch {
+	case err != nil:
+		return err
+	case unit == 0:
+		return Invalid(payment.Field{Path: "/body", Message: "must NOT hold the character U+0000"})
+	case !utf16.IsSurrogate(unit):
+		return nil
 	}
-	zeros := 0
+	if bytes.HasPrefix(s.b[s.i+1:], []byte(`\u`)) {
+		s.i += 2
+		second, err := s.unit()
+		if err != nil {
+			return err
+		}
+		if utf16.DecodeRune(unit, second) != utf8.RuneError {
+			return nil
+		}
+	}
+	return Invalid(payment.Field{Path: "/body", Message: "must NOT hold half of a surrogate pair"})
+}
+
+// unit steps from the u of an escape to the last of its four digits, and returns what they stand for.
+func (s *syntax) unit() (unit rune, err error) {
+	if len(s.b)-s.i < 5 {
+		return 0, malformed()
+	}
 	for range 4 {
 		s.i++
-		c := s.b[s.i]
-		if c == '0' {
-			zeros++
-		}
-		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
-			return malformed()
+		unit <<= 4
+		switch c := s.b[s.i]; {
+		case '0' <= c && c <= '9':
+			unit |= rune(c - '0')
+		case 'a' <= c && c <= 'f':
+			unit |= rune(c-'a') + 10
+		case 'A' <= c && c <= 'F':
+			unit |= rune(c-'A') + 10
+		default:
+			return 0, malformed()
 		}
 	}
-	if zeros == 4 {
-		return Invalid(payment.Field{Path: "/body", Message: "must NOT hold the character U+0000"})
-	}
-	return nil
+	return unit, nil
 }
 
 // number steps over a number: RFC 8259 section 6, with at most two digits of exponent.
