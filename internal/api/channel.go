@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
+	"reprise/internal/gate"
 	"reprise/internal/payment"
 )
 
@@ -20,6 +22,17 @@ type cardsTerms struct {
 type recurring struct {
 	Frequency int    `json:"recurring_frequency,omitempty"` // days
 	Expiry    string `json:"recurring_expiry,omitempty"`
+}
+
+// check refuses an agreement whose last day is over wherever on earth the parties are. place is where the terms
+// stand in the body.
+func (t cardsTerms) check(place string, now time.Time) error {
+	const lastZone = -12 * time.Hour // of UTC, where a day ends last
+	last := t.RecurringConfiguration.Expiry
+	if last == "" || last >= now.UTC().Add(lastZone).Format(time.DateOnly) {
+		return nil
+	}
+	return gate.Invalid(payment.Field{Path: place + "/recurring_configuration/recurring_expiry", Message: "must NOT be in the past"})
 }
 
 func (t cardsTerms) onFile() payment.CardOnFile {

@@ -179,12 +179,9 @@ func (a *API) capturePayment(ctx context.Context, r *gate.Request) (gate.Answer,
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	amount, err := payment.ParseMoney(q.CaptureAmount.String(), c.Request.Amount.Currency)
+	amount, err := positive("capture_amount", q.CaptureAmount, c.Request.Amount.Currency)
 	if err != nil {
 		return gate.Answer{}, err
-	}
-	if amount.Minor == 0 {
-		return gate.Answer{}, payment.Refuse("INVALID_VALUE_ERROR", "capture_amount must be greater than zero.")
 	}
 	if r.Once != nil {
 		r.Once.Answer = a.paymentAnswer

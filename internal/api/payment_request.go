@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"reprise/internal/flow"
 	"reprise/internal/gate"
@@ -37,8 +38,11 @@ type newRequest struct {
 }
 
 // command is what the body asks flow for.
-func (q newRequest) command(r *gate.Request, kind payment.RequestType) (n flow.NewRequest, err error) {
+func (q newRequest) command(r *gate.Request, kind payment.RequestType, now time.Time) (n flow.NewRequest, err error) {
 	p := q.ChannelProperties
+	if err := p.check("/body/channel_properties", now); err != nil {
+		return n, err
+	}
 	withoutNulls(&q.Metadata, &q.Items, &q.ShippingInformation, &p.BillingInformation)
 	n = flow.NewRequest{
 		Business: r.Business, Once: r.Once, ReferenceID: q.ReferenceID, Country: q.Country, Token: q.PaymentTokenID,
@@ -59,11 +63,8 @@ func (q newRequest) command(r *gate.Request, kind payment.RequestType) (n flow.N
 	}
 	if kind != payment.Save {
 		n.Terms.CaptureMethod = cmp.Or(q.CaptureMethod, payment.CaptureAutomatic)
-		if n.Amount, err = payment.ParseMoney(q.RequestAmount.String(), q.Currency); err != nil {
+		if n.Amount, err = positive("request_amount", q.RequestAmount, q.Currency); err != nil {
 			return n, err
-		}
-		if n.Amount.Minor == 0 {
-			return n, payment.Refuse("INVALID_VALUE_ERROR", "request_amount must be greater than zero.")
 		}
 	}
 	n.Buyer, err = q.buyer.command()
@@ -174,7 +175,7 @@ func (a *API) createPaymentRequest(ctx context.Context, r *gate.Request, give fu
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
-	n, err := q.command(r, q.Type)
+	n, err := q.command(r, q.Type, a.Now())
 	if err != nil {
 		return gate.Answer{}, err
 	}
@@ -261,12 +262,9 @@ func (a *API) amendPaymentRequest(ctx context.Context, r *gate.Request) (gate.An
 		if err != nil {
 			return gate.Answer{}, err
 		}
-		amount, err := payment.ParseMoney(q.RequestAmount.String(), c.Request.Amount.Currency)
+		amount, err := positive("request_amount", *q.RequestAmount, c.Request.Amount.Currency)
 		if err != nil {
 			return gate.Answer{}, err
-		}
-		if amount.Minor == 0 {
-			return gate.Answer{}, payment.Refuse("INVALID_VALUE_ERROR", "request_amount must be greater than zero.")
 		}
 		change.Amount = &amount
 	}
@@ -284,10 +282,28 @@ type simulation struct {
 }
 
 func (a *API) simulatePayment(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	var q struct {
+		Amount *json.Number `json:"amount"`
+	}
+	if err := json.Unmarshal(r.Body, &q); err != nil {
+		return gate.Answer{}, err
+	}
+	var amount *payment.Money
+	if q.Amount != nil {
+		c, err := a.Flow.Request(ctx, r.Business, requestID(r)) // for its currency
+		if err != nil {
+			return gate.Answer{}, err
+		}
+		named, err := positive("amount", *q.Amount, c.Request.Amount.Currency)
+		if err != nil {
+			return gate.Answer{}, err
+		}
+		amount = &named
+	}
 	begun := simulation{"PENDING", "A simulated payment for the specified payment request id is being processed. You will be informed of the result via a webhook."}
 	if r.Once != nil {
 		r.Once.Answer = keep(http.StatusOK, func(payment.Case) (any, error) { return begun, nil })
 	}
-	_, err := a.Flow.Simulate(ctx, r.Business, requestID(r), r.Once)
+	_, err := a.Flow.Simulate(ctx, r.Business, requestID(r), amount, r.Once)
 	return ok(begun, err)
 }

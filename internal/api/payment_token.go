@@ -73,7 +73,7 @@ func (a *API) createPaymentToken(ctx context.Context, r *gate.Request, give func
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
-	n, err := q.command(r, payment.Save)
+	n, err := q.command(r, payment.Save, a.Now())
 	if err != nil {
 		return gate.Answer{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -88,7 +89,7 @@ func (a *API) createRefund(ctx context.Context, r *gate.Request) (gate.Answer, e
 		Echo: q.Metadata, Once: r.Once,
 	}
 	if q.Amount != nil {
-		amount, err := payment.ParseMoney(q.Amount.String(), c.Request.Amount.Currency)
+		amount, err := payment.ParseMoney(q.Amount.String(), c.Request.Amount.Currency, badAmount)
 		if err != nil {
 			return gate.Answer{}, err
 		}
@@ -113,8 +114,17 @@ func (a *API) getRefund(ctx context.Context, r *gate.Request) (gate.Answer, erro
 
 func refundID(r *gate.Request) payment.RefundID { return payment.RefundID(r.Path("refund_id")) }
 
+// beyondCards says that a query asks for refunds of something else than payments by card, of which there are none.
+func beyondCards(query url.Values) bool {
+	method, channel := query.Get("payment_method_type"), query.Get("channel_code")
+	return query.Get("invoice_id") != "" || method != "" && method != "CARD" || channel != "" && channel != "CARDS"
+}
+
 func (a *API) listRefunds(ctx context.Context, r *gate.Request) (gate.Answer, error) {
 	query := r.HTTP.URL.Query()
+	if beyondCards(query) {
+		return ok(listView[refundView]{Data: []refundView{}}, nil)
+	}
 	limit, err := strconv.Atoi(cmp.Or(query.Get("limit"), strconv.Itoa(listLimit)))
 	if err != nil {
 		return gate.Answer{}, err

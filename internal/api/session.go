@@ -97,7 +97,7 @@ func (a *API) createSession(ctx context.Context, r *gate.Request) (gate.Answer, 
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
-	n, err := q.command()
+	n, err := q.command(a.Now())
 	if err != nil {
 		return gate.Answer{}, err
 	}
@@ -117,12 +117,15 @@ func (a *API) createSession(ctx context.Context, r *gate.Request) (gate.Answer, 
 }
 
 // command is what the body asks flow for.
-func (q sessionRequest) command() (n flow.NewSession, err error) {
+func (q sessionRequest) command(now time.Time) (n flow.NewSession, err error) {
 	var channel struct{ Cards cardsTerms }
 	if len(q.ChannelProperties) > 0 {
 		if err := json.Unmarshal(q.ChannelProperties, &channel); err != nil {
 			return n, err
 		}
+	}
+	if err := channel.Cards.check("/body/channel_properties/cards", now); err != nil {
+		return n, err
 	}
 	n = flow.NewSession{
 		ReferenceID: q.ReferenceID, Type: q.SessionType, Mode: q.Mode, Country: q.Country, Locale: cmp.Or(q.Locale, "en"),
@@ -130,7 +133,7 @@ func (q sessionRequest) command() (n flow.NewSession, err error) {
 		Token: q.CardsSessionJS.CardPaymentTokenID, CancelReturnURL: q.CancelReturnURL,
 		SkipThreeDS: channel.Cards.SkipThreeDS, MIDLabel: channel.Cards.MIDLabel, OnFile: channel.Cards.onFile(), Expires: q.ExpiresAt,
 	}
-	if n.Amount, err = payment.ParseMoney(q.Amount.String(), q.Currency); err != nil {
+	if n.Amount, err = payment.ParseMoney(q.Amount.String(), q.Currency, badSessionAmount); err != nil {
 		return n, err
 	}
 	if n.Buyer, err = q.buyer.command(); err != nil {

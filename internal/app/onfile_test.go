@@ -43,7 +43,7 @@ func TestOnFile(t *testing.T) {
 			for name, change := range map[string][]func(map[string]any){
 				"stored":               {channel(said...)},
 				"stored, with its CVN": {withCVN("123", said...)},
-				"typed":                {typing("4000000000001091", said...), withoutCVN},
+				"typed":                {typing("4000000000001091", said...), cardWithout("cvn")},
 				"typed, with its CVN":  {typing("4000000000001091", said...)},
 			} {
 				status, made := w.call("POST", "/v3/payment_requests", SandboxSecretKey, w.paymentRequest(visaFrictionless, change...))

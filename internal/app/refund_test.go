@@ -151,9 +151,13 @@ func (w *town) refundsInParts() {
 	for path, want := range map[string][]any{
 		list:              {rest["id"], middle["id"], part["id"]},
 		list + "&limit=1": {rest["id"]},
-		list + "&limit=1&after_id=" + rest["id"].(string):  {middle["id"]},
-		list + "&limit=1&before_id=" + part["id"].(string): {middle["id"]},
-		list + "&after_id=" + part["id"].(string):          {},
+		list + "&limit=1&after_id=" + rest["id"].(string):                 {middle["id"]},
+		list + "&limit=1&before_id=" + part["id"].(string):                {middle["id"]},
+		list + "&after_id=" + part["id"].(string):                         {},
+		list + "&payment_method_type=CARD&channel_code=CARDS&invoice_id=": {rest["id"], middle["id"], part["id"]},
+		list + "&invoice_id=inv-1":                                        {},
+		list + "&payment_method_type=EWALLET":                             {},
+		list + "&channel_code=DANA":                                       {},
 	} {
 		page := w.read(path)
 		ids := []any{}

@@ -37,10 +37,16 @@ func oldCard(request map[string]any) {
 	details["expiry_year"] = "2020"
 }
 
-// withoutCVN takes the CVN from a typed card.
-func withoutCVN(request map[string]any) {
-	details := request["channel_properties"].(map[string]any)["card_details"].(map[string]any)
-	delete(details, "cvn")
+// cardWithout takes something from a typed card.
+func cardWithout(name string) func(map[string]any) {
+	return func(request map[string]any) {
+		delete(request["channel_properties"].(map[string]any)["card_details"].(map[string]any), name)
+	}
+}
+
+// agreedUntil is an agreement that lets the merchant alone use the card, until a day.
+func agreedUntil(day string) map[string]any {
+	return map[string]any{"recurring_frequency": 30, "recurring_expiry": day}
 }
 
 // stoppedCard stores a card and has its issuer say that it is not to be tried again (merchant advice code 03).
@@ -109,11 +115,23 @@ func refusedPaymentRequests() map[string][]refusedRow {
 			{"stored for nobody", paying(typing("4000000000001091"), with("type", "PAY_AND_SAVE")),
 				refusal{400, "API_VALIDATION_ERROR", "request/body must have required property customer_id or customer", "/body"}},
 			{"an old card", paying(oldCard), refusal{400, "CARD_EXPIRED", cardTooOld, ""}},
-			{"a part of a rupiah", paying(with("request_amount", 10.5)), refusal{400, "INVALID_AMOUNT", "Amount in IDR must have at most 0 decimal places", ""}},
+			{"a part of a rupiah", paying(with("request_amount", 10.5)), refusal{400, "INVALID_VALUE_ERROR", "Amount in IDR must have at most 0 decimal places", ""}},
+			{"too much", paying(with("request_amount", 99999999999)), refusal{400, "INVALID_VALUE_ERROR", "Amount in IDR must be at most 9999999999", ""}},
+			{"no expiry_month", paying(typing("4000000000001091"), cardWithout("expiry_month")), invalid("is required", details+"/expiry_month")},
+			{"no expiry_year", paying(typing("4000000000001091"), cardWithout("expiry_year")), invalid("is required", details+"/expiry_year")},
+			{"no card_number", paying(typing("4000000000001091"), cardWithout("card_number")), invalid("is required", details+"/card_number")},
+			{"half a character", func(*town) asked {
+				return asked{path: "/v3/payment_requests", body: `{"reference_id":"\ud800"}`}
+			}, invalid("must NOT hold half of a surrogate pair", "/body")},
+			{"by the merchant alone, how often", paying(channel("card_on_file_type", "MERCHANT_UNSCHEDULED")),
+				refusal{400, "API_VALIDATION_ERROR", "request/body/channel_properties must have required property 'recurring_configuration'", "/body/channel_properties/recurring_configuration"}},
+			{"an agreement that is over", paying(channel("card_on_file_type", "RECURRING", "recurring_configuration", agreedUntil("2020-12-31"))),
+				invalid("must NOT be in the past", "/body/channel_properties/recurring_configuration/recurring_expiry")},
 			{"an item's metadata", paying(item(map[string]any{"k": 1})), refusal{400, "INVALID_ITEM_METADATA", "Metadata value must be a string", "/body/items/0/metadata"}},
 			{"nothing to pay", paying(with("request_amount", 0)), refusal{400, "INVALID_VALUE_ERROR", "request_amount must be greater than zero.", ""}},
 			{"without the payer, and without a first use", func(w *town) asked {
-				return paying(typing("4000000000001091", "skip_three_ds", true, "card_on_file_type", "MERCHANT_UNSCHEDULED", "transaction_sequence", "SUBSEQUENT"), withoutCVN)(w)
+				return paying(typing("4000000000001091", "skip_three_ds", true, "card_on_file_type", "MERCHANT_UNSCHEDULED",
+					"recurring_configuration", agreedUntil("2099-12-31"), "transaction_sequence", "SUBSEQUENT"), cardWithout("cvn"))(w)
 			}, refusal{400, "INVALID_VALUE_ERROR", "A payment without the payer refers to the card's first use, whose network_transaction_id is not known. Please send it.", ""}},
 			{"unknown token", paying(with("payment_token_id", "pt-00000000-0000-4000-8000-00000000dead")), refusal{400, "INVALID_TOKEN", noToken, ""}},
 			{"a stranger's token", paying(with("payment_token_id", strangerToken)), refusal{400, "INVALID_TOKEN", noToken, ""}},
@@ -149,8 +167,9 @@ func refusedPaymentRequests() map[string][]refusedRow {
 		}, refusal{404, "DATA_NOT_FOUND", noSuchID, ""}}),
 		"PATCH /v3/payment_requests/{payment_request_id}": append(common(""),
 			refusedRow{"nothing to change", of("", map[string]any{}, waiting), invalid("must NOT have fewer than 1 properties", "/body")},
+			refusedRow{"another currency", of("", map[string]any{"request_amount": 1, "currency": "USD"}, waiting), invalid("cannot be changed", "/body/currency")},
 			refusedRow{"nothing to pay", of("", amountOf(0), waiting), refusal{400, "INVALID_VALUE_ERROR", "request_amount must be greater than zero.", ""}},
-			refusedRow{"a part of a rupiah", of("", amountOf(1.5), waiting), refusal{400, "INVALID_AMOUNT", "Amount in IDR must have at most 0 decimal places", ""}},
+			refusedRow{"a part of a rupiah", of("", amountOf(1.5), waiting), refusal{400, "INVALID_VALUE_ERROR", "Amount in IDR must have at most 0 decimal places", ""}},
 			refusedRow{"paid", of("", amountOf(1), paid), refusal{400, "INACTIVE_PAYMENT_REQUEST", inactive, ""}},
 			refusedRow{"held", of("", amountOf(1), held), over("it is with the acquirer, or its money is held")},
 			refusedRow{"of a session", of("", amountOf(1), ofSession), over("its amount is the session's")},
@@ -163,6 +182,8 @@ func refusedPaymentRequests() map[string][]refusedRow {
 		),
 		"POST /v3/payment_requests/{payment_request_id}/simulate": append(common("/simulate"),
 			refusedRow{"paid", of("/simulate", map[string]any{"amount": 1}, paid), over("no payer is waited for")},
+			refusedRow{"another amount", of("/simulate", map[string]any{"amount": 8}, waiting),
+				refusal{400, "INVALID_VALUE_ERROR", "amount must be the request_amount of the payment request.", ""}},
 			refusedRow{"a card that was cancelled", func(w *town) asked {
 				token := w.ownCard()
 				id := w.newRequest(token)["payment_request_id"].(string)

@@ -47,7 +47,7 @@ func refusedPayments() map[string][]refusedRow {
 				refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'capture_amount'", "/body/capture_amount"}},
 			refusedRow{"in words", held("/capture", amountOf("all")), invalid("must be number", "/body/capture_amount")},
 			refusedRow{"nothing", held("/capture", amountOf(0)), refusal{400, "INVALID_VALUE_ERROR", "capture_amount must be greater than zero.", ""}},
-			refusedRow{"a part of a rupiah", held("/capture", amountOf(0.5)), refusal{400, "INVALID_AMOUNT", "Amount in IDR must have at most 0 decimal places", ""}},
+			refusedRow{"a part of a rupiah", held("/capture", amountOf(0.5)), refusal{400, "INVALID_VALUE_ERROR", "Amount in IDR must have at most 0 decimal places", ""}},
 			refusedRow{"more is to come", held("/capture", map[string]any{"capture_amount": 1, "final_capture": false}),
 				invalid("must be true: an authorisation is captured once, and what is not captured is let go", "/body/final_capture")},
 			refusedRow{"more than is held", held("/capture", amountOf(10001)),

@@ -36,6 +36,9 @@ func refusedPaymentTokens() map[string][]refusedRow {
 	return map[string][]refusedRow{
 		"POST /v3/payment_tokens": {
 			{"no card", storing("4000000000001091", channel()), refusal{400, "API_VALIDATION_ERROR", "", "/body/channel_properties/card_details"}},
+			{"no expiry_year", storing("4000000000001091", cardWithout("expiry_year")), invalid("is required", details+"/expiry_year")},
+			{"an agreement that is over", storing("", typing("4000000000001091", "card_on_file_type", "RECURRING", "recurring_configuration", agreedUntil("2020-12-31"))),
+				invalid("must NOT be in the past", "/body/channel_properties/recurring_configuration/recurring_expiry")},
 			{"for nobody", storing("4000000000001091", with("customer_id", nil)),
 				refusal{400, "API_VALIDATION_ERROR", "request/body must have required property customer_id or customer", "/body"}},
 			{"a mistyped number", storing("4000000000001092"), invalid("must be a valid card number, please check for a mistyped digit", details+"/card_number")},
@@ -66,7 +69,10 @@ func refusedPaymentTokens() map[string][]refusedRow {
 		"PATCH /v3/payment_tokens/{payment_token_id}": append(common(""),
 			refusedRow{"nothing to change", func(w *town) asked {
 				return asked{path: "/v3/payment_tokens/" + visaChallenge, body: map[string]any{}}
-			}, invalid("must NOT have fewer than 1 properties", "/body")}),
+			}, invalid("must NOT have fewer than 1 properties", "/body")},
+			refusedRow{"its status", func(w *town) asked {
+				return asked{path: "/v3/payment_tokens/" + visaChallenge, body: map[string]any{"status": "CANCELED"}}
+			}, invalid("cannot be changed", "/body/status")}),
 		"POST /v3/payment_tokens/{payment_token_id}/cancel": append(common("/cancel"),
 			refusedRow{"a second time", func(w *town) asked {
 				path := "/v3/payment_tokens/" + w.ownCard() + "/cancel"

@@ -35,7 +35,7 @@ func refusedRefunds() map[string][]refusedRow {
 			}, refusal{404, "DATA_NOT_FOUND", noSuchID, ""}},
 			{"nothing", asking(paid, with("amount", 0)), refusal{400, "INVALID_VALUE_ERROR", "Refund amount must be greater than zero.", ""}},
 			{"another currency", asking(paid, with("currency", "USD")), refusal{400, "INVALID_VALUE_ERROR", "Refund currency must be the payment's.", ""}},
-			{"a part of a rupiah", asking(paid, with("amount", 0.5)), refusal{400, "INVALID_AMOUNT", "Amount in IDR must have at most 0 decimal places", ""}},
+			{"a part of a rupiah", asking(paid, with("amount", 0.5)), refusal{400, "INVALID_VALUE_ERROR", "Amount in IDR must have at most 0 decimal places", ""}},
 			{"more than was paid", asking(paid, with("amount", 10001)), tooMuch},
 			{"more than was captured", asking(func(w *town) string { return w.captured4000() }, with("amount", 4001)), tooMuch},
 			{"more than is left", func(w *town) asked {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 )
@@ -70,12 +71,19 @@ func refusedSessions() map[string][]refusedRow {
 				invalid("is not allowed", "/body/channel_properties/cards/card_details")},
 			{"recurring, how often", opening(with("channel_properties", map[string]any{"cards": map[string]any{"card_on_file_type": "RECURRING"}})),
 				lacking("/body/channel_properties/cards", "recurring_configuration")},
+			{"an agreement that is over", opening(with("channel_properties", map[string]any{"cards": map[string]any{
+				"card_on_file_type": "RECURRING", "recurring_configuration": agreedUntil("2020-12-31")}})),
+				invalid("must NOT be in the past", "/body/channel_properties/cards/recurring_configuration/recurring_expiry")},
+			{"another channel first", opening(with("payment_link_configuration", map[string]any{"primary_payment_channels": []any{"CARDS", "BPI_DIRECT_DEBIT"}})),
+				refusal{400, "INVALID_PRIMARY_PAYMENT_CHANNEL", "Primary channel(s) other than CARDS are not included in the requested channels",
+					"/body/payment_link_configuration/primary_payment_channels/1"}},
 			{"no JSON", func(*town) asked { return asked{path: "/sessions", body: "{"} }, invalid("must be valid JSON", "/body")},
 
 			{"nothing to pay", opening(amount(0)), refusal{400, "INVALID_AMOUNT", "Amount must be greater than zero", ""}},
 			{"something to pay to save", opening(saving, amount(1)), refusal{400, "INVALID_AMOUNT", "Amount must be zero for session type SAVE", ""}},
 			{"a part of a rupiah", opening(amount(100.5)), refusal{400, "INVALID_AMOUNT", "Amount in IDR must have at most 0 decimal places", ""}},
-			{"too much", opening(amount(1e15)), refusal{400, "INVALID_AMOUNT", "", ""}},
+			{"too much", opening(amount(99999999999)), refusal{400, "INVALID_AMOUNT", "Amount in IDR must be at most 9999999999", ""}},
+			{"more than is ever written", opening(amount(json.Number("1e9"))), refusal{400, "INVALID_AMOUNT", "Amount must be a plain number, without sign and exponent", ""}},
 			{"another channel", opening(with("allowed_payment_channels", []any{"DANA"})), refusal{400, "INVALID_PAYMENT_CHANNEL", "", "/body/allowed_payment_channels/0"}},
 			{"a long value", opening(with("metadata", map[string]any{"k": tooLong})),
 				refusal{400, "INVALID_METADATA", "Metadata value must have at most 80 characters", "/body/metadata"}},

@@ -64,7 +64,7 @@ func TestRequested(t *testing.T) {
 		"a stored card, frictionless": {[]func(map[string]any){with("payment_token_id", mastercardFrictionless), channel(returning...)}, nil, nil, "", "102"},
 		"a stored card and its CVN":   {[]func(map[string]any){with("payment_token_id", visaChallenge), withCVN("123", returning...)}, []string{rightOTP}, "M", "", "102"},
 		"a typed card":                {[]func(map[string]any){typing("4000000000001091", returning...)}, []string{"000000", rightOTP}, "M", "", "012"},
-		"a typed card, no CVN":        {[]func(map[string]any){typing("4000000000001091", returning...), withoutCVN}, []string{rightOTP}, nil, "", "012"},
+		"a typed card, no CVN":        {[]func(map[string]any){typing("4000000000001091", returning...), cardWithout("cvn")}, []string{rightOTP}, nil, "", "012"},
 		"a typed card, stored":        {[]func(map[string]any){typing("5200000000001096", returning...), with("type", "PAY_AND_SAVE"), buyer}, []string{rightOTP}, "M", "payment_token.activation", "012"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,9 +169,7 @@ func TestMerchantInitiated(t *testing.T) {
 		for _, number := range []string{"4000000000001091", "5200000000001096"} {
 			t.Run(name+" "+number[:1], func(t *testing.T) {
 				w := town.in(t)
-				agreed := map[string]any{"card_on_file_type": test.kind, "recurring_configuration": map[string]any{
-					"recurring_frequency": 30, "recurring_expiry": "2030-12-31",
-				}}
+				agreed := map[string]any{"card_on_file_type": test.kind, "recurring_configuration": agreedUntil("2030-12-31")}
 				session := w.newSession("", typedFor("FORCED"), with("channel_properties", map[string]any{"cards": agreed}))
 				accepted := w.hand(typed(session, number))
 				if end := w.visitor(accepted).pay(rightOTP); end["outcome"] != "succeeded" {
@@ -200,7 +198,8 @@ func TestMerchantInitiated(t *testing.T) {
 	t.Run("a card kept elsewhere", func(t *testing.T) {
 		w := town.in(t)
 		made := w.newRequest("", typing("4000000000001091", "skip_three_ds", true, "card_on_file_type", "MERCHANT_UNSCHEDULED",
-			"transaction_sequence", "SUBSEQUENT", "network_transaction_id", "016153570198201"), withoutCVN)
+			"recurring_configuration", agreedUntil("2030-12-31"), "transaction_sequence", "SUBSEQUENT",
+			"network_transaction_id", "016153570198201"), cardWithout("cvn"))
 		w.paidBy(made)
 		if got := w.bank.lastEntry(); got.Indicator != "M101" || got.FirstUse != "016153570198201" {
 			t.Errorf("at the host: %+v", got)

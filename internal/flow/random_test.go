@@ -237,7 +237,7 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 			p.may(second(p.AmendRequest(ctx, shop, r.ID, flow.Amendment{Amount: &amount})))
 		}),
 		"cancel request": act(func() { p.may(second(p.CancelRequest(ctx, shop, p.any().ID, nil))) }),
-		"simulate":       act(func() { p.may(second(p.Simulate(ctx, shop, p.any().ID, nil))) }),
+		"simulate":       act(func() { p.may(second(p.Simulate(ctx, shop, p.any().ID, nil, nil))) }),
 		"capture": act(func() {
 			r := p.any()
 			p.may(second(p.Capture(ctx, shop, r.Payment, p.part(r), nil)))

@@ -245,8 +245,9 @@ func ineligible(why string) error {
 }
 
 // Simulate plays the payer of a payment request that waits for one, where nobody is real: the authorisation is
-// sent as if 3-D Secure was skipped and no CVN was asked for. What comes of it is told by webhook.
-func (f *Flow) Simulate(ctx context.Context, b payment.BusinessID, id payment.RequestID, once *payment.Once) (payment.Case, error) {
+// sent as if 3-D Secure was skipped and no CVN was asked for. What comes of it is told by webhook. An amount that is
+// named has to be the payment request's: a card is never paid with in part.
+func (f *Flow) Simulate(ctx context.Context, b payment.BusinessID, id payment.RequestID, amount *payment.Money, once *payment.Once) (payment.Case, error) {
 	c, err := f.Request(ctx, b, id)
 	if err != nil {
 		return c, err
@@ -256,6 +257,9 @@ func (f *Flow) Simulate(ctx context.Context, b payment.BusinessID, id payment.Re
 	}
 	if c.Request.State != payment.Submitted {
 		return c, ineligible("no payer is waited for")
+	}
+	if amount != nil && *amount != c.Request.Amount {
+		return c, payment.Refuse("INVALID_VALUE_ERROR", "amount must be the request_amount of the payment request.")
 	}
 	return f.authorize(ctx, authorization{
 		lookup: payment.Lookup{Business: b, Request: id}, once: once, merchant: c.Merchant, token: c.Token,

@@ -351,24 +351,29 @@ func TestCancelRequest(t *testing.T) {
 func TestSimulate(t *testing.T) {
 	s := cardDetails(t)
 	k := s.create(order(cvn))
-	if _, err := s.Simulate(ctx, shop, k.id, nil); coded(err) != "REQUEST_FORBIDDEN_ERROR" {
+	if _, err := s.Simulate(ctx, shop, k.id, nil, nil); coded(err) != "REQUEST_FORBIDDEN_ERROR" {
 		t.Errorf("where payers are real: %v", err)
 	}
 	s.simulates()
-	c, err := s.Simulate(ctx, shop, k.id, nil)
+	amount := s.at(k).Amount
+	less := payment.Money{Minor: amount.Minor - 1, Currency: amount.Currency}
+	if _, err := s.Simulate(ctx, shop, k.id, &less, nil); coded(err) != "INVALID_VALUE_ERROR" || len(s.host.purchases) != 0 {
+		t.Errorf("another amount: %v", err)
+	}
+	c, err := s.Simulate(ctx, shop, k.id, &amount, nil)
 	if err != nil || c.Request.State != payment.Succeeded || len(s.memory.escrow) != 0 {
 		t.Fatalf("%v, %d CVNs", err, len(s.memory.escrow))
 	}
 	if p := s.host.purchases[0]; p.Proof != nil || p.cvn != "" {
 		t.Errorf("sent %+v", p)
 	}
-	if _, err := s.Simulate(ctx, shop, k.id, nil); coded(err) != notEligible || len(s.host.purchases) != 1 {
+	if _, err := s.Simulate(ctx, shop, k.id, nil, nil); coded(err) != notEligible || len(s.host.purchases) != 1 {
 		t.Errorf("again: %v", err)
 	}
 	other := order(cvn, func(n *flow.NewRequest) { n.ReferenceID = "order-3" })
 	k = s.create(other)
 	s.memory.between = meet(2)
-	simulate := func() error { return second(s.Simulate(ctx, shop, k.id, nil)) }
+	simulate := func() error { return second(s.Simulate(ctx, shop, k.id, nil, nil)) }
 	if together(simulate, simulate); len(s.host.purchases) != 2 || s.at(k).State != payment.Succeeded {
 		t.Errorf("%d purchases, %s", len(s.host.purchases), s.at(k).State)
 	}

@@ -299,3 +299,17 @@ func TestEveryPostIsRepeatable(t *testing.T) {
 		}
 	}
 }
+
+// TestAmendmentsNameEveryMember: what an object has is either changed by PATCH or refused by it, and not ignored as
+// an unknown member is.
+func TestAmendmentsNameEveryMember(t *testing.T) {
+	c := contractForTest(t)
+	for amendment, of := range map[string]string{"PaymentRequestAmendment": "PaymentRequest", "PaymentTokenAmendment": "PaymentToken"} {
+		named := object(c.at("/components/schemas/" + amendment + "/properties"))
+		for _, name := range list(object(c.at("/components/schemas/" + of + "/properties"))) {
+			if named[name] == nil {
+				t.Errorf("%s says nothing of %s", amendment, name)
+			}
+		}
+	}
+}

@@ -41,6 +41,8 @@ var statuses = map[string]int{
 	"MODE_NOT_SUPPORTED":            http.StatusBadRequest,
 	"SESSION_TYPE_NOT_SUPPORTED":    http.StatusBadRequest,
 
+	"INVALID_PRIMARY_PAYMENT_CHANNEL": http.StatusBadRequest,
+
 	"INVALID_API_KEY": http.StatusUnauthorized,
 
 	"REQUEST_FORBIDDEN_ERROR": http.StatusForbidden,

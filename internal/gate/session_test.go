@@ -104,6 +104,7 @@ func TestSessionsTaken(t *testing.T) {
 		"recurring":          change(t, all(set("channel_properties.cards.card_on_file_type", "RECURRING"), set("channel_properties.cards.recurring_configuration", map[string]any{"recurring_frequency": 30, "recurring_expiry": "2027-12-31"}))),
 		"everything else": change(t, all(set("capture_method", "AUTOMATIC"), set("allow_save_payment_method", "DISABLED"), set("description", "d"),
 			set("locale", "id-ID"), set("notification_channels", []any{"EMAIL"}), set("allowed_payment_channels", []any{"CARDS"}),
+			set("payment_link_configuration.primary_payment_channels", []any{"CARDS"}),
 			set("success_return_url", "https://a.example"), set("cancel_return_url", "https://a.example/?x=1#y"))),
 	}
 	for name, body := range tests {
@@ -210,6 +211,9 @@ func TestSessionsRefused(t *testing.T) {
 		{"channel", set("allowed_payment_channels", []any{"CARDS", "DANA"}), "INVALID_PAYMENT_CHANNEL",
 			"Channel(s) other than CARDS are not available. Please ensure that you have activated the necessary channels",
 			field("/body/allowed_payment_channels/1", "Channel(s) other than CARDS are not available. Please ensure that you have activated the necessary channels")},
+		{"primary channel", set("payment_link_configuration.primary_payment_channels", []any{"BPI_DIRECT_DEBIT"}), "INVALID_PRIMARY_PAYMENT_CHANNEL",
+			"Primary channel(s) other than CARDS are not included in the requested channels",
+			field("/body/payment_link_configuration/primary_payment_channels/0", "Primary channel(s) other than CARDS are not included in the requested channels")},
 		{"authorization", set("session_type", "AUTHORIZATION"), "SESSION_TYPE_NOT_SUPPORTED", "session_type AUTHORIZATION is not supported for now",
 			field("/body/session_type", "session_type AUTHORIZATION is not supported for now")},
 		{"saving with a capture method", all(set("session_type", "SAVE"), set("capture_method", "AUTOMATIC"), without("cards_session_js.card_payment_token_id")),

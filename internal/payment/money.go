@@ -36,10 +36,13 @@ func Exponent(code string) int {
 // ok is false for an unknown currency.
 func NumericCurrency(code string) (string, bool) { return currency.GetNumericCode(code) }
 
+// largest is the amount that just fits DE4, in minor units.
+const largest = 999_999_999_999
+
 // ParseMoney reads an amount as the API writes it: a JSON number in major units ("100000", "10.5"). It
 // refuses signs, exponents, more decimals than the currency's merchants use, and what does not fit DE4
-// (12 digits).
-func ParseMoney(number, code string) (Money, error) {
+// (12 digits), each with the error code that is given, for operations differ in it.
+func ParseMoney(number, code, refusal string) (Money, error) {
 	whole, fraction, _ := strings.Cut(number, ".")
 	digits := Exponent(code)
 	allowed := digits
@@ -47,19 +50,34 @@ func ParseMoney(number, code string) (Money, error) {
 		allowed = d
 	}
 	fraction = strings.TrimRight(fraction, "0")
+	for _, c := range whole + fraction {
+		if c < '0' || c > '9' {
+			return Money{}, Refuse(refusal, "Amount must be a plain number, without sign and exponent")
+		}
+	}
 	if len(fraction) > allowed {
-		return Money{}, Refuse("INVALID_AMOUNT", fmt.Sprintf("Amount in %s must have at most %d decimal places", code, allowed))
+		return Money{}, Refuse(refusal, fmt.Sprintf("Amount in %s must have at most %d decimal places", code, allowed))
 	}
-	padded := whole + fraction + strings.Repeat("0", digits-len(fraction))
-	padded = strings.TrimLeft(padded, "0")
-	if padded == "" {
-		padded = "0"
-	}
-	minor, err := strconv.ParseUint(padded, 10, 63)
-	if err != nil || whole == "" || len(padded) > 12 {
-		return Money{}, Refuse("INVALID_AMOUNT", "Amount is not a plain positive number of at most 12 digits, minor units included")
+	minor, err := strconv.ParseUint(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 63)
+	switch {
+	case whole == "":
+		return Money{}, Refuse(refusal, "Amount must be a plain number, without sign and exponent")
+	case err != nil || minor > largest: // all are digits, so there are too many
+		return Money{}, Refuse(refusal, fmt.Sprintf("Amount in %s must be at most %s", code, largestIn(code, digits-allowed)))
 	}
 	return Money{Minor: int64(minor), Currency: code}, nil
+}
+
+// largestIn writes the largest amount of a currency, of whose minor digits so many are not used.
+func largestIn(code string, unused int) string {
+	m := Money{Minor: largest, Currency: code}
+	for range unused {
+		m.Minor /= 10
+	}
+	for range unused {
+		m.Minor *= 10
+	}
+	return m.Number()
 }
 
 // In counts the amount in units of exponent minor digits, for a counterparty that does not count the currency

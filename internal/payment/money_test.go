@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"errors"
 	"math"
 	"testing"
 
@@ -21,18 +22,27 @@ func TestParseMoney(t *testing.T) {
 		{"0", "IDR", 0, "0"},
 		{"0.05", "USD", 5, "0.05"},
 		{"9999999999.99", "USD", 999999999999, "9999999999.99"},
+		{"9999999999", "IDR", 999999999900, "9999999999"},
+		{"000000000000010", "USD", 1000, "10"},
 	} {
-		m, err := ParseMoney(test.number, test.currency)
+		m, err := ParseMoney(test.number, test.currency, "BAD")
 		if err != nil || m.Minor != test.minor || m.Number() != test.number2 {
 			t.Errorf("%s %s: %+v, %v, written %s", test.number, test.currency, m, err, m.Number())
 		}
 	}
-	for _, bad := range [][2]string{
-		{"10.5", "IDR"}, {"0.5", "VND"}, {"1.234", "USD"}, {"-1", "USD"}, {"1e3", "USD"}, {"+1", "USD"}, {"", "USD"},
-		{"10000000000", "USD"}, {".", "USD"}, {"1.-1", "USD"}, {"1 ", "USD"}, {"0x10", "VND"}, {"1_0", "VND"},
+	const plain = "Amount must be a plain number, without sign and exponent"
+	for _, bad := range [][3]string{
+		{"10.5", "IDR", "Amount in IDR must have at most 0 decimal places"}, {"0.5", "VND", "Amount in VND must have at most 0 decimal places"},
+		{"1.234", "USD", "Amount in USD must have at most 2 decimal places"},
+		{"-1", "USD", plain}, {"1e3", "USD", plain}, {"+1", "USD", plain}, {"", "USD", plain}, {".", "USD", plain}, {".5", "USD", plain},
+		{"1.-1", "USD", plain}, {"1 ", "USD", plain}, {"0x10", "VND", plain}, {"1_0", "VND", plain},
+		{"10000000000", "USD", "Amount in USD must be at most 9999999999.99"}, {"10000000000", "IDR", "Amount in IDR must be at most 9999999999"},
+		{"1000000000000", "VND", "Amount in VND must be at most 999999999999"}, {"99999999999999999999999999999999", "IDR", "Amount in IDR must be at most 9999999999"},
 	} {
-		if m, err := ParseMoney(bad[0], bad[1]); err == nil {
-			t.Errorf("%q %s is taken for %+v", bad[0], bad[1], m)
+		m, err := ParseMoney(bad[0], bad[1], "BAD")
+		var e *Error
+		if !errors.As(err, &e) || e.Code != "BAD" || e.Message != bad[2] {
+			t.Errorf("%q %s: %+v, %v, want %s", bad[0], bad[1], m, err, bad[2])
 		}
 	}
 }
@@ -46,7 +56,7 @@ func TestMoneyIsReadAsItWasWritten(t *testing.T) {
 		if m.Currency == "IDR" {
 			m.Minor *= 100
 		}
-		got, err := ParseMoney(m.Number(), m.Currency)
+		got, err := ParseMoney(m.Number(), m.Currency, "BAD")
 		if err != nil || got != m {
 			t.Fatalf("%+v is written %s and read as %+v, %v", m, m.Number(), got, err)
 		}
