@@ -11,6 +11,7 @@ const (
 	exampleSession  = "ps-6746c1006b7752b4d91725af"
 	exampleRequest  = "pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f"
 	examplePayment  = "py-3f57d678-2448-4c9f-a433-8468d366fb5c"
+	exampleToken    = "pt-2f9c6a1e-7d54-4b0a-9c83-61e0d7b4f215"
 	exampleRefund   = "rfd-50d758bc-e352-46fc-aa5d-82b69d2fe35a"
 	exampleEndpoint = "0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
 	exampleDelivery = "0198a3f2-5c11-7e1f-a0c9-5a1b2c3d4e5f.0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00"
@@ -80,16 +81,13 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		"POST /link/{link}/pay": func(w *town) map[string]string {
 			return map[string]string{exampleLink: linkOf(w.newLink(with("allow_save_payment_method", "OPTIONAL")))}
 		},
-		"POST /v3/payment_requests": func(w *town) map[string]string {
-			return map[string]string{"order-4711": w.paymentRequest("")["reference_id"].(string)} // each has its own
-		},
 		"PATCH /v3/payment_requests/{payment_request_id}":         requested(),
 		"POST /v3/payment_requests/{payment_request_id}/cancel":   requested(),
 		"POST /v3/payment_requests/{payment_request_id}/simulate": requested(),
 		"POST /v3/payments/{payment_id}/capture":                  held,
 		"POST /v3/payments/{payment_id}/cancel":                   held,
 		"POST /v3/payment_tokens/{payment_token_id}/cancel": func(w *town) map[string]string {
-			return map[string]string{visaChallenge: w.ownCard()}
+			return map[string]string{exampleToken: w.ownCard()}
 		},
 		"GET /pay/{page}/step":          only(examplePage, page(visaChallenge)),
 		"POST /pay/{page}/open":         only(examplePage, page(visaChallenge)),

@@ -313,3 +313,26 @@ func TestAmendmentsNameEveryMember(t *testing.T) {
 		}
 	}
 }
+
+// TestExamplesStandTogether: each example of an operation can be sent after the others, and nothing that is sent
+// makes a sandbox look for a host that somebody may have.
+func TestExamplesStandTogether(t *testing.T) {
+	c := contractForTest(t)
+	for _, op := range c.operations {
+		seen := map[any]string{}
+		for name, example := range object(c.at(strings.TrimSuffix(op.bodyAt, "/schema") + "/examples")) {
+			if reference, ok := object(object(example)["value"])["reference_id"]; ok {
+				if seen[reference] != "" {
+					t.Errorf("%s: %s and %s have the reference_id %v", op.pattern, name, seen[reference], reference)
+				}
+				seen[reference] = name
+			}
+			walk(example, "", func(pointer string, node any) {
+				text, _ := node.(string)
+				if _, host, ok := strings.Cut(text, "://"); ok && !strings.Contains(strings.SplitN(host, "/", 2)[0]+"/", ".example/") {
+					t.Errorf("%s %s%s: a host that is not below .example", op.pattern, name, pointer)
+				}
+			})
+		}
+	}
+}
