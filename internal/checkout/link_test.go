@@ -53,6 +53,9 @@ func TestLinkShowsTheSession(t *testing.T) {
 		"new card": {func(*payment.Case) {}, "", "form",
 			[]string{"Card details", `id="number"`, `id="expiry"`, `id="cvn"`, `id="name"`, "IDR\u00a010,000", "Beans &amp; &lt;more&gt;", "House &lt;blend&gt; × 2", "IDR\u00a09,000", "IDR\u00a01,000"},
 			[]string{`id="save"`, "1091", "did not go through", `class="cancel"`}},
+		"the bank is asked": {stored, "", "form", []string{bankConfirms}, []string{codeNotKept}},
+		"the bank is not asked": {func(c *payment.Case) { stored(c); c.Session.SkipThreeDS = true }, "", "form",
+			[]string{codeNotKept}, []string{bankConfirms}},
 		"save or not": {ofSession(func(s *payment.Session) { s.AllowSave = payment.SaveOptional }), "", "form", []string{`id="save"`}, nil},
 		"save":        {ofSession(func(s *payment.Session) { s.AllowSave = payment.SaveForced }), "", "form", []string{"will be saved"}, []string{`id="save"`}},
 		"SAVE": {ofSession(func(s *payment.Session) { s.Type, s.Amount.Minor, s.Echo = payment.SessionSave, 0, []byte(`{}`) }), "", "form",
@@ -65,9 +68,9 @@ func TestLinkShowsTheSession(t *testing.T) {
 			c.Request, c.Token = caseIn(payment.Challenging).Request, caseIn(payment.Challenging).Token
 		}, "", "form", nil, []string{"1091"}},
 		"at the acquirer": {func(c *payment.Case) { c.Request = caseIn(payment.Authorizing).Request }, "", "processing",
-			[]string{"Waiting for your bank"}, []string{"<form", "close this page"}},
+			[]string{"Waiting for your bank"}, []string{"<form", "close this page", bankConfirms}},
 		"paid": {ofSession(func(s *payment.Session) { s.Status = payment.SessionCompleted }), "?failed", "paid",
-			[]string{"Payment complete", "IDR\u00a010,000", "order-17", "close this page"}, []string{"<form", "did not go through"}},
+			[]string{"Payment complete", "IDR\u00a010,000", "order-17", "close this page"}, []string{"<form", "did not go through", bankConfirms}},
 		"paid, and a way back": {ofSession(func(s *payment.Session) {
 			s.Status, s.SuccessReturnURL = payment.SessionCompleted, "https://shop.example/thanks"
 		}), "", "paid", []string{`href="https://shop.example/thanks"`}, []string{"close this page"}},
@@ -75,7 +78,7 @@ func TestLinkShowsTheSession(t *testing.T) {
 			s.Status, s.Type, s.Amount.Minor, s.Echo = payment.SessionCompleted, payment.SessionSave, 0, []byte(`{}`)
 		}), "", "paid", []string{"Card saved"}, []string{"Payment complete", "IDR"}},
 		"canceled":       {ofSession(func(s *payment.Session) { s.Status = payment.SessionCanceled }), "", "canceled", []string{"no longer valid"}, []string{"<form"}},
-		"expired":        {ofSession(func(s *payment.Session) { s.Status = payment.SessionExpired }), "", "expired", []string{"has expired"}, []string{"<form"}},
+		"expired":        {ofSession(func(s *payment.Session) { s.Status = payment.SessionExpired }), "", "expired", []string{"has expired"}, []string{"<form", bankConfirms}},
 		"about to":       {ofSession(func(s *payment.Session) { s.Expires = noon }), "", "expired", []string{"has expired"}, []string{"<form"}},
 		"too many":       {ofSession(func(s *payment.Session) { s.Failures = payment.MaxFailures }), "", "exhausted", []string{"Too many"}, []string{"<form"}},
 		"cancelled card": {func(c *payment.Case) { stored(c); c.Token.Status = payment.TokenCanceled }, "", "unusable", []string{"can no longer be used"}, []string{"<form"}},

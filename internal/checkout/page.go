@@ -31,9 +31,14 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 	}
 	return c.show(w, http.StatusOK, name, "'none'", c.speak(cmp.Or(k.Request.Locale, r.Header.Get("Accept-Language"))), map[string]any{
 		"Page": k.Request.Page, "Merchant": k.Merchant.Name, "Accept": r.Header.Get("Accept"),
-		"Amount": k.Request.Amount,
-		"Brand":  brandName(k.Token.Brand), "Last4": last4(k.Token), "CVNDigits": k.Token.CVNDigits,
+		"Amount": k.Request.Amount, "BankAsked": bankAsked(k.Request),
+		"Brand": brandName(k.Token.Brand), "Last4": last4(k.Token), "CVNDigits": k.Token.CVNDigits,
 	})
+}
+
+// bankAsked says whether the bank is still to confirm who the payer is.
+func bankAsked(r *payment.Request) bool {
+	return r.State.BeforeAcquirer() && r.State != payment.Authenticated && !r.SkipThreeDS
 }
 
 // lost says that there is no such page, or that it cannot be shown now. Nobody knows who the payer is, so the

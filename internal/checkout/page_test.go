@@ -99,6 +99,30 @@ func TestPageSaysWhatIsPaid(t *testing.T) {
 	}
 }
 
+// What stands below a page, where the bank is asked and where it is not.
+const (
+	bankConfirms = "<p>Your bank confirms that it is you. Your security code is never kept.</p>"
+	codeNotKept  = "<p>Your security code is never kept.</p>"
+)
+
+// TestPageSpeaksOfTheBank only where the bank is still to be asked.
+func TestPageSpeaksOfTheBank(t *testing.T) {
+	for state, want := range map[payment.State]bool{
+		payment.Submitted: true, payment.Opened: true, payment.Authenticating: true, payment.Challenging: true,
+		payment.Authenticated: false, payment.Authorizing: false, payment.Succeeded: false, payment.Failed: false,
+	} {
+		for _, skips := range []bool{false, true} {
+			c := caseIn(state)
+			c.Request.SkipThreeDS = skips
+			body := newDoor(t, c).send("GET", "/pay/"+page, "", "").Body.String()
+			asked := want && !skips
+			if strings.Contains(body, bankConfirms) != asked || strings.Contains(body, codeNotKept) == asked {
+				t.Errorf("%s, skips %v: does not speak of the bank as it should: %v", state, skips, asked)
+			}
+		}
+	}
+}
+
 func TestPageSpeaksTheSessionsLanguage(t *testing.T) {
 	for locale, said := range map[string][2]string{
 		"en": {"Contacting your bank", "Your security code once more"}, "id": {"Menghubungi bank Anda", "Mohon masukkan kode keamanan"},
