@@ -82,10 +82,7 @@ func linkState(k payment.Case, now time.Time) string {
 	if k.Request != nil && k.Request.State.AtAcquirer() {
 		return linkProcessing
 	}
-	err := k.Session.AcceptsSubmit(now)
-	if err == nil && k.Session.Token != "" {
-		err = k.Payable(now)
-	}
+	err := cmp.Or(k.AcceptsSubmit(now), k.Session.AcceptsAttempt())
 	var refused *payment.Error
 	switch {
 	case err == nil:

@@ -81,6 +81,7 @@ func TestLinkShowsTheSession(t *testing.T) {
 		"expired":        {ofSession(func(s *payment.Session) { s.Status = payment.SessionExpired }), "", "expired", []string{"has expired"}, []string{"<form", bankConfirms}},
 		"about to":       {ofSession(func(s *payment.Session) { s.Expires = noon }), "", "expired", []string{"has expired"}, []string{"<form"}},
 		"too many":       {ofSession(func(s *payment.Session) { s.Failures = payment.MaxFailures }), "", "exhausted", []string{"Too many"}, []string{"<form"}},
+		"too many begun": {ofSession(func(s *payment.Session) { s.Attempts = payment.MaxAttempts }), "", "exhausted", []string{"Too many"}, []string{"<form"}},
 		"cancelled card": {func(c *payment.Case) { stored(c); c.Token.Status = payment.TokenCanceled }, "", "unusable", []string{"can no longer be used"}, []string{"<form"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -82,27 +82,12 @@ func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.On
 // means for the attempt or the refund. left is the case as it stood when it was sent.
 func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.Once, left payment.Case, a payment.Advice, answer payment.Answer) (payment.Case, error) {
 	now := f.o.Now()
-	next := now.Add(adviseLater)
-	undoes := a.Kind == payment.Reversal || a.Kind == payment.Release
+	a, pause := judgeTry(a, answer, now)
 	switch {
-	case answer.Outcome == payment.Approved:
-		a.Status = payment.AdviceDone
-	case answer.Authorization.ResponseCode == codeNoTrace:
-		if a.NoTrace++; a.NoTrace >= noTraceLimit {
-			a.Status = payment.AdviceNoTrace
-		}
-	case answer.Outcome == payment.Declined && !undoes:
-		a.Status = payment.AdviceRefused
-	case now.Sub(a.Opened) >= reverseLimit && undoes:
-		a.Status = payment.AdviceGivenUp
-	case now.Sub(a.Opened) >= reverseLimit:
-		next = now.Add(adviseRarely) // money that was promised is never given up
-		f.o.Log.Error("advice not confirmed for a day", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request)
-	case now.Sub(a.Opened) < soonTriesSpan:
-		next = now.Add(adviseSoon)
-	}
-	if a.Status == payment.AdviceNoTrace || a.Status == payment.AdviceGivenUp {
+	case a.Status == payment.AdviceNoTrace || a.Status == payment.AdviceGivenUp:
 		f.o.Log.Error("advice not confirmed", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request, "status", a.Status)
+	case pause == adviseRarely:
+		f.o.Log.Error("advice not confirmed for a day", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request)
 	}
 	e, err := f.follow(ctx, l, a, payment.Event{At: now, Answer: &answer})
 	if err != nil {
@@ -115,12 +100,35 @@ func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.
 			if c.Refund != nil && c.Refund.Version != left.Refund.Version {
 				return payment.Changes{}, nil // overtaken: the other try tells what came of it
 			}
-			ch.Effects[1] = payment.Wake{Work: work, At: next}
+			ch.Effects[1] = payment.Wake{Work: work, At: now.Add(pause)}
 			return ch.Then(payment.Waits(c, a)), nil
 		}
 		after, err := payment.Acknowledged(c, a, e)
 		return ch.Then(after), err
 	})
+}
+
+// judgeTry says what an advice is after a try, and how long it pauses where it is still open.
+func judgeTry(a payment.Advice, answer payment.Answer, now time.Time) (judged payment.Advice, pause time.Duration) {
+	undoes := a.Kind == payment.Reversal || a.Kind == payment.Release
+	old := now.Sub(a.Opened)
+	switch {
+	case answer.Outcome == payment.Approved:
+		a.Status = payment.AdviceDone
+	case answer.Outcome == payment.Declined && answer.Authorization.ResponseCode == codeNoTrace:
+		if a.NoTrace++; a.NoTrace >= noTraceLimit {
+			a.Status = payment.AdviceNoTrace
+		}
+	case answer.Outcome == payment.Declined && !undoes:
+		a.Status = payment.AdviceRefused
+	case old >= reverseLimit && undoes:
+		a.Status = payment.AdviceGivenUp
+	case old >= reverseLimit:
+		return a, adviseRarely // money that was promised is never given up
+	case old < soonTriesSpan:
+		return a, adviseSoon
+	}
+	return a, adviseLater
 }
 
 // follow draws what an acknowledged capture is followed by: a part that was captured has the rest released, and

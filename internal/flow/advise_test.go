@@ -60,6 +60,19 @@ func TestReversalIsRepeatedUntilItIsHeard(t *testing.T) {
 	}
 }
 
+// TestAnswerAboutSomethingElse: whatever code it has, it closes nothing.
+func TestAnswerAboutSomethingElse(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	stray := acknowledged("25")
+	stray.Outcome = payment.Unknown
+	s.host.acknowledge = func(payment.Advice) payment.Answer { return stray }
+	s.pass(10 * time.Minute)
+	if s.at(k).State != payment.Reversing {
+		t.Errorf("%s after %d tries", s.at(k).State, len(s.host.reversals))
+	}
+}
+
 // TestOriginalIsNotFound: three times 25, a minute apart, closes the reversal for the operator to see.
 func TestOriginalIsNotFound(t *testing.T) {
 	s := newScene(t)

@@ -51,10 +51,11 @@ func (f *Flow) Pay(ctx context.Context, page string, share []byte) (payment.Case
 }
 
 // Retype sends the purchase of an authenticated attempt with a CVN typed anew, because the browser's share
-// was lost. The proof already obtained is used; the CVN never rests.
+// was lost. The proof already obtained is used; the CVN never rests. An attempt that is paid without a CVN is
+// returned as it is.
 func (f *Flow) Retype(ctx context.Context, page string, judge func(digits int) (card.CVN, error)) (payment.Case, error) {
 	c, err := f.Attempt(ctx, page)
-	if err != nil || c.Request.State != payment.Authenticated {
+	if err != nil || c.Request.State != payment.Authenticated || c.Request.WithoutCVN {
 		return c, err
 	}
 	if err := c.Payable(f.o.Now()); err != nil {
@@ -199,8 +200,9 @@ func decidePurchase(c payment.Case, authorize payment.Event) (payment.Changes, e
 // concludeTries is how often an outcome is written: a connection to the database may be lost just then.
 const concludeTries = 3
 
-// conclude applies the acquirer's answer; once is that of the command that waited for it, if any. If that cannot be written, the attempt's deadline finds it and has
-// it reversed. payment.ErrNotNow means that another has concluded the attempt.
+// conclude applies the acquirer's answer; once is that of the command that waited for it, if any. If that cannot be
+// written, the attempt's deadline finds it and has it reversed. payment.ErrNotNow means that another has concluded
+// the attempt.
 func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answer, once *payment.Once) (payment.Case, error) {
 	e := payment.Event{At: f.o.Now(), Kind: meant(c.Request.Purpose(), answer.Outcome), Answer: &answer}
 	switch e.Kind {

@@ -49,7 +49,7 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	if err != nil {
 		return Submitted{}, sessionError(err)
 	}
-	if err := acceptsSubmit(c, f.o.Now()); err != nil {
+	if err := c.AcceptsSubmit(f.o.Now()); err != nil {
 		return Submitted{}, err
 	}
 	p, err := f.pick(ctx, c, s)
@@ -147,7 +147,7 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 		if share = nil; cvn.IsZero() || !joins(*c.Request, now) {
 			return payment.Changes{}, nil
 		}
-		if err := acceptsSubmit(c, now); err != nil {
+		if err := c.AcceptsSubmit(now); err != nil {
 			return payment.Changes{}, err
 		}
 		ch, sealed, err := f.start(c, cvn, now)
@@ -187,32 +187,11 @@ func (f *Flow) actionURL(c payment.Case, share []byte) string {
 	return url
 }
 
-// acceptsSubmit says whether a session takes a submission now. While an earlier attempt is with the acquirer
-// nobody knows yet whether the session is paid.
-func acceptsSubmit(c payment.Case, now time.Time) error {
-	if err := c.Session.AcceptsSubmit(now); err != nil {
-		return err
-	}
-	if c.Session.Token != "" {
-		if err := c.Payable(now); err != nil {
-			return err
-		}
-	}
-	if c.Request != nil && c.Request.State.AtAcquirer() {
-		return &payment.Error{
-			Code:       "SERVICE_UNAVAILABLE",
-			Message:    "A payment of this session is being processed. Its outcome follows; please wait before trying again.",
-			RetryAfter: 5 * time.Second,
-		}
-	}
-	return nil
-}
-
 // joinAttempt finds the attempt that a submission belongs to: the open one, while its page has not been
 // opened and if it is to be paid with the same card, or a new one.
 func (f *Flow) joinAttempt(c payment.Case, p pick, now time.Time) (payment.Changes, payment.Case, error) {
 	if c.Request != nil && joins(*c.Request, now) && p.is(c.Token) && c.Request.WithoutCVN == p.cvn.IsZero() {
-		return payment.Changes{}, c, acceptsSubmit(c, now)
+		return payment.Changes{}, c, c.AcceptsSubmit(now)
 	}
 	return f.newAttempt(c, p, now)
 }
@@ -224,7 +203,7 @@ func joins(r payment.Request, now time.Time) bool {
 
 // newAttempt supersedes the open attempt, if there is one, and puts a new one in its place.
 func (f *Flow) newAttempt(c payment.Case, p pick, now time.Time) (payment.Changes, payment.Case, error) {
-	if err := acceptsSubmit(c, now); err != nil {
+	if err := c.AcceptsSubmit(now); err != nil {
 		return payment.Changes{}, c, err
 	}
 	if err := c.Session.AcceptsAttempt(); err != nil {

@@ -247,6 +247,17 @@ func TestNumberIsErased(t *testing.T) {
 			}
 			return k
 		}, time.Minute, day},
+		"cancelled, and given back": {func(s *scene) ticket {
+			k := s.submitCard(s.session(mayBeSaved, skipping), mastercard, "737", true)
+			if _, err := s.CancelToken(ctx, shop, s.at(k).Token, nil); err != nil {
+				t.Fatal(err)
+			}
+			s.pass(day)
+			if _, err := s.CreateRefund(ctx, flow.NewRefund{Business: shop, Request: k.id, ReferenceID: "r"}); err != nil {
+				t.Fatal(err)
+			}
+			return k
+		}, 47 * time.Hour, 49 * time.Hour},
 		"cancelled, and being paid with": {func(s *scene) ticket {
 			k := s.submitCard(s.session(onlySaving, skipping), mastercard, "737", false)
 			paid := s.submit(s.session(skipping, manual, func(n *flow.NewSession) { n.Token = s.at(k).Token }))

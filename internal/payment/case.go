@@ -131,6 +131,27 @@ func end(c Case, at time.Time, status SessionStatus) (Changes, error) {
 func sessionWork(s Session) Work { return Work{WorkSession, string(s.ID)} }
 func attemptWork(r Request) Work { return Work{WorkAttempt, string(r.ID)} }
 
+// AcceptsSubmit says whether the case's session takes what a payer hands in now, or why not. While an earlier
+// attempt is with the acquirer nobody knows yet whether the session is paid.
+func (c Case) AcceptsSubmit(now time.Time) error {
+	if err := c.Session.acceptsSubmit(now); err != nil {
+		return err
+	}
+	if c.Session.Token != "" {
+		if err := c.Payable(now); err != nil {
+			return err
+		}
+	}
+	if c.Request != nil && c.Request.State.AtAcquirer() {
+		return &Error{
+			Code:       "SERVICE_UNAVAILABLE",
+			Message:    "A payment of this session is being processed. Its outcome follows; please wait before trying again.",
+			RetryAfter: 5 * time.Second,
+		}
+	}
+	return nil
+}
+
 // Payable says whether the card may be tried now, or why not. It is asked when the payer submits, and again in
 // the decision that sends the authorisation. It caps the guessing of a card's CVN, and the retries of one that
 // is declined.

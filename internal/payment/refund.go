@@ -106,7 +106,7 @@ func concludeRefund(c Case, taken bool, e Event) Changes {
 	if taken {
 		r.Status = RefundSucceeded
 		ch := Changes{Refund: &r, Effects: []Effect{Tell{NoticeRefundSucceeded}}}
-		if q := *c.Request; c.Token.Status == TokenOneOff && q.Refunded == q.Capture.Amount.Minor {
+		if q := *c.Request; c.Token.Status != TokenActive && q.Refunded == q.Capture.Amount.Minor {
 			q.Updated = e.At // nothing is left to refund: the number goes sooner
 			ch.Requests = []Request{q}
 			ch.Effects = append(ch.Effects, Wake{tokenWork(c.Token), e.At.Add(NumberKept)})

@@ -90,8 +90,8 @@ type Session struct {
 	Attempts int // that were begun
 }
 
-// AcceptsSubmit says whether the payer may hand in a CVN now, or why not.
-func (s Session) AcceptsSubmit(now time.Time) error {
+// acceptsSubmit says whether the payer may hand in a CVN now, or why not.
+func (s Session) acceptsSubmit(now time.Time) error {
 	if s.Status != SessionActive {
 		return Refuse("INVALID_SESSION_STATUS", fmt.Sprintf("Session status is %s, expecting ACTIVE", s.Status))
 	}
