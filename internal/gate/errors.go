@@ -119,7 +119,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 		h.Set("WWW-Authenticate", `Basic realm="reprise", charset="UTF-8"`)
 	}
 	if e.Code == "INVALID_API_KEY" || e.Code == "REQUEST_FORBIDDEN_ERROR" {
-		g.logRefusedKey(r, here, status, err)
+		g.logForbidden(r, here, status, err)
 	}
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))

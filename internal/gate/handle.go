@@ -46,7 +46,7 @@ func (g *Gate) door(pattern string, kind payment.KeyKind, cut Cut, h func(contex
 			return h(r.Context(), request, taken)
 		})
 		if err != nil {
-			return askedBy{err, request.Actor, request.Business}
+			return askedBy{err, request.Actor, request.Business, true}
 		}
 		return g.answer(w, op, answer)
 	})

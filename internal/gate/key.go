@@ -45,11 +45,11 @@ func (g *Gate) authorize(ctx context.Context, r *http.Request, op *operation) (p
 		return payment.Key{}, refused
 	}
 	if key.Kind != op.kind {
-		return payment.Key{}, askedBy{refused, key.Actor(), key.Business}
+		return payment.Key{}, askedBy{refused, key.Actor(), key.Business, false}
 	}
 	if op.kind == payment.Secret && !key.Permissions.Allow(op.product, op.access) {
 		forbidden := payment.Refuse("REQUEST_FORBIDDEN_ERROR", "The API key is forbidden to perform this request")
-		return payment.Key{}, askedBy{forbidden, key.Actor(), key.Business}
+		return payment.Key{}, askedBy{forbidden, key.Actor(), key.Business, false}
 	}
 	return key, nil
 }
@@ -59,13 +59,15 @@ type askedBy struct {
 	error
 	by       payment.Actor
 	business payment.BusinessID
+	admitted bool // the key is good for the operation; it was the rest that was refused
 }
 
 func (a askedBy) Unwrap() error { return a.error }
 
-// logRefusedKey says which key was refused, where it is known, and to whom (PCI DSS 10.2.1.4, 10.2.2). Of one
-// that is not known not even the hash is told: it could be anything that somebody took for a key.
-func (g *Gate) logRefusedKey(r *http.Request, here call, status int, err error) {
+// logForbidden says which key was refused, where it is known, and to whom (PCI DSS 10.2.1.4, 10.2.2). Of one
+// that is not known not even the hash is told: it could be anything that somebody took for a key. A merchant
+// whose settings do not allow what a good key asks for is another event: nobody tries keys.
+func (g *Gate) logForbidden(r *http.Request, here call, status int, err error) {
 	attrs := []slog.Attr{
 		slog.String("request_id", here.requestID), slog.String("operation", here.operation),
 		slog.String("address", r.RemoteAddr), slog.Int("status", status),
@@ -74,7 +76,11 @@ func (g *Gate) logRefusedKey(r *http.Request, here call, status int, err error) 
 	if errors.As(err, &known) {
 		attrs = append(attrs, slog.String("actor", string(known.by)), slog.String("business", string(known.business)))
 	}
-	g.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "key refused", attrs...)
+	event, level := "key refused", slog.LevelWarn
+	if known.admitted {
+		event, level = "merchant not permitted", slog.LevelInfo
+	}
+	g.o.Log.LogAttrs(r.Context(), level, event, attrs...)
 }
 
 // Products are what a secret key is given permissions for: the tags of the operations that take one, sorted.

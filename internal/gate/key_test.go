@@ -98,8 +98,9 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// TestRefusedKeyIsLogged: which key was refused to whom, where it is known, and nothing of one that is not.
-func TestRefusedKeyIsLogged(t *testing.T) {
+// TestForbiddenIsLogged: which key was refused to whom, where it is known, and nothing of one that is not. A key
+// that was admitted is not called refused.
+func TestForbiddenIsLogged(t *testing.T) {
 	forbidding := func(context.Context, *gate.Request) (gate.Answer, error) {
 		return gate.Answer{}, payment.Refuse("REQUEST_FORBIDDEN_ERROR", "not for this merchant")
 	}
@@ -109,12 +110,13 @@ func TestRefusedKeyIsLogged(t *testing.T) {
 		handler     gate.Handler
 		status      int
 		known       bool
+		event       string
 	}{
-		"without the permission": {secretKey, payment.Permissions{}, created, http.StatusForbidden, true},
-		"by the handler":         {secretKey, nil, forbidding, http.StatusForbidden, true},
-		"of another kind":        {publicKey, nil, created, http.StatusUnauthorized, true},
-		"unknown":                {"4000000000001091", nil, created, http.StatusUnauthorized, false},
-		"none":                   {"", nil, created, http.StatusUnauthorized, false},
+		"without the permission": {secretKey, payment.Permissions{}, created, http.StatusForbidden, true, "WARN key refused"},
+		"by the handler":         {secretKey, nil, forbidding, http.StatusForbidden, true, "INFO merchant not permitted"},
+		"of another kind":        {publicKey, nil, created, http.StatusUnauthorized, true, "WARN key refused"},
+		"unknown":                {"4000000000001091", nil, created, http.StatusUnauthorized, false, "WARN key refused"},
+		"none":                   {"", nil, created, http.StatusUnauthorized, false, "WARN key refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, func(o *gate.Options) {
@@ -132,7 +134,8 @@ func TestRefusedKeyIsLogged(t *testing.T) {
 			}
 			id := payment.Key{Hash: sha256.Sum256([]byte(test.key))}.ID()
 			log := h.log.String()
-			if strings.Count(log, "key refused") != 1 || strings.Contains(log, `"actor":"key:`+id+`"`) != test.known ||
+			level, message, _ := strings.Cut(test.event, " ")
+			if strings.Count(log, `"level":`) != 1 || !strings.Contains(log, `"level":"`+level+`","msg":"`+message+`"`) || strings.Contains(log, `"actor":"key:`+id+`"`) != test.known ||
 				strings.Contains(log, `"business":"`+string(business)+`"`) != test.known || strings.Contains(log, id) != test.known {
 				t.Errorf("log: %s", log)
 			}
