@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,20 +25,39 @@ func theReference(t *testing.T, browser context.Context) {
 	p.open(w.PublicURL + "/docs")
 	p.headline("The API of Reprise")
 	p.accessible("reference")
-	p.size(1280, 900)
+	for _, width := range []int64{360, 1280} {
+		p.size(width, 900)
+		if p.read(`document.documentElement.scrollHeight < 20000`) != "true" {
+			t.Errorf("%d px wide, the page cannot be looked over: it is %s px tall", width, p.read(`document.documentElement.scrollHeight`))
+		}
+		if p.read(`document.documentElement.scrollWidth <= innerWidth`) != "true" {
+			t.Errorf("%d px wide, the page is wider: %s px", width, p.read(`document.documentElement.scrollWidth`))
+		}
+		p.shoot(fmt.Sprintf("reference-%d", width))
+	}
 	p.do(chromedp.Click(css(`nav a[href="#createSession"]`)))
-	p.until(`document.querySelector("article:target")?.id === "createSession" && document.querySelector("article:target").getBoundingClientRect().top < innerHeight`)
+	p.until(unfolded("createSession"))
 	p.shoot("reference-operation")
-	p.open(w.PublicURL + "/docs#Session")
-	p.until(`document.querySelector("article:target")?.id === "Session"`)
 	p.size(360, 740)
+	p.open(w.PublicURL + "/docs#Session")
+	p.until(unfolded("Session"))
 	p.shoot("reference-object")
+	p.open(w.PublicURL + "/docs")
+	p.read(`document.querySelectorAll("details").forEach(d => d.open = true)`)
+	p.accessible("reference-unfolded")
 	p.open(w.PublicURL + "/docs")
 	p.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
 	p.until(`location.hash === "#content"`)
 	if example := p.read(`document.querySelector("#createSession pre").textContent`); !strings.Contains(example, w.PublicURL+"/sessions") || !strings.Contains(example, SandboxSecretKey) {
 		t.Errorf("the example of a sandbox cannot be pasted: %s", example)
 	}
+}
+
+// unfolded says that what was linked to is open, and in sight.
+func unfolded(id string) string {
+	return `document.querySelector(":target")?.id === "` + id + `" && document.querySelector("details:has(:target)").open
+		&& document.querySelector("details:has(:target) > summary").getBoundingClientRect().top >= 0
+		&& document.querySelector("details:has(:target) > summary").getBoundingClientRect().top < innerHeight`
 }
 
 func theReferenceWithoutJavaScript(t *testing.T, browser context.Context) {

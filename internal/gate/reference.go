@@ -65,12 +65,14 @@ type reference struct {
 	General     []coded
 	Objects     []described
 	Events      []described
+	Own         []group // of the contract, and not for merchants
 }
 
 // group is a tag with its operations.
 type group struct {
 	Name, Text string
 	Operations []documented
+	Objects    []described // what only these operations answer, where they stand apart
 }
 
 // documented is an operation as the page shows it.
@@ -119,19 +121,28 @@ func (c *contract) reference(sample Sample) *reference {
 	for i := range tags {
 		at := fmt.Sprintf("/tags/%d", i)
 		g := group{Name: text(at + "/name"), Text: text(at + "/description")}
+		internal := c.at(at+"/x-internal") == true
+		shown := &page.Objects
+		if internal {
+			shown = &g.Objects
+		}
 		for _, pattern := range patterns {
 			if op := c.operations[pattern]; text(op.at+"/tags/0") == g.Name {
 				d := c.documented(op, sample)
 				for _, a := range d.Answers {
 					if a.Object != "" && !objects[a.Object] {
 						objects[a.Object] = true
-						page.Objects = append(page.Objects, c.describe("/components/schemas/"+a.Object, a.Object))
+						*shown = append(*shown, c.describe("/components/schemas/"+a.Object, a.Object))
 					}
 				}
 				g.Operations = append(g.Operations, d)
 			}
 		}
-		page.Groups = append(page.Groups, g)
+		if internal {
+			page.Own = append(page.Own, g)
+		} else {
+			page.Groups = append(page.Groups, g)
+		}
 	}
 	for _, kind := range c.inOrder("/webhooks") {
 		at := "/webhooks/" + escape(kind) + "/post"

@@ -56,12 +56,13 @@ func TestReferenceIsWhole(t *testing.T) {
 	}
 	for path, methods := range contract.Paths {
 		for method, operation := range methods {
-			start := strings.Index(page, `<article id="`+operation.ID+`"`)
-			if start < 0 {
+			before, after, ok := strings.Cut(page, `id="`+operation.ID+`"`)
+			if !ok {
 				t.Errorf("the page has no %s", operation.ID)
 				continue
 			}
-			section, _, _ := strings.Cut(page[start:], "</article>")
+			rest, _, _ := strings.Cut(after, "</article>")
+			section := before[strings.LastIndex(before, "<article>"):] + rest
 			for _, text := range append(operation.Codes, strings.ToUpper(method), html.EscapeString(path), "curl ") {
 				if !strings.Contains(section, text) {
 					t.Errorf("%s: no %s", operation.ID, text)
@@ -75,6 +76,23 @@ func TestReferenceIsWhole(t *testing.T) {
 		`each one of CARDS`, `mode is CARDS_SESSION_JS`, `customer_id or customer is required`,
 	} {
 		has(text)
+	}
+}
+
+// TestReferenceForMerchants: what the gateway's own pages ask it stands at the end, and says whose it is.
+func TestReferenceForMerchants(t *testing.T) {
+	page := referencePage(t).Body.String()
+	merchants, own, ok := strings.Cut(page, `<section id="own">`)
+	if !ok || !strings.Contains(own, "Not for merchants") {
+		t.Fatal("the page has no section for what is the gateway's own")
+	}
+	for _, text := range []string{"/pay/{page}", "/link/{link}", `id="Step"`, `id="LinkStep"`} {
+		if strings.Contains(merchants, text) || !strings.Contains(own, text) {
+			t.Errorf("%s stands among what is for merchants, or nowhere", text)
+		}
+	}
+	if strings.Contains(own, `id="createSession"`) || strings.Contains(own, `id="Session"`) {
+		t.Error("what is for merchants stands among the gateway's own")
 	}
 }
 
