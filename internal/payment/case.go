@@ -81,54 +81,6 @@ func (ch Changes) Then(later Changes) Changes {
 	return later
 }
 
-// CancelSession ends a session because the merchant asks, and drops an attempt that has not reached the
-// acquirer.
-func CancelSession(c Case, at time.Time) (Changes, error) {
-	if c.Session.Status != SessionActive {
-		return Changes{}, Refuse("INVALID_SESSION_STATUS", "Session status is "+string(c.Session.Status)+", expecting ACTIVE")
-	}
-	return end(c, at, SessionCanceled)
-}
-
-// ExpireSession ends a session whose time is over. An open attempt is waited for: the wake-up moves to the
-// attempt's end.
-func ExpireSession(c Case, at time.Time) (Changes, error) {
-	if c.Session.Status != SessionActive {
-		return Changes{Effects: []Effect{Rest{sessionWork(c.Session)}}}, nil
-	}
-	if c.Session.Open != "" && c.Request != nil {
-		next := c.Request.Expires
-		if !next.After(at) {
-			next = at.Add(time.Minute) // with the acquirer: its outcome ends the session
-		}
-		return Changes{Effects: []Effect{Wake{sessionWork(c.Session), next}}}, nil
-	}
-	if at.Before(c.Session.Expires) {
-		return Changes{Effects: []Effect{Wake{sessionWork(c.Session), c.Session.Expires}}}, nil
-	}
-	return end(c, at, SessionExpired)
-}
-
-// end drops the open attempt, if any, and gives the session its last status.
-func end(c Case, at time.Time, status SessionStatus) (Changes, error) {
-	var ch Changes
-	if c.Session.Open != "" && c.Request != nil {
-		var err error
-		if ch, err = Apply(c, Event{Kind: Drop, At: at}); err != nil {
-			return Changes{}, Refuse("INVALID_SESSION_STATUS", "Session has a payment that is being authorised; its outcome follows by webhook")
-		}
-		c = c.After(ch)
-	}
-	s := c.Session
-	s.Status, s.Updated, s.Open = status, at, ""
-	effects := []Effect{Rest{sessionWork(s)}}
-	if status == SessionExpired {
-		effects = append(effects, Tell{NoticeSessionExpired})
-	}
-	return ch.Then(Changes{Session: &s, Effects: effects}), nil
-}
-
-func sessionWork(s Session) Work { return Work{WorkSession, string(s.ID)} }
 func attemptWork(r Request) Work { return Work{WorkAttempt, string(r.ID)} }
 
 // AcceptsSubmit says whether the case's session takes what a payer hands in now, or why not. While an earlier

@@ -1,5 +1,7 @@
 package payment
 
+import "fmt"
+
 // Merchant is a business that sells through the gateway, with what the lines to the acquirer and to the
 // directory server need to know of it.
 type Merchant struct {
@@ -77,4 +79,21 @@ func (m Merchant) For(scheme, label string) (as Merchant, ok bool) {
 		m.AcquirerBIN, m.CardAcceptor, m.Terminal = a.AcquirerBIN, a.CardAcceptor, a.Terminal
 	}
 	return m, ok
+}
+
+// AcquirerAmount writes an amount as the merchant's acquirer counts it: the 12 digits of DE4 and DE95. It fails
+// where it does not fit or would have to be rounded.
+func (m Merchant) AcquirerAmount(amount Money) (string, error) {
+	exponent, ok := m.AcquirerExponents[amount.Currency]
+	if !ok {
+		exponent = Exponent(amount.Currency)
+	}
+	counted, err := amount.In(exponent)
+	if err != nil {
+		return "", err
+	}
+	if counted < 0 || counted > 999_999_999_999 {
+		return "", fmt.Errorf("payment: an amount in %s does not fit 12 digits", amount.Currency)
+	}
+	return fmt.Sprintf("%012d", counted), nil
 }

@@ -1,6 +1,9 @@
 package payment
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 func TestAccountForASchemeAndALabel(t *testing.T) {
 	m := Merchant{Terminal: "own", Accounts: []Account{
@@ -18,6 +21,33 @@ func TestAccountForASchemeAndALabel(t *testing.T) {
 	} {
 		if as, ok := m.For(test.scheme, test.label); as.Terminal != test.terminal || ok != test.ok {
 			t.Errorf("%s, %q: %s %t", test.scheme, test.label, as.Terminal, ok)
+		}
+	}
+}
+
+func TestAmountAsTheAcquirerCountsIt(t *testing.T) {
+	odd := Merchant{AcquirerExponents: map[string]int{"IDR": 0, "VND": 2, "USD": 0}}
+	for _, test := range []struct {
+		merchant Merchant
+		amount   Money
+		want     string // empty: refused
+	}{
+		{Merchant{}, Money{10000000, "IDR"}, "000010000000"},
+		{odd, Money{10000000, "IDR"}, "000000100000"},
+		{odd, Money{405400, "VND"}, "000040540000"},
+		{odd, Money{1050, "USD"}, ""},
+		{odd, Money{1000, "USD"}, "000000000010"},
+		{odd, Money{1050, "PHP"}, "000000001050"},
+		{odd, Money{0, "IDR"}, "000000000000"},
+		{Merchant{}, Money{999_999_999_999, "USD"}, "999999999999"},
+		{Merchant{}, Money{1_000_000_000_000, "USD"}, ""},
+		{odd, Money{10_000_000_000, "VND"}, ""},
+		{odd, Money{math.MaxInt64, "VND"}, ""},
+		{Merchant{}, Money{-1, "USD"}, ""},
+	} {
+		got, err := test.merchant.AcquirerAmount(test.amount)
+		if got != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%+v: %q, %v, want %q", test.amount, got, err, test.want)
 		}
 	}
 }

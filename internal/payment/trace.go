@@ -1,7 +1,5 @@
 package payment
 
-import "fmt"
-
 // Purpose is what a message asks of the issuer.
 type Purpose string
 
@@ -30,23 +28,6 @@ type Trace struct {
 	Terminal       string // DE41
 	CardAcceptor   string // DE42
 	Currency       string // DE49, 3 digits
-}
-
-// AcquirerAmount writes an amount as the merchant's acquirer counts it: the 12 digits of DE4 and DE95. It fails
-// where it does not fit or would have to be rounded.
-func (m Merchant) AcquirerAmount(amount Money) (string, error) {
-	exponent, ok := m.AcquirerExponents[amount.Currency]
-	if !ok {
-		exponent = Exponent(amount.Currency)
-	}
-	counted, err := amount.In(exponent)
-	if err != nil {
-		return "", err
-	}
-	if counted < 0 || counted > 999_999_999_999 {
-		return "", fmt.Errorf("payment: an amount in %s does not fit 12 digits", amount.Currency)
-	}
-	return fmt.Sprintf("%012d", counted), nil
 }
 
 // Key is the host's own key for duplicates: MTI class, DE32, DE41, DE7, DE11, DE37.

@@ -1,36 +1,6 @@
 package payment
 
-import (
-	"math"
-	"testing"
-)
-
-func TestAmountAsTheAcquirerCountsIt(t *testing.T) {
-	odd := Merchant{AcquirerExponents: map[string]int{"IDR": 0, "VND": 2, "USD": 0}}
-	for _, test := range []struct {
-		merchant Merchant
-		amount   Money
-		want     string // empty: refused
-	}{
-		{Merchant{}, Money{10000000, "IDR"}, "000010000000"},
-		{odd, Money{10000000, "IDR"}, "000000100000"},
-		{odd, Money{405400, "VND"}, "000040540000"},
-		{odd, Money{1050, "USD"}, ""},
-		{odd, Money{1000, "USD"}, "000000000010"},
-		{odd, Money{1050, "PHP"}, "000000001050"},
-		{odd, Money{0, "IDR"}, "000000000000"},
-		{Merchant{}, Money{999_999_999_999, "USD"}, "999999999999"},
-		{Merchant{}, Money{1_000_000_000_000, "USD"}, ""},
-		{odd, Money{10_000_000_000, "VND"}, ""},
-		{odd, Money{math.MaxInt64, "VND"}, ""},
-		{Merchant{}, Money{-1, "USD"}, ""},
-	} {
-		got, err := test.merchant.AcquirerAmount(test.amount)
-		if got != test.want || (err == nil) != (test.want != "") {
-			t.Errorf("%+v: %q, %v, want %q", test.amount, got, err, test.want)
-		}
-	}
-}
+import "testing"
 
 func TestKeyNamesTheClass(t *testing.T) {
 	at := func(mti string) Trace { return Trace{MTI: mti, STAN: "000001", RRN: "604408000001"} }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"reprise/internal/payment"
 )
@@ -51,21 +50,6 @@ WHERE id = $1`,
 	return nil
 }
 
-// NumberNeeded says until when attempts with a card may need its number; forever is true while one is not over
-// or waits for an advice to be acknowledged.
-func (s *Store) NumberNeeded(ctx context.Context, id payment.TokenID) (until time.Time, forever bool, err error) {
-	var last, open int64
-	err = s.one(ctx, `
-SELECT COALESCE(MAX(r.kept_until), 0),
-       (SELECT COUNT(*) FROM request o WHERE o.token = $1 AND o.kept_until = 0) +
-       (SELECT COUNT(*) FROM request o JOIN advice a ON a.request = o.id WHERE o.token = $1 AND a.status = 'OPEN')
-FROM request r WHERE r.token = $1`, []any{string(id)}, &last, &open)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	return fromMicros(last), open > 0, nil
-}
-
 // Requests lists payment requests of a business, the newest first, at most limit of those that were made before
 // one of them; before may be empty. Where a reference is given, only the one that has it.
 func (s *Store) Requests(ctx context.Context, b payment.BusinessID, reference string, before payment.RequestID, limit int) (ids []payment.RequestID, err error) {
@@ -83,27 +67,4 @@ ORDER BY id DESC LIMIT $4`,
 		},
 	})
 	return ids, err
-}
-
-// advice writes an advice as it now stands. Who may change it is settled by its piece of work, which one
-// node at a time has.
-func (d *draft) advice(a payment.Advice) error {
-	data, err := encode(a)
-	if err != nil {
-		return err
-	}
-	d.add(rankAdvice, `
-INSERT INTO advice (id, request, status, data) VALUES ($1, $2, $3, $4)
-ON CONFLICT (id) DO UPDATE SET status = excluded.status, data = excluded.data`,
-		string(a.ID), string(a.Request), string(a.Status), data)
-	return nil
-}
-
-// Advice reads an advice.
-func (s *Store) Advice(ctx context.Context, id payment.AdviceID) (a payment.Advice, err error) {
-	var data []byte
-	if err := s.one(ctx, `SELECT data FROM advice WHERE id = $1`, []any{string(id)}, &data); err != nil {
-		return a, err
-	}
-	return a, decode(data, &a)
 }

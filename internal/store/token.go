@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"reprise/internal/payment"
 )
@@ -92,4 +93,19 @@ ON CONFLICT (id) DO UPDATE SET business = excluded.business, customer = excluded
     data = excluded.data, version = token.version + 1`,
 		args: args,
 	})
+}
+
+// NumberNeeded says until when attempts with a card may need its number; forever is true while one is not over
+// or waits for an advice to be acknowledged.
+func (s *Store) NumberNeeded(ctx context.Context, id payment.TokenID) (until time.Time, forever bool, err error) {
+	var last, open int64
+	err = s.one(ctx, `
+SELECT COALESCE(MAX(r.kept_until), 0),
+       (SELECT COUNT(*) FROM request o WHERE o.token = $1 AND o.kept_until = 0) +
+       (SELECT COUNT(*) FROM request o JOIN advice a ON a.request = o.id WHERE o.token = $1 AND a.status = 'OPEN')
+FROM request r WHERE r.token = $1`, []any{string(id)}, &last, &open)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	return fromMicros(last), open > 0, nil
 }
