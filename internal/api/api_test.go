@@ -28,13 +28,6 @@ const (
 
 var noon = time.Date(2026, 3, 14, 12, 0, 0, 123456000, time.UTC)
 
-// states are all states that an attempt can be in.
-var states = []payment.State{
-	payment.Submitted, payment.Opened, payment.Authenticating, payment.Challenging, payment.Authenticated,
-	payment.Authorizing, payment.Reversing, payment.Authorized, payment.Capturing, payment.Succeeded, payment.Failed,
-	payment.Canceled, payment.Expired,
-}
-
 // caseIn is a case with an attempt as it stands in a state, with all that is known by then.
 func caseIn(state payment.State) payment.Case {
 	r := payment.Request{

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"reprise/internal/payment"
 )
@@ -20,8 +21,10 @@ func (a *API) NoticeData(kind payment.NoticeKind, c payment.Case) ([]byte, error
 		v = viewRefund(*c.Refund)
 	case payment.NoticeRequestExpired:
 		v, err = a.viewPaymentRequest(c, "")
-	default:
+	case payment.NoticeCapture, payment.NoticeAuthorization, payment.NoticeFailure, payment.NoticeExpired:
 		v = a.viewPayment(c)
+	default:
+		err = fmt.Errorf("api: nobody knows what a webhook of %s shows", kind)
 	}
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,10 +12,10 @@ import (
 )
 
 func TestPaymentRequestInEveryState(t *testing.T) {
-	if len(requestStatuses) != len(states) {
-		t.Errorf("%d states have a status, of %d", len(requestStatuses), len(states))
+	if diff := cmp.Diff(slices.Sorted(slices.Values(payment.States())), slices.Sorted(maps.Keys(requestStatuses))); diff != "" {
+		t.Errorf("the states, and those that have a status:\n%s", diff)
 	}
-	for _, state := range states {
+	for _, state := range payment.States() {
 		t.Run(string(state), func(t *testing.T) {
 			d := newDoor(t, caseIn(state))
 			status, got := d.send("GET", "/v3/payment_requests/pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f", "")
@@ -51,7 +53,7 @@ func TestPaymentRequestInEveryState(t *testing.T) {
 }
 
 func TestPaymentInEveryState(t *testing.T) {
-	for _, state := range states {
+	for _, state := range payment.States() {
 		t.Run(string(state), func(t *testing.T) {
 			d := newDoor(t, caseIn(state))
 			status, got := d.send("GET", "/v3/payments/py-3f57d678-2448-4c9f-a433-8468d366fb5c", "")
@@ -73,7 +75,7 @@ func TestPaymentInEveryState(t *testing.T) {
 
 // TestAuthenticationIsShownWhenItIsOver: what has come to no result yet is nobody's business.
 func TestAuthenticationIsShownWhenItIsOver(t *testing.T) {
-	for _, state := range states {
+	for _, state := range payment.States() {
 		details := merchants.viewPayment(caseIn(state)).PaymentDetails
 		shown := details != nil && details.AuthenticationData != nil
 		r := caseIn(state).Request

@@ -12,7 +12,10 @@ import (
 func SampleNotice(kind payment.NoticeKind, b payment.BusinessID) (payment.Notice, error) {
 	c := sampleCase(b)
 	n := payment.Notice{Business: b, Kind: kind, Sequence: 1, Test: true}
-	n.Object, _, _ = kind.Subject(c) // a sample has everything
+	var err error
+	if n.Object, _, err = kind.Subject(c); err != nil {
+		return n, err
+	}
 	switch kind {
 	case payment.NoticeAuthorization:
 		c.Request.State, c.Request.Capture, c.Request.CaptureMethod = payment.Authorized, nil, payment.CaptureManual
@@ -32,7 +35,6 @@ func SampleNotice(kind payment.NoticeKind, b payment.BusinessID) (payment.Notice
 	case payment.NoticeSessionExpired:
 		c.Session.Status, c.Session.Request, c.Session.Payment = payment.SessionExpired, "", ""
 	}
-	var err error
 	n.Data, err = (&API{Now: func() time.Time { return c.Session.Created }}).NoticeData(kind, c)
 	return n, err
 }

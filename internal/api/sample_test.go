@@ -23,4 +23,11 @@ func TestSamplesAreByTheContract(t *testing.T) {
 			t.Errorf("%s: %+v", kind, n)
 		}
 	}
+	const surprise = payment.NoticeKind("payment.surprise")
+	if _, err := SampleNotice(surprise, shop); err == nil {
+		t.Error("a sample of what nobody knows")
+	}
+	if data, err := merchants.NoticeData(surprise, caseIn(payment.Succeeded)); err == nil {
+		t.Errorf("what nobody knows shows %s", data)
+	}
 }

@@ -1,6 +1,8 @@
 package checkout
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,8 +34,12 @@ func TestStepOfEveryState(t *testing.T) {
 		payment.Failed:        {"do": "done", "outcome": "failed", "return_url": "https://shop.example/no", "notice": "Please call your bank."},
 		payment.Canceled:      {"do": "done", "outcome": "canceled", "return_url": "https://shop.example/no"},
 	}
-	if len(doing) != len(want) {
-		t.Errorf("%d states have a step", len(doing))
+	states := slices.Sorted(slices.Values(payment.States()))
+	if diff := cmp.Diff(states, slices.Sorted(maps.Keys(doing))); diff != "" {
+		t.Errorf("the states, and those that have a step:\n%s", diff)
+	}
+	if diff := cmp.Diff(states, slices.Sorted(maps.Keys(want))); diff != "" {
+		t.Errorf("the states, and those that are tried here:\n%s", diff)
 	}
 	for state, step := range want {
 		d := newDoor(t, caseIn(state))

@@ -81,8 +81,6 @@ func (ch Changes) Then(later Changes) Changes {
 	return later
 }
 
-func attemptWork(r Request) Work { return Work{WorkAttempt, string(r.ID)} }
-
 // AcceptsSubmit says whether the case's session takes what a payer hands in now, or why not. While an earlier
 // attempt is with the acquirer nobody knows yet whether the session is paid.
 func (c Case) AcceptsSubmit(now time.Time) error {

@@ -25,6 +25,14 @@ const (
 	Expired        State = "EXPIRED"  // nobody paid in time, or nobody captured
 )
 
+// States are all states that an attempt can be in, in the order of its life; None is not one of them.
+func States() []State {
+	return []State{
+		Submitted, Opened, Authenticating, Challenging, Authenticated, Authorizing, Reversing, Authorized, Capturing,
+		Succeeded, Failed, Canceled, Expired,
+	}
+}
+
 // EventKind is what can happen to an attempt.
 type EventKind string
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -16,10 +17,9 @@ import (
 var update = flag.Bool("update", false, "write docs/state-machine.md")
 
 var (
-	states = []State{
-		None, Submitted, Opened, Authenticating, Challenging, Authenticated, Authorizing, Reversing,
-		Authorized, Capturing, Succeeded, Failed, Canceled, Expired,
-	}
+	states = append([]State{None}, States()...)
+
+	// kinds are all events, in the order in which the document has them.
 	kinds = []EventKind{
 		Submit, Begin, Open, Ask, Challenge, Prove, Disprove, Restart, Authorize, Approve, Hold, Verify, Decline, Unwant,
 		Unsend, Miss, Lose, Settle, Claim, Collect, Reject, Void, Lapse, Expire, Drop,
@@ -35,7 +35,7 @@ func caseIn(state State) Case {
 			ID: "ps-1", Version: 3, Status: SessionActive, Amount: Money{1000000, "IDR"}, Open: "pr-1",
 			Expires: noon.Add(20 * time.Minute),
 		},
-		Token: Token{ID: "pt-1", Status: TokenActive},
+		Token: Token{ID: "pt-1", Version: 2, Status: TokenActive},
 		Request: &Request{
 			ID: "pr-1", Payment: "py-1", Session: "ps-1", Version: 5, State: state, Token: "pt-1",
 			Amount: Money{1000000, "IDR"}, Expires: noon.Add(10 * time.Minute), Terms: Terms{Type: Pay},
@@ -80,11 +80,26 @@ func has[E Effect](effects []Effect) bool {
 // escrowed are the states in which a CVN may rest in the escrow.
 var escrowed = []State{Submitted, Opened, Authenticating, Challenging, Authenticated}
 
+// TestTheListsHaveWhatTheTableHas: what is tried over all states and all events is tried over all there are.
+func TestTheListsHaveWhatTheTableHas(t *testing.T) {
+	inTable, happening := map[State]bool{}, map[EventKind]bool{}
+	for from, moves := range table {
+		inTable[from] = true
+		for kind, m := range moves {
+			inTable[m.to], happening[kind] = true, true
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(inTable)), slices.Sorted(slices.Values(states))); diff != "" {
+		t.Errorf("the table's states, and those of States:\n%s", diff)
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(happening)), slices.Sorted(slices.Values(kinds))); diff != "" {
+		t.Errorf("the table's events, and those of the list:\n%s", diff)
+	}
+}
+
 func TestEveryPairOfStateAndEvent(t *testing.T) {
-	tried := 0
 	for _, state := range states {
 		for _, kind := range kinds {
-			tried++
 			c := caseIn(state)
 			before := caseIn(state)
 			ch, err := Apply(c, eventOf(kind))
@@ -108,9 +123,6 @@ func TestEveryPairOfStateAndEvent(t *testing.T) {
 			}
 			checkPromises(t, state, kind, ch, after)
 		}
-	}
-	if tried != len(states)*len(kinds) || tried != 350 {
-		t.Fatalf("tried %d pairs", tried)
 	}
 }
 
@@ -284,6 +296,19 @@ func TestTheDocumentIsTheTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	var named []State // in the first column of what is written by hand
+	for line := range strings.Lines(explained) {
+		if cells := strings.Split(line, "|"); len(cells) > 1 {
+			for name := range strings.SplitSeq(strings.TrimSpace(cells[1]), ", ") {
+				named = append(named, State(name))
+			}
+		}
+	}
+	for _, state := range States() {
+		if !slices.Contains(named, state) {
+			t.Errorf("%s does not say what the v3 API calls %s", file, state)
+		}
+	}
 	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -320,11 +345,18 @@ here cannot happen: it changes nothing. Effects are written in the commit that w
 			}
 		}
 	}
-	b.WriteString(`
+	b.WriteString(explained)
+	return b.String()
+}
+
+// explained is what the table does not say by itself.
+const explained = `
 "forget CVN" on the way to AUTHORIZING takes the one row that the browser's share names, and fails the whole
 commit if it is gone; everywhere else it deletes what there is. The deadlines of REVERSING and CAPTURING are
 the reversal's and the capture's own work. What an act says of the session holds where there is one; what it says
-of the card holds for one that was typed for this attempt: a stored one stays as it is.
+of the card itself holds for one that was typed for this attempt. Of a stored one only what a payment teaches is
+written down: "store card" notes the network's id of its first use, and "count failure" that its issuer wants no
+more attempts.
 
 What the v3 API calls these states:
 
@@ -338,6 +370,4 @@ What the v3 API calls these states:
 | FAILED | FAILED | FAILED |
 | CANCELED | CANCELED, after a hold AUTHORIZED | none, after a hold CANCELED |
 | EXPIRED | EXPIRED, after a hold AUTHORIZED | none, after a hold EXPIRED |
-`)
-	return b.String()
-}
+`

@@ -62,10 +62,12 @@ func (kind NoticeKind) Subject(c Case) (object string, sequence int64, err error
 		if c.Request != nil {
 			object, sequence = string(c.Request.ID), c.Request.Version
 		}
-	default:
+	case NoticeCapture, NoticeAuthorization, NoticeFailure, NoticeExpired:
 		if c.Request != nil {
 			object, sequence = string(c.Request.Payment), c.Request.Version
 		}
+	default:
+		return "", 0, fmt.Errorf("payment: nobody knows what %s is about", kind)
 	}
 	if object == "" {
 		err = fmt.Errorf("payment: %s about nothing", kind)

@@ -142,3 +142,5 @@ func (r Request) Purpose() Purpose {
 
 // Stores says whether the attempt stores its card, if it succeeds.
 func (r Request) Stores() bool { return r.Type == PayAndSave || r.Type == Save }
+
+func attemptWork(r Request) Work { return Work{WorkAttempt, string(r.ID)} }
