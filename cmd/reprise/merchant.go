@@ -41,6 +41,7 @@ type merchantFlags struct {
 	AllowSkipThreeDS *bool `help:"Let the merchant pay without authenticating the payer." name:"allow-skip-three-ds" negatable:""`
 	ReuseCustomers   *bool `help:"Let an inline customer whose reference_id is known be that customer." negatable:""`
 	MandateChallenge *bool `help:"Ask the bank to challenge every payer." negatable:""`
+	MaxDeclines      *int  `help:"Declines of one card in 30 days, after which it is left alone; 0 means 15, which Visa allows." placeholder:"15"`
 }
 
 // fill makes a form what the flags say, beginning from the file where one is named.
@@ -64,6 +65,7 @@ func (c merchantFlags) fill(f *app.MerchantForm) error {
 	set(&f.AllowSkipThreeDS, c.AllowSkipThreeDS)
 	set(&f.ReuseCustomers, c.ReuseCustomers)
 	set(&f.MandateChallenge, c.MandateChallenge)
+	set(&f.MaxDeclines, c.MaxDeclines)
 	if c.AcquirerExponent != nil {
 		f.AcquirerExponents = c.AcquirerExponent
 	}

@@ -132,14 +132,14 @@ var someone = []string{
 
 func TestMerchants(t *testing.T) {
 	atDesks(t, func(d *desk) {
-		id := d.do(append(someone, "--account", "scheme=VISA,mid_label=online,terminal_id=TOKO0002", "--account", "mid_label=online, merchant_id=TOKO2",
+		id := d.do(append(someone, "--max-declines", "10", "--account", "scheme=VISA,mid_label=online,terminal_id=TOKO0002", "--account", "mid_label=online, merchant_id=TOKO2",
 			"--acquirer-exponent", "IDR=0", "--allow-card-details")...)
 		if !regexp.MustCompile(`^[0-9a-f]{24}$`).MatchString(id) {
 			d.t.Fatalf("business id %q", id)
 		}
 		d.row(id, "merchant", "list")
 		shown := d.do("merchant", "show", id)
-		for _, want := range []string{`"terminal_id": "TOKO0002"`, `"merchant_id": "TOKO2"`, `"IDR": 0`, `"allow_card_details": true`, `"allow_skip_three_ds": false`} {
+		for _, want := range []string{`"terminal_id": "TOKO0002"`, `"merchant_id": "TOKO2"`, `"IDR": 0`, `"allow_card_details": true`, `"allow_skip_three_ds": false`, `"max_declines": 10`} {
 			if !strings.Contains(shown, want) {
 				d.t.Errorf("nothing of %s in:\n%s", want, shown)
 			}
@@ -175,6 +175,7 @@ func TestMerchants(t *testing.T) {
 		d.refused([]string{"merchant", "create", "--file", d.write("two.json", `{} {}`)}, "follows")
 		d.refused([]string{"merchant", "create", "--file", "not-there.json"}, "not-there.json")
 		d.refused([]string{"merchant", "update", "62440e322008e87fb29c1fd0"}, "there is no merchant 62440e322008e87fb29c1fd0")
+		d.refused([]string{"merchant", "update", id, "--max-declines=-1"}, "max_declines is below zero")
 		d.refused([]string{"merchant", "show", "nobody"}, "there is no merchant nobody")
 		if n := strings.Count(d.do("merchant", "list"), "\n"); n != 2 {
 			d.t.Errorf("%d merchants, want the two", n)

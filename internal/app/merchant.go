@@ -37,7 +37,7 @@ type MerchantForm struct {
 
 	AllowCardDetails bool `json:"allow_card_details"`
 	AllowSkipThreeDS bool `json:"allow_skip_three_ds"`
-	MaxDeclines      int  `json:"max_declines,omitempty"`
+	MaxDeclines      int  `json:"max_declines"`
 	ReuseCustomers   bool `json:"reuse_customers"`
 	MandateChallenge bool `json:"mandate_challenge"`
 }
@@ -200,6 +200,7 @@ func checkMerchant(m payment.Merchant) error {
 			need(digits >= 0 && digits <= 4, "%s exponents: %s: not 0 to 4 minor digits", counted.by, currency)
 		}
 	}
+	need(m.MaxDeclines >= 0, "max_declines is below zero")
 	seen := map[[2]string]bool{}
 	for _, a := range m.Accounts {
 		which := [2]string{a.Scheme, a.Label}

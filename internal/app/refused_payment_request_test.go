@@ -133,8 +133,8 @@ func refusedPaymentRequests() map[string][]refusedRow {
 				return paying(typing("4000000000001091", "skip_three_ds", true, "card_on_file_type", "MERCHANT_UNSCHEDULED",
 					"recurring_configuration", agreedUntil("2099-12-31"), "transaction_sequence", "SUBSEQUENT"), cardWithout("cvn"))(w)
 			}, refusal{400, "INVALID_VALUE_ERROR", "A payment without the payer refers to the card's first use, whose network_transaction_id is not known. Please send it.", ""}},
-			{"unknown token", paying(with("payment_token_id", "pt-00000000-0000-4000-8000-00000000dead")), refusal{400, "INVALID_TOKEN", noToken, ""}},
-			{"a stranger's token", paying(with("payment_token_id", strangerToken)), refusal{400, "INVALID_TOKEN", noToken, ""}},
+			{"unknown token", paying(with("payment_token_id", "pt-00000000-0000-4000-8000-00000000dead")), refusal{400, "INVALID_TOKEN", unknownToken, ""}},
+			{"a stranger's token", paying(with("payment_token_id", strangerToken)), refusal{400, "INVALID_TOKEN", unknownToken, ""}},
 			{"card details, without permission", restricted(paying(typing("4000000000001091"))), refusal{403, "REQUEST_FORBIDDEN_ERROR", noCards, ""}},
 			{"3DS skipped, without permission", func(w *town) asked {
 				return restricted(paying(with("payment_token_id", strangerToken), channel("skip_three_ds", true)))(w)

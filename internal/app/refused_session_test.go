@@ -27,10 +27,11 @@ func item(metadata any) func(map[string]any) {
 }
 
 const (
-	noCustomer = "The customer ID provided in the request does not exist"
-	noSuchID   = "ID specified in request cannot be found."
-	noToken    = "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying."
-	keyUsed    = "This idempotency-key was used before for another request"
+	noCustomer   = "The customer ID provided in the request does not exist"
+	noSuchID     = "ID specified in request cannot be found."
+	noToken      = "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying."
+	unknownToken = "Payment token ID specified in the payment request does not exist, was never active, or belongs to another customer."
+	keyUsed      = "This idempotency-key was used before for another request"
 )
 
 func refusedSessions() map[string][]refusedRow {
@@ -122,9 +123,9 @@ func refusedSessions() map[string][]refusedRow {
 				refusal{400, "MISSING_CUSTOMER", "Customer object or customer_id is required", "/body"}},
 			{"a mode made up", opening(with("mode", "INVALID_MODE")), refusal{400, "MODE_NOT_SUPPORTED", "This mode is not supported for now", "/body/mode"}},
 
-			{"unknown token", opening(inside("cards_session_js", "card_payment_token_id", "pt-00000000-0000-4000-8000-00000000dead")), refusal{400, "INVALID_TOKEN", noToken, ""}},
-			{"a stranger's token", opening(inside("cards_session_js", "card_payment_token_id", strangerToken)), refusal{400, "INVALID_TOKEN", noToken, ""}},
-			{"another customer's token", opening(with("customer_id", string(someonesCustomer))), refusal{400, "INVALID_TOKEN", noToken, ""}},
+			{"unknown token", opening(inside("cards_session_js", "card_payment_token_id", "pt-00000000-0000-4000-8000-00000000dead")), refusal{400, "INVALID_TOKEN", unknownToken, ""}},
+			{"a stranger's token", opening(inside("cards_session_js", "card_payment_token_id", strangerToken)), refusal{400, "INVALID_TOKEN", unknownToken, ""}},
+			{"another customer's token", opening(with("customer_id", string(someonesCustomer))), refusal{400, "INVALID_TOKEN", unknownToken, ""}},
 			{"unknown customer", opening(with("customer_id", "cust-00000000-0000-4000-8000-00000000dead")), refusal{404, "DATA_NOT_FOUND", noCustomer, ""}},
 			{"a stranger's customer", opening(with("customer_id", string(strangerCustomer))), refusal{404, "DATA_NOT_FOUND", noCustomer, ""}},
 			{"a key used for another", func(w *town) asked {

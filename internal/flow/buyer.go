@@ -26,7 +26,7 @@ func (f *Flow) buyer(ctx context.Context, c payment.Case, b Buyer, now time.Time
 			return found, false, payment.Refuse("DATA_NOT_FOUND", "The customer ID provided in the request does not exist")
 		}
 		if err == nil && c.Token.ID != "" && found.ID != c.Token.Customer {
-			return found, false, payment.UnusableToken()
+			return found, false, payment.UnknownToken()
 		}
 		return found, false, err
 	case b.New == nil:

@@ -104,7 +104,7 @@ func (f *Flow) stored(ctx context.Context, b payment.BusinessID, t payment.Token
 		return c, err
 	}
 	if errors.Is(err, payment.ErrNotFound) {
-		return c, payment.UnusableToken()
+		return c, payment.UnknownToken()
 	} else if err != nil {
 		return c, err
 	}

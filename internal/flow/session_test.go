@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	badToken  = "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying."
-	duplicate = "customer: The reference_id entered has been used before. Please enter a unique reference_id"
+	badToken    = "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying."
+	noSuchToken = "Payment token ID specified in the payment request does not exist, was never active, or belongs to another customer."
+	duplicate   = "customer: The reference_id entered has been used before. Please enter a unique reference_id"
 )
 
 func TestSessionIsRefused(t *testing.T) {
@@ -39,11 +40,13 @@ func TestSessionIsRefused(t *testing.T) {
 		"no amount":         {nil, func(n *flow.NewSession) { n.Amount.Minor = 0 }, "INVALID_AMOUNT", "Amount must be greater than zero"},
 		"expires too soon":  {nil, expiring(10*time.Minute - time.Second), "INVALID_EXPIRY_DATE", "expires_at must be at least 10 minutes in the future"},
 		"expires too late":  {nil, expiring(30*24*time.Hour + time.Second), "INVALID_EXPIRY_DATE", "expires_at must be at most 30 days in the future"},
-		"unknown card":      {nil, func(n *flow.NewSession) { n.Token = "pt-nobody" }, "INVALID_TOKEN", badToken},
-		"another's card":    {token(func(k *payment.Token) { k.Business = stranger }), nil, "INVALID_TOKEN", badToken},
+		"unknown card":      {nil, func(n *flow.NewSession) { n.Token = "pt-nobody" }, "INVALID_TOKEN", noSuchToken},
+		"another's card":    {token(func(k *payment.Token) { k.Business = stranger }), nil, "INVALID_TOKEN", noSuchToken},
 		"cancelled card":    {token(func(k *payment.Token) { k.Status = payment.TokenCanceled }), nil, "INVALID_TOKEN", badToken},
 		"expired card":      {token(func(k *payment.Token) { k.ExpiryYear, k.ExpiryMonth = 2026, 2 }), nil, "INVALID_TOKEN", badToken},
-		"another's token":   {nil, func(n *flow.NewSession) { n.Buyer.ID = bob }, "INVALID_TOKEN", badToken},
+		"another's token":   {nil, func(n *flow.NewSession) { n.Buyer.ID = bob }, "INVALID_TOKEN", noSuchToken},
+		"card being saved":  {token(func(k *payment.Token) { k.Status = payment.TokenPending }), nil, "INVALID_TOKEN", noSuchToken},
+		"card never saved":  {token(func(k *payment.Token) { k.Status = payment.TokenFailed }), nil, "INVALID_TOKEN", noSuchToken},
 		"unknown customer":  {nil, func(n *flow.NewSession) { n.Buyer.ID = "cust-nobody" }, "DATA_NOT_FOUND", "The customer ID provided in the request does not exist"},
 		"foreign customer":  {func(s *scene) { s.memory.customers[ada] = payment.Customer{ID: ada, Business: stranger} }, nil, "DATA_NOT_FOUND", "The customer ID provided in the request does not exist"},
 		"reference is used": {func(s *scene) { s.memory.merchants[shop] = payment.Merchant{ID: shop} }, inline("ada"), "DUPLICATE_ERROR", duplicate},

@@ -70,19 +70,21 @@ func (t Token) Expired(now time.Time) bool { return !now.Before(t.Ends()) }
 
 // Usable says whether a payment may be made with the card, or why not.
 func (t Token) Usable(now time.Time) error {
-	if t.Status != TokenActive || t.Expired(now) {
-		return UnusableToken()
-	}
-	if t.Stopped {
+	switch {
+	case t.Status == TokenCanceled, t.Status == TokenExpired, t.Status == TokenActive && t.Expired(now):
+		return Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying.")
+	case t.Status != TokenActive:
+		return UnknownToken()
+	case t.Stopped:
 		return Refuse("ACCOUNT_ACCESS_BLOCKED", "Payment token ID specified in the request was denied access by the payment method provider.")
 	}
 	return nil
 }
 
-// UnusableToken is the refusal of a card that is not there, not the merchant's or the customer's, expired or
-// cancelled: which of these is not said.
-func UnusableToken() error {
-	return Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request has expired or has been cancelled. Please reinitiate linking before retrying.")
+// UnknownToken is the refusal of a card that is not there, not the merchant's, not the customer's, or not stored
+// because it was never verified: which of these is not said.
+func UnknownToken() error {
+	return Refuse("INVALID_TOKEN", "Payment token ID specified in the payment request does not exist, was never active, or belongs to another customer.")
 }
 
 // numberSettles is how long the number of a card that has just ended stays in any case: a payment that was
