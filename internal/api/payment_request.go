@@ -122,7 +122,7 @@ var requestStatuses = map[payment.State]string{
 }
 
 func requestStatus(r payment.Request) string {
-	if r.Held() {
+	if r.WasHeld() {
 		return "AUTHORIZED"
 	}
 	return requestStatuses[r.State]

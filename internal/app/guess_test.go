@@ -13,7 +13,7 @@ func TestManyGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := openTown(t)
 	token := w.ownCard()
-	for range payment.MaxCVNMismatch + 2 {
+	for range payment.MaxCVNTries + 2 {
 		w.submitted(w.newSession(token, skipping), "123")
 	}
 	const guesses = 40
@@ -36,10 +36,10 @@ func TestManyGuessesAtOnce(t *testing.T) {
 			t.Errorf("%d %v", a.status, a.body)
 		}
 	}
-	if heard != payment.MaxCVNMismatch {
-		t.Errorf("the issuer heard %d guesses, want %d", heard, payment.MaxCVNMismatch)
+	if heard != payment.MaxCVNTries {
+		t.Errorf("the issuer heard %d guesses, want %d", heard, payment.MaxCVNTries)
 	}
-	if n := w.count(`SELECT n FROM card_count WHERE what = 'mismatch' AND n > 0`); n != payment.MaxCVNMismatch {
+	if n := w.count(`SELECT n FROM card_count WHERE what = 'try' AND n > 0`); n != payment.MaxCVNTries {
 		t.Errorf("%d are counted", n)
 	}
 	w.balanced()

@@ -54,7 +54,7 @@ func (w *town) cancelCard(token string) {
 func (w *town) guess(token string) {
 	w.t.Helper()
 	session := w.newSession(token, skipping)
-	for range payment.MaxCVNMismatch {
+	for range payment.MaxCVNTries {
 		w.submitted(session, "999")
 	}
 }

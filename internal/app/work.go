@@ -24,7 +24,7 @@ func (h *House) work() map[payment.WorkKind]store.Handler {
 			return h.flow.Advise(ctx, payment.AdviceID(ref))
 		}),
 		payment.WorkToken: done(func(ctx context.Context, ref string) error {
-			return h.flow.KeepToken(ctx, payment.TokenID(ref))
+			return h.flow.TokenDue(ctx, payment.TokenID(ref))
 		}),
 		payment.WorkWebhook: h.desk.sender.Deliver,
 	}

@@ -16,9 +16,9 @@ const (
 	codeNoTrace   = "25"
 	soonTriesSpan = time.Minute
 	reverseLimit  = 24 * time.Hour // what the host has not acknowledged by then is the operator's to settle
-	// firstTry is how long whoever wrote an advice has for the first try, before a worker takes it up. It is
+	// firstTryLead is how long whoever wrote an advice has for the first try, before a worker takes it up. It is
 	// longer than a try may take.
-	firstTry = 12 * time.Second
+	firstTryLead = 12 * time.Second
 )
 
 // newAdvice draws the trace of an advice; it is committed before anything is sent.

@@ -15,6 +15,24 @@ type Buyer struct {
 	New *NewCustomer
 }
 
+// withBuyer has something made for a buyer. created is the customer where it is new, to be written in the same
+// commit. Where another request brings the same customer in between it is known then, so make is called again.
+func (f *Flow) withBuyer(ctx context.Context, c payment.Case, b Buyer, now time.Time, make func(id payment.CustomerID, created *payment.Customer) error) error {
+	for {
+		customer, isNew, err := f.buyer(ctx, c, b, now)
+		if err != nil {
+			return err
+		}
+		var created *payment.Customer
+		if isNew {
+			created = &customer
+		}
+		if err = make(customer.ID, created); !isNew || !errors.Is(err, payment.ErrTaken) {
+			return err
+		}
+	}
+}
+
 // buyer finds whom a case is for. A stored card is refused only where it is asked for, by its id, in the name of
 // a customer who does not own it.
 func (f *Flow) buyer(ctx context.Context, c payment.Case, b Buyer, now time.Time) (found payment.Customer, isNew bool, err error) {

@@ -13,12 +13,12 @@ func (f *Flow) Capture(ctx context.Context, b payment.BusinessID, id payment.Pay
 	ctx, done := f.through(ctx)
 	defer done()
 	l := payment.Lookup{Business: b, Payment: id}
-	c, err := f.held(ctx, l)
+	c, err := f.existing(ctx, l)
 	if err != nil {
 		return c, err
 	}
 	if err := payment.Capturable(c, amount); err != nil {
-		return f.refuse(ctx, l, once, err)
+		return c, err
 	}
 	advice, err := f.newAdvice(ctx, c, payment.CaptureAdvice, amount, c.Request.Authorization.AuthorizationCode)
 	if err != nil {
@@ -30,8 +30,8 @@ func (f *Flow) Capture(ctx context.Context, b payment.BusinessID, id payment.Pay
 		}
 		now := f.o.Now()
 		return payment.Apply(c, payment.Event{
-			Kind: payment.Claim, At: now, Deadline: now.Add(firstTry), Advice: &advice,
-			Capture: &payment.Capture{ID: f.newCaptureID(), Amount: amount, At: now, Trace: &advice.Trace},
+			Kind: payment.Claim, At: now, Deadline: now.Add(firstTryLead), Advice: &advice,
+			Capture: &payment.Capture{ID: f.newCaptureID(), Amount: amount, At: now},
 		})
 	})
 	if err != nil {
@@ -56,7 +56,7 @@ func (f *Flow) Void(ctx context.Context, b payment.BusinessID, id payment.Paymen
 	ctx, done := f.through(ctx)
 	defer done()
 	l := payment.Lookup{Business: b, Payment: id}
-	c, err := f.held(ctx, l)
+	c, err := f.existing(ctx, l)
 	if err != nil {
 		return c, err
 	}
@@ -74,28 +74,23 @@ func (f *Flow) expireHold(ctx context.Context, c payment.Case) error {
 
 // letGo ends a hold with the reversal that releases it, which then runs on its own.
 func (f *Flow) letGo(ctx context.Context, c payment.Case, l payment.Lookup, once *payment.Once, why payment.EventKind) (payment.Case, error) {
-	if err := payment.NotHeld(c); err != nil {
-		return f.refuse(ctx, l, once, err)
+	if err := payment.MustBeHeld(c); err != nil {
+		return c, err
 	}
 	reversal, err := f.newAdvice(ctx, c, payment.Reversal, payment.Money{}, c.Request.Authorization.AuthorizationCode)
 	if err != nil {
 		return c, err
 	}
 	return f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
-		if err := payment.NotHeld(c); err != nil && why == payment.Void {
+		if err := payment.MustBeHeld(c); err != nil && why == payment.Void {
 			return payment.Changes{}, err
 		}
 		return payment.Apply(c, payment.Event{Kind: why, At: f.o.Now(), Reversal: &reversal})
 	})
 }
 
-// refuse answers a command with why it cannot be, unless the same command was answered before.
-func (f *Flow) refuse(ctx context.Context, l payment.Lookup, once *payment.Once, why error) (payment.Case, error) {
-	return f.o.Store.Change(ctx, l, once, func(payment.Case) (payment.Changes, error) { return payment.Changes{}, why })
-}
-
-// held reads a payment that may be captured or given up.
-func (f *Flow) held(ctx context.Context, l payment.Lookup) (payment.Case, error) {
+// existing reads a payment, once there is one.
+func (f *Flow) existing(ctx context.Context, l payment.Lookup) (payment.Case, error) {
 	c, err := f.o.Store.Case(ctx, l)
 	if err == nil && !c.Request.HasPayment() {
 		err = payment.ErrNotFound

@@ -186,7 +186,7 @@ func (m *memory) countsOf(card string) (counts payment.Counts) {
 		switch {
 		case k.Card != card:
 		case k.what == "try" && k.Day == now.Format(time.DateOnly):
-			counts.Mismatches += n
+			counts.Tries += n
 		case k.what == "decline" && k.Day >= now.AddDate(0, 0, -30).Format(time.DateOnly):
 			counts.Declines += n
 		}
@@ -321,7 +321,7 @@ func (m *memory) guard(ch payment.Changes, requests []payment.Request, tokens []
 				return payment.ErrTaken
 			}
 		case payment.TakeTry:
-			if m.counts[counted{"try", e.CardDay}] >= payment.MaxCVNMismatch {
+			if m.counts[counted{"try", e.CardDay}] >= payment.MaxCVNTries {
 				return errConflict
 			}
 		case payment.NoteTrace:

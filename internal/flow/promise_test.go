@@ -101,7 +101,7 @@ func (m *memory) lookAtRequest(r payment.Request) {
 	case r.State == payment.Reversing:
 		m.must(m.waits(r.Reversal, payment.Reversal, r.ID), "%s waits for a reversal that is not there", r.ID)
 	case r.State == payment.Capturing:
-		m.must(m.waits(r.Capturing, payment.CaptureAdvice, r.ID), "%s waits for a capture that is not there", r.ID)
+		m.must(m.waits(r.CaptureAdvice, payment.CaptureAdvice, r.ID), "%s waits for a capture that is not there", r.ID)
 	default:
 		m.must(scheduled && !r.Deadline.IsZero(), "%s is %s and has no deadline", r.ID, r.State)
 	}
@@ -128,7 +128,7 @@ func (m *memory) lookAtRequest(r payment.Request) {
 	}
 	held := m.told(payment.NoticeAuthorization, r.ID)
 	if r.State != payment.Failed {
-		m.must(held == once(r.Held()), "%s is %s: told %d times that it is held", r.ID, r.State, held)
+		m.must(held == once(r.WasHeld()), "%s is %s: told %d times that it is held", r.ID, r.State, held)
 	}
 	m.must(held <= 1, "%s: told %d times that it is held", r.ID, held)
 

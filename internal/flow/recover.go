@@ -75,13 +75,13 @@ func (f *Flow) Late(ctx context.Context, traceKey string, judge func(sent paymen
 	if c.Request.State != payment.Failed || answer.Outcome != payment.Approved && answer.Outcome != payment.Unwanted {
 		return nil // a second copy of an answer we have, or a reversal is on its way already
 	}
-	return f.giveBack(ctx, c, answer)
+	return f.undoLate(ctx, c, answer)
 }
 
-// giveBack reverses an approval of an attempt that has failed, unless that is being done. A reversal that is
+// undoLate reverses an approval of an attempt that has failed, unless that is being done. A reversal that is
 // done covers further copies of an answer that we had, but not the first answer of all: it may have been
 // acknowledged before the purchase arrived.
-func (f *Flow) giveBack(ctx context.Context, c payment.Case, answer payment.Answer) error {
+func (f *Flow) undoLate(ctx context.Context, c payment.Case, answer payment.Answer) error {
 	known, seen := c.Request.Reversal, c.Request.Authorization != nil
 	if known != "" {
 		before, err := f.o.Store.Advice(ctx, known)
@@ -102,12 +102,7 @@ func (f *Flow) giveBack(ctx context.Context, c payment.Case, answer payment.Answ
 		if c.Request.Reversal != known {
 			return payment.Changes{}, nil // another copy was first
 		}
-		r := *c.Request
-		r.Reversal, r.Authorization = reversal.ID, &answer.Authorization
-		return payment.Changes{Requests: []payment.Request{r}, Effects: []payment.Effect{
-			payment.SaveAdvice{Advice: reversal},
-			payment.Wake{Work: payment.Work{Kind: payment.WorkAdvice, Ref: string(reversal.ID)}, At: f.o.Now()},
-		}}, nil
+		return payment.UndoLate(c, reversal, answer.Authorization, f.o.Now()), nil
 	})
 	return err
 }

@@ -32,7 +32,7 @@ func (f *Flow) CreateRefund(ctx context.Context, n NewRefund) (payment.Case, err
 	l := payment.Lookup{Business: n.Business, Request: n.Request}
 	amount, err := payment.Refundable(c, n.Currency, n.Amount, f.o.Now())
 	if err != nil {
-		return f.refuse(ctx, l, n.Once, err)
+		return c, err
 	}
 	advice, err := f.newAdvice(ctx, c, payment.RefundAdvice, amount, c.Request.Authorization.AuthorizationCode)
 	if err != nil {
@@ -45,7 +45,7 @@ func (f *Flow) CreateRefund(ctx context.Context, n NewRefund) (payment.Case, err
 	c, err = f.o.Store.Change(ctx, l, n.Once, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
 		r.Created, r.Updated = now, now
-		return payment.NewRefund(c, r, advice, now.Add(firstTry))
+		return payment.NewRefund(c, r, advice, now.Add(firstTryLead))
 	})
 	if err != nil {
 		return c, err

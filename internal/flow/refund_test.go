@@ -459,7 +459,7 @@ func TestRefundOfTheLastMomentHasItsNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.clock.pass(72 * time.Hour)
-	if err := s.KeepToken(ctx, visa); err != nil {
+	if err := s.TokenDue(ctx, visa); err != nil {
 		t.Fatal(err)
 	}
 	if s.memory.tokens[visa].SealedPAN == nil {
@@ -476,7 +476,7 @@ func TestRefundOfTheLastMomentHasItsNumber(t *testing.T) {
 	}
 }
 
-// TestRefundOnce: a repeated command is told what came of the first one, also where it would be refused by now.
+// TestRefundOnce: a repeated command is carried out once, also where it could be again.
 func TestRefundOnce(t *testing.T) {
 	s := newScene(t)
 	id := s.taken()
@@ -487,7 +487,7 @@ func TestRefundOnce(t *testing.T) {
 		}}
 	}
 	for i := range 3 {
-		_, err := s.CreateRefund(ctx, flow.NewRefund{Business: shop, Request: id, Once: once()})
+		_, err := s.CreateRefund(ctx, flow.NewRefund{Business: shop, Request: id, Amount: &payment.Money{Minor: 1, Currency: "IDR"}, Once: once()})
 		if (i == 0) != (err == nil) || i > 0 && !errors.Is(err, payment.ErrRepeated) {
 			t.Errorf("%d: %v", i, err)
 		}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,24 +53,15 @@ func (f *Flow) CreateRequest(ctx context.Context, n NewRequest) (Submitted, erro
 	if n.Terms = requestTerms(n.Terms, p); n.Terms.Absent && n.Terms.OnFile.NetworkTransactionID == "" {
 		return Submitted{}, payment.Refuse("INVALID_VALUE_ERROR", "A payment without the payer refers to the card's first use, whose network_transaction_id is not known. Please send it.")
 	}
-	for {
-		customer, isNew, err := f.buyer(ctx, c, n.Buyer, now)
-		if err != nil {
-			return Submitted{}, err
-		}
-		var created *payment.Customer
-		if isNew {
-			created = &customer
-		}
-		s, err := f.make(ctx, c, n, p, customer.ID, created)
-		switch {
-		case errors.Is(err, payment.ErrDuplicate):
-			return Submitted{}, payment.Refuse("DUPLICATE_ERROR", "Duplication is not allowed. The reference_id has been used for another payment request.")
-		case !isNew || !errors.Is(err, payment.ErrTaken):
-			return s, err
-		}
-		// Another request brought the same customer in between: it is known now.
+	var made Submitted
+	err = f.withBuyer(ctx, c, n.Buyer, now, func(buyer payment.CustomerID, created *payment.Customer) (err error) {
+		made, err = f.make(ctx, c, n, p, buyer, created)
+		return err
+	})
+	if errors.Is(err, payment.ErrDuplicate) {
+		err = payment.Refuse("DUPLICATE_ERROR", "Duplication is not allowed. The reference_id has been used for another payment request.")
 	}
+	return made, err
 }
 
 // given is the card that a request is to be paid with.
@@ -160,7 +152,7 @@ func (f *Flow) Requests(ctx context.Context, b payment.BusinessID, reference str
 
 // Payment reads a payment of a business. There is none before the attempt has reached the acquirer or failed.
 func (f *Flow) Payment(ctx context.Context, b payment.BusinessID, id payment.PaymentID) (payment.Case, error) {
-	return f.held(ctx, payment.Lookup{Business: b, Payment: id})
+	return f.existing(ctx, payment.Lookup{Business: b, Payment: id})
 }
 
 // CancelRequest drops a payment request that waits for the payer.
@@ -177,26 +169,14 @@ type Amendment struct {
 	Metadata    json.RawMessage // null takes it away
 }
 
-// AmendRequest changes a payment request that waits for the payer. Another amount needs the CVN again: the one
-// in the escrow was typed for the amount that the payer saw.
+// AmendRequest changes a payment request that waits for the payer.
 func (f *Flow) AmendRequest(ctx context.Context, b payment.BusinessID, id payment.RequestID, a Amendment) (payment.Case, error) {
 	return f.amend(ctx, b, id, nil, func(c payment.Case) (payment.Changes, error) {
-		r := *c.Request
-		r.Updated = f.o.Now()
-		var effects []payment.Effect
-		if a.Amount != nil && *a.Amount != r.Amount {
-			switch {
-			case c.Session.ID != "":
-				return payment.Changes{}, ineligible("its amount is the session's")
-			case r.State != payment.Submitted:
-				return payment.Changes{}, ineligible("the payer is being authenticated for the amount that was asked for")
-			}
-			r.Amount = *a.Amount
-			effects = append(effects, payment.ForgetCVN{Request: r.ID})
+		echo, err := amended(c.Request.Echo, a.Description, a.Metadata)
+		if err != nil {
+			return payment.Changes{}, err
 		}
-		var err error
-		r.Echo, err = amended(r.Echo, a.Description, a.Metadata)
-		return payment.Changes{Requests: []payment.Request{r}, Effects: effects}, err
+		return payment.AmendRequest(c, *cmp.Or(a.Amount, &c.Request.Amount), echo, f.o.Now())
 	})
 }
 
@@ -230,18 +210,11 @@ func (f *Flow) amend(ctx context.Context, b payment.BusinessID, id payment.Reque
 		return payment.Case{}, err
 	}
 	return f.o.Store.Change(ctx, payment.Lookup{Business: b, Request: id}, once, func(c payment.Case) (payment.Changes, error) {
-		switch s := c.Request.State; {
-		case s.Final():
-			return payment.Changes{}, payment.Refuse("INACTIVE_PAYMENT_REQUEST", "Payment request is already inactive.")
-		case !s.BeforeAcquirer():
-			return payment.Changes{}, ineligible("it is with the acquirer, or its money is held")
+		if err := payment.Amendable(c); err != nil {
+			return payment.Changes{}, err
 		}
 		return fn(c)
 	})
-}
-
-func ineligible(why string) error {
-	return payment.Refuse("INELIGIBLE_TRANSACTION_STATUS", "Feature is not allowed for the payment request because of its current status: "+why+".")
 }
 
 // Simulate plays the payer of a payment request that waits for one, where nobody is real: the authorisation is
@@ -255,8 +228,8 @@ func (f *Flow) Simulate(ctx context.Context, b payment.BusinessID, id payment.Re
 	if !f.o.Simulates {
 		return c, payment.Refuse("REQUEST_FORBIDDEN_ERROR", "Payments can be simulated in a sandbox only.")
 	}
-	if c.Request.State != payment.Submitted {
-		return c, ineligible("no payer is waited for")
+	if err := payment.Simulable(c); err != nil {
+		return c, err
 	}
 	if amount != nil && *amount != c.Request.Amount {
 		return c, payment.Refuse("INVALID_VALUE_ERROR", "amount must be the request_amount of the payment request.")

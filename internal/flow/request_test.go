@@ -149,7 +149,7 @@ func TestCreateRequestIsRefused(t *testing.T) {
 			s.memory.counts[counted{"decline", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-01"}}] = payment.MaxDeclines
 		}, order(unasked), "PAYMENT_REQUEST_RATE_LIMITED"},
 		"too many guesses": {func(s *scene) {
-			s.memory.counts[counted{"try", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-14"}}] = payment.MaxCVNMismatch
+			s.memory.counts[counted{"try", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-14"}}] = payment.MaxCVNTries
 		}, order(cvn), "PAYMENT_REQUEST_RATE_LIMITED"},
 	} {
 		t.Run(name, func(t *testing.T) {

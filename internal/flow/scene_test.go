@@ -378,7 +378,7 @@ func (s *scene) do(w payment.Work) error {
 	case payment.WorkSession:
 		return s.ExpireSession(ctx, payment.SessionID(w.Ref))
 	case payment.WorkToken:
-		return s.KeepToken(ctx, payment.TokenID(w.Ref))
+		return s.TokenDue(ctx, payment.TokenID(w.Ref))
 	case payment.WorkAdvice:
 		return s.Advise(ctx, payment.AdviceID(w.Ref))
 	}

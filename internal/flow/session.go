@@ -65,26 +65,17 @@ func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session
 	if s.Mode == payment.ModePaymentLink {
 		s.Link = f.newPage()
 	}
-	for {
-		customer, isNew, err := f.buyer(ctx, c, n.Buyer, now)
-		if err != nil {
-			return payment.Session{}, err
-		}
-		s.Customer = customer.ID
-		ch := payment.Changes{Session: &s, Effects: []payment.Effect{
-			payment.Wake{Work: payment.Work{Kind: payment.WorkSession, Ref: string(s.ID)}, At: expires},
-		}}
-		if isNew {
-			ch.Customer = &customer
-		}
-		made, err := f.o.Store.Change(ctx, payment.Lookup{Business: n.Business}, n.Once, func(payment.Case) (payment.Changes, error) {
-			return ch, nil
+	err = f.withBuyer(ctx, c, n.Buyer, now, func(id payment.CustomerID, created *payment.Customer) error {
+		s.Customer = id
+		c, err := f.o.Store.Change(ctx, payment.Lookup{Business: n.Business}, n.Once, func(payment.Case) (payment.Changes, error) {
+			return payment.NewSession(s, created), nil
 		})
-		if !isNew || !errors.Is(err, payment.ErrTaken) {
-			return made.Session, err
+		if err == nil {
+			s = c.Session
 		}
-		// Another request brought the same customer in between: it is known now.
-	}
+		return err
+	})
+	return s, err
 }
 
 func sessionAmount(kind payment.SessionType, amount payment.Money) error {

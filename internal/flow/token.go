@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"reprise/internal/payment"
 )
@@ -51,33 +50,14 @@ func (f *Flow) changeToken(ctx context.Context, b payment.BusinessID, id payment
 	return f.o.Store.Change(ctx, l, once, fn)
 }
 
-// numberLater is when the number of a card that is still needed is looked at again.
-const numberLater = 24 * time.Hour
-
-// KeepToken is the work at a stored card's dates: it expires with its last month, and once it is over and no
-// open payment, reversal, capture or refund needs its number, the number is erased (PCI DSS 3.2.1).
-func (f *Flow) KeepToken(ctx context.Context, id payment.TokenID) error {
-	l := payment.Lookup{Token: id}
+// TokenDue is the work at a stored card's dates: it expires, and its number is erased once nothing needs it.
+func (f *Flow) TokenDue(ctx context.Context, id payment.TokenID) error {
 	until, forever, err := f.o.Store.NumberNeeded(ctx, id)
 	if err != nil {
 		return err
 	}
-	now := f.o.Now()
-	_, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
-		work := payment.Work{Kind: payment.WorkToken, Ref: string(id)}
-		switch {
-		case c.Token.Status == payment.TokenActive && !c.Token.Expired(now):
-			return payment.Changes{Effects: []payment.Effect{payment.Wake{Work: work, At: c.Token.Ends()}}}, nil
-		case c.Token.Status == payment.TokenActive:
-			return payment.ExpireToken(c, now), nil
-		case len(c.Token.SealedPAN) == 0:
-			return payment.Changes{Effects: []payment.Effect{payment.Rest{Work: work}}}, nil
-		case forever || c.Token.Status == payment.TokenPending:
-			return payment.Changes{Effects: []payment.Effect{payment.Wake{Work: work, At: now.Add(numberLater)}}}, nil
-		case until.After(now):
-			return payment.Changes{Effects: []payment.Effect{payment.Wake{Work: work, At: until}}}, nil
-		}
-		return payment.EraseNumber(c, now), nil
+	_, err = f.o.Store.Change(ctx, payment.Lookup{Token: id}, nil, func(c payment.Case) (payment.Changes, error) {
+		return payment.TokenDue(c, until, forever, f.o.Now()), nil
 	})
 	if errors.Is(err, payment.ErrNotFound) {
 		return nil

@@ -310,7 +310,7 @@ func TestTokenExpires(t *testing.T) {
 	if s.cardOf(k).SealedPAN != nil {
 		t.Error("its number stays")
 	}
-	if err := s.KeepToken(ctx, "pt-none"); !errors.Is(err, payment.ErrNotFound) && err != nil {
+	if err := s.TokenDue(ctx, "pt-none"); !errors.Is(err, payment.ErrNotFound) && err != nil {
 		t.Error(err)
 	}
 }
@@ -371,7 +371,7 @@ func TestCountsAreOfTheCard(t *testing.T) {
 	s := newScene(t)
 	s.amendToken(func(k *payment.Token) { k.Fingerprint = s.safe.Fingerprint(pan("4000000000001091"), shop) })
 	s.host.answer = says(mistyped)
-	for range payment.MaxCVNMismatch {
+	for range payment.MaxCVNTries {
 		s.submitCard(s.session(typing, skipping), "4000000000001091", "737", false)
 	}
 	_, err := s.trySubmit(flow.Submission{Business: shop, Session: s.session(), Fields: types("737")})

@@ -76,7 +76,7 @@ func (b *bench) carry(a act) {
 		}
 	case count:
 		b.count()
-	case hold, complete, release, free:
+	case holdSession, complete, releaseSession, free:
 		b.turnSession(a)
 	case tellCaptured:
 		b.add(Tell{NoticeCapture})
@@ -110,10 +110,10 @@ func (b *bench) turnSession(a act) {
 	}
 	b.sessionChanged = true
 	switch a {
-	case hold:
+	case holdSession:
 		s.Open = r.ID
 		s.Attempts++
-	case release:
+	case releaseSession:
 		s.Open = ""
 	case free:
 		s.Open = ""

@@ -77,7 +77,7 @@ func Acknowledged(c Case, a Advice, e Event) (Changes, error) {
 	switch {
 	case a.Kind == RefundAdvice:
 		return concludeRefund(c, a.Status == AdviceDone, e), nil
-	case a.Kind == CaptureAdvice && c.Request.State == Capturing && c.Request.Capturing == a.ID:
+	case a.Kind == CaptureAdvice && c.Request.State == Capturing && c.Request.CaptureAdvice == a.ID:
 		if e.Kind = Collect; a.Status != AdviceDone {
 			e.Kind = Reject
 		}
@@ -86,4 +86,13 @@ func Acknowledged(c Case, a Advice, e Event) (Changes, error) {
 		return Apply(c, Event{Kind: Settle, At: e.At})
 	}
 	return Changes{}, nil
+}
+
+// UndoLate has money given back that was approved when the attempt had ended without it.
+func UndoLate(c Case, reversal Advice, approved Authorization, at time.Time) Changes {
+	r := *c.Request
+	r.Reversal, r.Authorization = reversal.ID, &approved
+	return Changes{Requests: []Request{r}, Effects: []Effect{
+		SaveAdvice{reversal}, Wake{Work{WorkAdvice, string(reversal.ID)}, at},
+	}}
 }

@@ -1,7 +1,7 @@
 package payment
 
-// NotHeld says why nothing can be captured or given up, or nil where the money is held.
-func NotHeld(c Case) error {
+// MustBeHeld says why nothing can be captured or given up, or nil where the money is held.
+func MustBeHeld(c Case) error {
 	why := "no money is held"
 	switch c.Request.State {
 	case Authorized:
@@ -14,7 +14,7 @@ func NotHeld(c Case) error {
 
 // Capturable says whether an amount can be captured, or why not: once, and at most what is held.
 func Capturable(c Case, amount Money) error {
-	if err := NotHeld(c); err != nil {
+	if err := MustBeHeld(c); err != nil {
 		return err
 	}
 	if amount.Minor > c.Request.Amount.Minor {

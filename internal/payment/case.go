@@ -20,8 +20,8 @@ type Case struct {
 
 // Counts are what speaks against the card.
 type Counts struct {
-	Mismatches int // CVN mismatches today, and tries whose outcome is not known yet
-	Declines   int // in the last 30 days
+	Tries    int // of its CVN today: mismatches, and those whose outcome is not known yet
+	Declines int // in the last 30 days
 }
 
 // Changes is what a decision leads to: rows as they now stand and effects, all to be written in one
@@ -106,7 +106,7 @@ func (c Case) AcceptsSubmit(now time.Time) error {
 // the decision that sends the authorisation. It caps the guessing of a card's CVN, and the retries of one that
 // is declined.
 func (c Case) Payable(now time.Time) error {
-	if c.Counts.Mismatches >= MaxCVNMismatch || c.Counts.Declines >= cmp.Or(c.Merchant.MaxDeclines, MaxDeclines) {
+	if c.Counts.Tries >= MaxCVNTries || c.Counts.Declines >= cmp.Or(c.Merchant.MaxDeclines, MaxDeclines) {
 		if c.Session.ID == "" {
 			return Refuse("PAYMENT_REQUEST_RATE_LIMITED", "Maximum number of requests to this payment channel has been exceeded in a given time frame.")
 		}

@@ -46,7 +46,7 @@ type CardDay struct {
 	Day  string // 2006-01-02, UTC
 }
 
-// TakeTry lets the commit succeed only if fewer than MaxCVNMismatch tries of the card's CVN are taken that day,
+// TakeTry lets the commit succeed only if fewer than MaxCVNTries tries of the card's CVN are taken that day,
 // and takes one: it is taken before the CVN leaves, so that many at once cannot exceed the limit.
 type TakeTry struct{ CardDay }
 

@@ -73,7 +73,7 @@ type Event struct {
 	Authentication *Authentication // Open, Ask, Challenge, Prove, Disprove, Restart: as it now stands
 	Verifier       []byte          // Authorize with a CVN from the escrow
 	Trace          *Trace          // Authorize
-	Deadline       time.Time       // Authorize: when no answer means unknown
+	Deadline       time.Time       // Authorize: when no answer means unknown; Claim: when a worker takes the capture up
 	Answer         *Answer         // Approve, Hold, Verify, Decline, Unwant, Unsend, Miss, Reject
 	Capture        *Capture        // Approve, Claim
 	Reversal       *Advice         // Unwant, Lose, Void, Expire of a hold, Reject; Collect of a part: its Release
@@ -84,30 +84,30 @@ type Event struct {
 type act string
 
 const (
-	keepCVN      act = "keep CVN"
-	forgetCVN    act = "forget CVN" // with a verifier: take it, once
-	hold         act = "hold session"
-	free         act = "free session" // and expire it if its time is over
-	release      act = "release session"
-	complete     act = "complete session"
-	count        act = "count failure"
-	note         act = "note authentication"
-	noteTrace    act = "note trace"
-	takeTry      act = "take try"      // of the card's CVN, where one is sent
-	giveTry      act = "give try back" // unless the CVN was wrong
-	reverse      act = "reverse"
-	wake         act = "wake at deadline"
-	rest         act = "rest"
-	storeCard    act = "store card"  // if it was to be stored; and remember its first use
-	dropCard     act = "drop card"   // that was to be stored: it is not
-	letCardGo    act = "let card go" // that was typed for this attempt: no money was taken
-	claim        act = "capture"
-	giveBack     act = "release the rest" // of a hold that was captured in part
-	tellCaptured act = "tell payment.capture"
-	tellHeld     act = "tell payment.authorization"
-	tellFailed   act = "tell payment.failure" // of a payment; a card that is not stored has a notice of its own
-	tellExpired  act = "tell payment.expiry"
-	tellUnpaid   act = "tell payment_request.expiry"
+	keepCVN        act = "keep CVN"
+	forgetCVN      act = "forget CVN" // with a verifier: take it, once
+	holdSession    act = "hold session"
+	free           act = "free session" // and expire it if its time is over
+	releaseSession act = "release session"
+	complete       act = "complete session"
+	count          act = "count failure"
+	note           act = "note authentication"
+	noteTrace      act = "note trace"
+	takeTry        act = "take try"      // of the card's CVN, where one is sent
+	giveTry        act = "give try back" // unless the CVN was wrong
+	reverse        act = "reverse"
+	wake           act = "wake at deadline"
+	rest           act = "rest"
+	storeCard      act = "store card"  // if it was to be stored; and remember its first use
+	dropCard       act = "drop card"   // that was to be stored: it is not
+	letCardGo      act = "let card go" // that was typed for this attempt: no money was taken
+	claim          act = "capture"
+	giveBack       act = "release the rest" // of a hold that was captured in part
+	tellCaptured   act = "tell payment.capture"
+	tellHeld       act = "tell payment.authorization"
+	tellFailed     act = "tell payment.failure" // of a payment; a card that is not stored has a notice of its own
+	tellExpired    act = "tell payment.expiry"
+	tellUnpaid     act = "tell payment_request.expiry"
 )
 
 type move struct {
@@ -118,7 +118,7 @@ type move struct {
 var (
 	proved  = move{Authenticated, nil}
 	opened  = move{Opened, []act{note}}
-	dropped = move{Canceled, []act{forgetCVN, rest, dropCard, release}} // whoever drops says what becomes of the session
+	dropped = move{Canceled, []act{forgetCVN, rest, dropCard, releaseSession}} // whoever drops says what becomes of the session
 	failed  = move{Failed, []act{forgetCVN, rest, tellFailed, dropCard, free}}
 	unpaid  = move{Failed, []act{rest, giveTry, tellFailed, dropCard, free}} // the CVN is out of the escrow already
 	expired = move{Expired, []act{forgetCVN, rest, tellUnpaid, dropCard, free}}
@@ -127,9 +127,9 @@ var (
 // table is the one state machine. A pair that is not here cannot happen.
 var table = map[State]map[EventKind]move{
 	None: {
-		Submit:    {Submitted, []act{keepCVN, hold, wake}},
-		Begin:     {Submitted, []act{hold, wake}},
-		Authorize: {Authorizing, []act{hold, noteTrace, takeTry, wake}}, // 3DS skipped: the CVN never rests
+		Submit:    {Submitted, []act{keepCVN, holdSession, wake}},
+		Begin:     {Submitted, []act{holdSession, wake}},
+		Authorize: {Authorizing, []act{holdSession, noteTrace, takeTry, wake}}, // 3DS skipped: the CVN never rests
 	},
 	Submitted: {
 		Submit:    {Submitted, []act{keepCVN}},                               // two clicks, one payment, a share each
@@ -266,7 +266,7 @@ func remember(r *Request, from State, e Event) {
 		r.Capture = e.Capture
 	}
 	if e.Advice != nil {
-		r.Capturing = e.Advice.ID
+		r.CaptureAdvice = e.Advice.ID
 	}
 	switch e.Kind {
 	case Collect:

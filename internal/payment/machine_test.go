@@ -162,7 +162,7 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 	if from == Authorized && !has[SaveAdvice](ch.Effects) {
 		fail("a hold is neither captured nor given back")
 	}
-	if to == Capturing && (after.Request.Capturing != "cp-1" || after.Request.Capture == nil) {
+	if to == Capturing && (after.Request.CaptureAdvice != "cp-1" || after.Request.Capture == nil) {
 		fail("a capture is not remembered")
 	}
 	if kind == Unwant && !has[SaveAdvice](ch.Effects) {

@@ -53,7 +53,7 @@ type Request struct {
 	Capture        *Capture
 	Refunded       int64    // minor units given back, or on their way back
 	Reversal       AdviceID // the last one opened for the trace
-	Capturing      AdviceID // the capture of a hold, once the merchant asked for it
+	CaptureAdvice  AdviceID // of the capture of a hold, once the merchant asked for it
 
 	Created time.Time
 	Updated time.Time
@@ -85,7 +85,6 @@ type Capture struct {
 	ID     CaptureID
 	Amount Money
 	At     time.Time
-	Trace  *Trace // of the 0220, after a hold
 }
 
 // Limits of attempts and of what follows them.
@@ -119,7 +118,7 @@ func (r Request) NeedsNumberUntil() time.Time {
 }
 
 // Held says whether the attempt's money is or was held for the merchant to capture, and not captured at once.
-func (r Request) Held() bool {
+func (r Request) WasHeld() bool {
 	switch r.State {
 	case Authorized, Capturing:
 		return true

@@ -49,7 +49,7 @@ const (
 	AttemptLife    = 15 * time.Minute // an attempt, and a CVN in escrow, live no longer
 	MaxFailures    = 5                // failed authorisations of a session
 	MaxAttempts    = 20               // attempts of a session, whatever became of them
-	MaxCVNMismatch = 5                // CVN mismatches of a card in a day
+	MaxCVNTries    = 5                // CVN mismatches of a card in a day
 )
 
 // Session is what a merchant wants paid, and the door through which the payer pays it.
@@ -88,6 +88,11 @@ type Session struct {
 	Payment  PaymentID
 	Failures int // authorisations that failed
 	Attempts int // that were begun
+}
+
+// NewSession opens a session; created is its customer where that is new.
+func NewSession(s Session, created *Customer) Changes {
+	return Changes{Session: &s, Customer: created, Effects: []Effect{Wake{sessionWork(s), s.Expires}}}
 }
 
 // acceptsSubmit says whether the payer may hand in a CVN now, or why not.

@@ -105,18 +105,34 @@ func CancelToken(c Case, at time.Time) (Changes, error) {
 	return Changes{Tokens: []Token{t}, Effects: []Effect{Wake{tokenWork(t), at.Add(numberSettles)}}}, nil
 }
 
-// ExpireToken ends a stored card whose last month is over.
-func ExpireToken(c Case, at time.Time) Changes {
+// numberLater is when the number of a card that is needed without a known end is looked at again.
+const numberLater = 24 * time.Hour
+
+// TokenDue is what is to be done at a card's dates: it expires with its last month, and once it is over and no open
+// payment, reversal, capture or refund needs its number, the number is erased (PCI DSS 3.2.1). until and forever
+// say how long the number is needed.
+func TokenDue(c Case, until time.Time, forever bool, now time.Time) Changes {
 	t := c.Token
-	if t.Status != TokenActive || !t.Expired(at) {
-		return Changes{}
+	again := func(at time.Time) Changes { return Changes{Effects: []Effect{Wake{tokenWork(t), at}}} }
+	switch {
+	case t.Status == TokenActive && !t.Expired(now):
+		return again(t.Ends())
+	case t.Status == TokenActive:
+		t.Status, t.Updated = TokenExpired, now
+		return Changes{Tokens: []Token{t}, Effects: []Effect{Tell{NoticeTokenExpired}, Wake{tokenWork(t), now.Add(numberSettles)}}}
+	case len(t.SealedPAN) == 0:
+		return Changes{Effects: []Effect{Rest{tokenWork(t)}}}
+	case forever || t.Status == TokenPending:
+		return again(now.Add(numberLater))
+	case until.After(now):
+		return again(until)
 	}
-	t.Status, t.Updated = TokenExpired, at
-	return Changes{Tokens: []Token{t}, Effects: []Effect{Tell{NoticeTokenExpired}, Wake{tokenWork(t), at.Add(numberSettles)}}}
+	return EraseNumber(c, now)
 }
 
-// EraseNumber forgets the number of a card that nothing needs any more, and with it what would give it back or
-// says whose it was: the fingerprint, and the cardholder. What is left is what a receipt shows (PCI DSS 3.2.1).
+// EraseNumber forgets the number of a card that nothing needs any more, and with it the fingerprint and the
+// cardholder that the bank was told of. What is left is what a receipt shows (PCI DSS 3.2.1), and what the merchant
+// asked to have repeated.
 func EraseNumber(c Case, at time.Time) Changes {
 	t := c.Token
 	t.SealedPAN, t.Fingerprint, t.Cardholder, t.Updated = nil, "", Cardholder{}, at

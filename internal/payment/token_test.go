@@ -150,13 +150,41 @@ func TestCancelToken(t *testing.T) {
 	}
 }
 
-func TestATokenExpiresAfterItsLastMonth(t *testing.T) {
-	c := Case{Token: Token{ID: "pt-1", Status: TokenActive, ExpiryYear: 2026, ExpiryMonth: 3}}
-	if ch := ExpireToken(c, noon); !ch.Empty() {
-		t.Errorf("expired in its last month: %+v", ch)
-	}
-	ch := ExpireToken(c, time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC))
-	if ch.Empty() || ch.Tokens[0].Status != TokenExpired || !slices.Equal(tells(ch), []NoticeKind{NoticeTokenExpired}) {
-		t.Errorf("%+v", ch)
+// TestTokenDue: an active card lasts to the end of its last month, and its number stays as long as it is needed.
+func TestTokenDue(t *testing.T) {
+	end := time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
+	work := Work{WorkToken, "pt-1"}
+	for name, test := range map[string]struct {
+		status  TokenStatus
+		number  []byte
+		until   time.Time
+		forever bool
+		now     time.Time
+
+		after  TokenStatus // empty: as it was
+		erased bool
+		told   []NoticeKind
+		work   Effect
+	}{
+		"in its last month":      {TokenActive, []byte{1}, time.Time{}, false, noon, "", false, nil, Wake{work, end}},
+		"its last month is over": {TokenActive, []byte{1}, time.Time{}, false, end, TokenExpired, false, []NoticeKind{NoticeTokenExpired}, Wake{work, end.Add(numberSettles)}},
+		"expired, and needed":    {TokenExpired, []byte{1}, noon.Add(time.Hour), false, noon, "", false, nil, Wake{work, noon.Add(time.Hour)}},
+		"cancelled, in use":      {TokenCanceled, []byte{1}, time.Time{}, true, noon, "", false, nil, Wake{work, noon.Add(numberLater)}},
+		"being saved":            {TokenPending, []byte{1}, time.Time{}, false, noon, "", false, nil, Wake{work, noon.Add(numberLater)}},
+		"cancelled, not needed":  {TokenCanceled, []byte{1}, noon, false, noon, TokenCanceled, true, nil, Rest{work}},
+		"one-off, not needed":    {TokenOneOff, []byte{1}, noon, false, noon, TokenOneOff, true, nil, Rest{work}},
+		"erased before":          {TokenCanceled, nil, noon, false, noon, "", false, nil, Rest{work}},
+	} {
+		ch := TokenDue(Case{Token: Token{
+			ID: "pt-1", Status: test.status, ExpiryYear: 2026, ExpiryMonth: 3, SealedPAN: test.number, Fingerprint: "f",
+		}}, test.until, test.forever, test.now)
+		if (len(ch.Tokens) == 1) != (test.after != "") || !slices.Equal(tells(ch), test.told) || ch.Effects[len(ch.Effects)-1] != test.work {
+			t.Errorf("%s: %+v", name, ch)
+		}
+		if len(ch.Tokens) == 1 {
+			if got := ch.Tokens[0]; got.Status != test.after || (got.SealedPAN == nil && got.Fingerprint == "") != test.erased {
+				t.Errorf("%s: %+v", name, got)
+			}
+		}
 	}
 }

@@ -18,7 +18,7 @@ const (
 SELECT m.data, ` + endpointsOfMerchant + `,
        s.version, s.data, ` + tokenColumns + `,
        (SELECT CAST(COALESCE(SUM(k.n), 0) AS BIGINT) FROM card_count k
-        WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'mismatch' AND k.day = $3),
+        WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'try' AND k.day = $3),
        (SELECT CAST(COALESCE(SUM(k.n), 0) AS BIGINT) FROM card_count k
         WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'decline' AND k.day >= $4),
        r.version, r.data, f.version, f.data`
@@ -101,7 +101,7 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 		c                                             payment.Case
 		merchant, session, attempt, refund            []byte
 		endpoints                                     *string
-		mismatches, declines                          int64
+		tries, declines                               int64
 		sessionVersion, attemptVersion, refundVersion *int64
 		token                                         tokenRow
 		now                                           = s.Now().UTC()
@@ -110,7 +110,7 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 		}
 		into = append([]any{&merchant, &endpoints, &sessionVersion, &session}, token.into()...)
 	)
-	into = append(into, &mismatches, &declines, &attemptVersion, &attempt, &refundVersion, &refund)
+	into = append(into, &tries, &declines, &attemptVersion, &attempt, &refundVersion, &refund)
 	if err := s.one(ctx, query, args, into...); err != nil {
 		return payment.Case{}, err
 	}
@@ -120,7 +120,7 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 	if c.Token, err = token.token(); err != nil {
 		return payment.Case{}, err
 	}
-	c.Counts = payment.Counts{Mismatches: int(mismatches), Declines: int(declines)}
+	c.Counts = payment.Counts{Tries: int(tries), Declines: int(declines)}
 	if sessionVersion != nil {
 		if err := decode(session, &c.Session); err != nil {
 			return payment.Case{}, err

@@ -300,12 +300,12 @@ func testMismatches(t *testing.T, db *database) {
 	}
 	got, err := s.Case(ctx, bySession)
 	must(t, err)
-	if got.Counts.Mismatches != 2 || got.Session.Failures != 2 {
-		t.Errorf("%d mismatches and %d failures, want 2 and 2", got.Counts.Mismatches, got.Session.Failures)
+	if got.Counts.Tries != 2 || got.Session.Failures != 2 {
+		t.Errorf("%d mismatches and %d failures, want 2 and 2", got.Counts.Tries, got.Session.Failures)
 	}
 	c.advance(24 * time.Hour)
-	if got, err = s.Case(ctx, bySession); err != nil || got.Counts.Mismatches != 0 {
-		t.Errorf("%d mismatches the next day, %v", got.Counts.Mismatches, err)
+	if got, err = s.Case(ctx, bySession); err != nil || got.Counts.Tries != 0 {
+		t.Errorf("%d mismatches the next day, %v", got.Counts.Tries, err)
 	}
 }
 

@@ -105,12 +105,12 @@ INSERT INTO authentication (server_trans_id, request) VALUES ($1, $2) ON CONFLIC
 		return d.advice(e.Advice)
 	case payment.TakeTry:
 		d.add(rankCount, `
-INSERT INTO card_count (card, what, day, n) VALUES ($1, 'mismatch', $2, 1)
+INSERT INTO card_count (card, what, day, n) VALUES ($1, 'try', $2, 1)
 ON CONFLICT (card, what, day) DO UPDATE SET
     n = CASE WHEN card_count.n < $3 THEN card_count.n + 1 ELSE 1 / (card_count.n - card_count.n) END`,
-			e.Card, e.Day, int64(payment.MaxCVNMismatch))
+			e.Card, e.Day, int64(payment.MaxCVNTries))
 	case payment.GiveTryBack:
-		d.add(rankCount, `UPDATE card_count SET n = n - 1 WHERE card = $1 AND what = 'mismatch' AND day = $2 AND n > 0`, e.Card, e.Day)
+		d.add(rankCount, `UPDATE card_count SET n = n - 1 WHERE card = $1 AND what = 'try' AND day = $2 AND n > 0`, e.Card, e.Day)
 	case payment.CountDecline:
 		d.add(rankCount, `
 INSERT INTO card_count (card, what, day, n) VALUES ($1, 'decline', $2, 1)

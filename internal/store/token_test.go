@@ -107,7 +107,7 @@ func testCardCounts(t *testing.T, db *database) {
 	spent := errors.New("no try is left")
 	count := func(e payment.Effect) error {
 		_, err := s.Change(ctx, byCard, nil, func(c payment.Case) (payment.Changes, error) {
-			if _, tries := e.(payment.TakeTry); tries && c.Counts.Mismatches >= payment.MaxCVNMismatch {
+			if _, tries := e.(payment.TakeTry); tries && c.Counts.Tries >= payment.MaxCVNTries {
 				return payment.Changes{}, spent
 			}
 			return payment.Changes{Tokens: []payment.Token{c.Token}, Effects: []payment.Effect{e}}, nil
@@ -139,10 +139,10 @@ func testCardCounts(t *testing.T, db *database) {
 	session, merchantOnly := bySession, payment.Lookup{Business: business, Card: "typed"}
 	session.Card = "typed"
 	look("the same day", map[payment.Lookup]payment.Counts{
-		byCard: {Mismatches: 1, Declines: 2}, bySession: {Mismatches: 1, Declines: 2}, typed: {Declines: 1}, session: {Declines: 1}, merchantOnly: {Declines: 1}, unknown: {},
+		byCard: {Tries: 1, Declines: 2}, bySession: {Tries: 1, Declines: 2}, typed: {Declines: 1}, session: {Declines: 1}, merchantOnly: {Declines: 1}, unknown: {},
 	})
 	taken := 1
-	for _, err := range together(3*payment.MaxCVNMismatch, func(int) error { return count(payment.TakeTry{CardDay: payment.CardDay{Card: counted, Day: day}}) }) {
+	for _, err := range together(3*payment.MaxCVNTries, func(int) error { return count(payment.TakeTry{CardDay: payment.CardDay{Card: counted, Day: day}}) }) {
 		switch {
 		case err == nil:
 			taken++
@@ -150,10 +150,10 @@ func testCardCounts(t *testing.T, db *database) {
 			t.Error(err)
 		}
 	}
-	if taken != payment.MaxCVNMismatch {
-		t.Errorf("%d tries were taken, want %d", taken, payment.MaxCVNMismatch)
+	if taken != payment.MaxCVNTries {
+		t.Errorf("%d tries were taken, want %d", taken, payment.MaxCVNTries)
 	}
-	look("all tries taken", map[payment.Lookup]payment.Counts{byCard: {Mismatches: payment.MaxCVNMismatch, Declines: 2}})
+	look("all tries taken", map[payment.Lookup]payment.Counts{byCard: {Tries: payment.MaxCVNTries, Declines: 2}})
 	c.advance(24 * time.Hour)
 	look("the next day", map[payment.Lookup]payment.Counts{byCard: {Declines: 2}, typed: {Declines: 1}})
 	c.advance(29 * 24 * time.Hour)
