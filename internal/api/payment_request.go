@@ -164,7 +164,7 @@ func (a *API) actions(c payment.Case, url string) []action {
 	if c.Request == nil || !c.Request.State.BeforeAcquirer() {
 		return []action{}
 	}
-	return []action{{"REDIRECT_CUSTOMER", "WEB_URL", cmp.Or(url, a.PublicURL+"/pay/"+c.Request.Page)}}
+	return []action{{"REDIRECT_CUSTOMER", "WEB_URL", cmp.Or(url, a.PublicURL+c.Request.PagePath())}}
 }
 
 func (a *API) createPaymentRequest(ctx context.Context, r *gate.Request, give func(*flow.NewRequest)) (gate.Answer, error) {

@@ -82,7 +82,7 @@ func (a *API) viewSession(s payment.Session) (sessionView, error) {
 	}
 	js := cardsSessionJS{CardPaymentTokenID: s.Token}
 	if s.Mode == payment.ModePaymentLink {
-		v.PaymentLinkURL = a.PublicURL + "/link/" + s.Link
+		v.PaymentLinkURL = a.PublicURL + s.LinkPath()
 	} else {
 		js.SuccessReturnURL, js.FailureReturnURL = s.SuccessReturnURL, s.FailureReturnURL
 	}

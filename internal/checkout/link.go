@@ -159,13 +159,10 @@ func (c *Checkout) payLink(ctx context.Context, r *gate.Request, taken any) (gat
 	}
 	next := linkStep{ActionURL: submitted.ActionURL}
 	if next.ActionURL == "" {
-		next.ReturnURL = cmp.Or(c.stepOf(submitted.Case, fullScreen).ReturnURL, c.linkURL(r.Path("link")))
+		next.ReturnURL = cmp.Or(c.stepOf(submitted.Case, fullScreen).ReturnURL, c.PublicURL+submitted.Case.Session.LinkPath())
 	}
 	return gate.Answer{Status: http.StatusOK, Body: next}, nil
 }
-
-// linkURL is where browsers find a payment link.
-func (c *Checkout) linkURL(link string) string { return c.PublicURL + "/link/" + link }
 
 // linkStep is where the payer goes on.
 type linkStep struct {

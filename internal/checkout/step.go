@@ -66,7 +66,7 @@ func (c *Checkout) stepOf(k payment.Case, window string) step {
 	case payment.Canceled:
 		s.Outcome, s.ReturnURL = "canceled", r.FailureReturnURL
 		if k.Session.Mode == payment.ModePaymentLink {
-			s.ReturnURL = c.linkURL(k.Session.Link) // which knows what became of the one that replaced it
+			s.ReturnURL = c.PublicURL + k.Session.LinkPath() // which knows what became of the one that replaced it
 		}
 	}
 	return s

@@ -82,7 +82,7 @@ func (f *Flow) start(c payment.Case, cvn card.CVN, now time.Time) (ch payment.Ch
 
 // actionURL is the attempt's page, with the browser's share where there is a new one.
 func (f *Flow) actionURL(c payment.Case, share []byte) string {
-	url := f.o.PublicURL + "/pay/" + c.Request.Page
+	url := f.o.PublicURL + c.Request.PagePath()
 	if share != nil {
 		url += "#k=" + base64.RawURLEncoding.EncodeToString(share)
 	}

@@ -191,7 +191,7 @@ func (f *Flow) terms(s payment.Session, p pick) payment.Terms {
 		t.Type = payment.PayAndSave
 	}
 	if s.Mode == payment.ModePaymentLink { // the hosted page takes the payer back, and says what the session is
-		link := f.o.PublicURL + "/link/" + s.Link
+		link := f.o.PublicURL + s.LinkPath()
 		if t.FailureReturnURL = link + "?failed"; t.SuccessReturnURL == "" {
 			t.SuccessReturnURL = link
 		}

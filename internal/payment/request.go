@@ -99,6 +99,9 @@ const (
 	RefundPeriod = 365 * 24 * time.Hour
 )
 
+// PagePath is where the attempt's page is, under the gateway's public URL.
+func (r Request) PagePath() string { return "/pay/" + r.Page }
+
 // HasPayment tells whether a payment exists: once the attempt went to the acquirer or came to an end that
 // the merchant is told of. An attempt to save a card has none.
 func (r Request) HasPayment() bool { return r.Type != Save && (r.Trace != nil || r.State == Failed) }

@@ -118,6 +118,9 @@ func (s Session) AcceptsAttempt() error {
 	return nil
 }
 
+// LinkPath is where the hosted page of a payment link is, under the gateway's public URL.
+func (s Session) LinkPath() string { return "/link/" + s.Link }
+
 // Saves says whether a card that is typed into the session is stored, if the payer wants that or not.
 func (s Session) Saves(wanted bool) bool {
 	return s.Type == SessionSave || s.AllowSave == SaveForced || s.AllowSave == SaveOptional && wanted
