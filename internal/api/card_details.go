@@ -26,7 +26,6 @@ type cardHandler func(ctx context.Context, r *gate.Request, give func(*flow.NewR
 func withCards(h cardHandler) func(context.Context, *gate.Request, any) (gate.Answer, error) {
 	return func(ctx context.Context, r *gate.Request, taken any) (gate.Answer, error) {
 		fields := taken.(card.Fields)
-		defer fields.Wipe()
 		a, err := h(ctx, r, func(n *flow.NewRequest) { n.Fields = fields })
 		return a, fieldError(err)
 	}

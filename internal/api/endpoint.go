@@ -57,12 +57,7 @@ func viewEndpoint(e payment.Endpoint) endpointView {
 
 // keeping makes an answer the one that is given again. It is not about a case.
 func keeping(r *gate.Request, status int, body any) (gate.Answer, error) {
-	if r.Once != nil {
-		r.Once.Answer = func(payment.Case) (int, []byte, error) {
-			text, err := json.Marshal(body)
-			return status, text, err
-		}
-	}
+	r.Once.Keeps(keep(status, func(payment.Case) (any, error) { return body, nil }))
 	return answer(status, body)
 }
 

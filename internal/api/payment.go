@@ -183,9 +183,7 @@ func (a *API) capturePayment(ctx context.Context, r *gate.Request) (gate.Answer,
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	if r.Once != nil {
-		r.Once.Answer = a.paymentAnswer
-	}
+	r.Once.Keeps(a.paymentAnswer)
 	if c, err = a.Flow.Capture(ctx, r.Business, id, amount, r.Once); err != nil {
 		return gate.Answer{}, err
 	}
@@ -193,9 +191,7 @@ func (a *API) capturePayment(ctx context.Context, r *gate.Request) (gate.Answer,
 }
 
 func (a *API) cancelPayment(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	if r.Once != nil {
-		r.Once.Answer = a.paymentAnswer
-	}
+	r.Once.Keeps(a.paymentAnswer)
 	c, err := a.Flow.Void(ctx, r.Business, payment.PaymentID(r.Path("payment_id")), r.Once)
 	if err != nil {
 		return gate.Answer{}, err

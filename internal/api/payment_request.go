@@ -168,36 +168,35 @@ func (a *API) actions(c payment.Case, url string) []action {
 }
 
 func (a *API) createPaymentRequest(ctx context.Context, r *gate.Request, give func(*flow.NewRequest)) (gate.Answer, error) {
+	return a.begin(ctx, r, "", give, func(c payment.Case, url string) (any, error) { return a.viewPaymentRequest(c, url) })
+}
+
+// begin carries out what a newRequest asks for: a payment request of the type that the body names, or of kind
+// where the operation has one of its own. view shows what came of it; in what is kept for a repetition there is no
+// browser's share, which is stored nowhere, so whoever opens its action is asked for the CVN again.
+func (a *API) begin(ctx context.Context, r *gate.Request, kind payment.RequestType, give func(*flow.NewRequest), view func(c payment.Case, url string) (any, error)) (gate.Answer, error) {
 	if r.Earlier != nil {
-		return *r.Earlier, nil // whoever opens its action is asked for the CVN again
+		return *r.Earlier, nil
 	}
 	var q newRequest
 	if err := json.Unmarshal(r.Body, &q); err != nil {
 		return gate.Answer{}, err
 	}
-	n, err := q.command(r, q.Type, a.Now())
+	n, err := q.command(r, cmp.Or(kind, q.Type), a.Now())
 	if err != nil {
 		return gate.Answer{}, err
 	}
 	give(&n)
-	if r.Once != nil {
-		r.Once.Answer = a.requestAnswer(http.StatusCreated)
-	}
+	r.Once.Keeps(keep(http.StatusCreated, func(c payment.Case) (any, error) { return view(c, "") }))
 	s, err := a.Flow.CreateRequest(ctx, n)
 	if err != nil {
 		return gate.Answer{}, err
 	}
-	v, err := a.viewPaymentRequest(s.Case, s.ActionURL)
+	v, err := view(s.Case, s.ActionURL)
 	if err != nil {
 		return gate.Answer{}, err
 	}
 	return answer(http.StatusCreated, v)
-}
-
-// requestAnswer keeps the answer of a command about a payment request. The browser's share is in none: it is
-// stored nowhere.
-func (a *API) requestAnswer(status int) func(payment.Case) (int, []byte, error) {
-	return keep(status, func(c payment.Case) (any, error) { return a.viewPaymentRequest(c, "") })
 }
 
 func (a *API) getPaymentRequest(ctx context.Context, r *gate.Request) (gate.Answer, error) {
@@ -237,9 +236,7 @@ func (a *API) listPaymentRequests(ctx context.Context, r *gate.Request) (gate.An
 }
 
 func (a *API) cancelPaymentRequest(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	if r.Once != nil {
-		r.Once.Answer = a.requestAnswer(http.StatusOK)
-	}
+	r.Once.Keeps(keep(http.StatusOK, func(c payment.Case) (any, error) { return a.viewPaymentRequest(c, "") }))
 	c, err := a.Flow.CancelRequest(ctx, r.Business, requestID(r), r.Once)
 	if err != nil {
 		return gate.Answer{}, err
@@ -301,9 +298,7 @@ func (a *API) simulatePayment(ctx context.Context, r *gate.Request) (gate.Answer
 		amount = &named
 	}
 	begun := simulation{"PENDING", "A simulated payment for the specified payment request id is being processed. You will be informed of the result via a webhook."}
-	if r.Once != nil {
-		r.Once.Answer = keep(http.StatusOK, func(payment.Case) (any, error) { return begun, nil })
-	}
+	r.Once.Keeps(keep(http.StatusOK, func(payment.Case) (any, error) { return begun, nil }))
 	_, err := a.Flow.Simulate(ctx, r.Business, requestID(r), amount, r.Once)
 	return ok(begun, err)
 }

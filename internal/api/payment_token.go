@@ -66,35 +66,7 @@ func (a *API) viewPaymentToken(c payment.Case, url string) (v paymentTokenView, 
 }
 
 func (a *API) createPaymentToken(ctx context.Context, r *gate.Request, give func(*flow.NewRequest)) (gate.Answer, error) {
-	if r.Earlier != nil {
-		return *r.Earlier, nil
-	}
-	var q newRequest
-	if err := json.Unmarshal(r.Body, &q); err != nil {
-		return gate.Answer{}, err
-	}
-	n, err := q.command(r, payment.Save, a.Now())
-	if err != nil {
-		return gate.Answer{}, err
-	}
-	give(&n)
-	if r.Once != nil {
-		r.Once.Answer = a.tokenAnswer(http.StatusCreated)
-	}
-	s, err := a.Flow.CreateRequest(ctx, n)
-	if err != nil {
-		return gate.Answer{}, err
-	}
-	v, err := a.viewPaymentToken(s.Case, s.ActionURL)
-	if err != nil {
-		return gate.Answer{}, err
-	}
-	return answer(http.StatusCreated, v)
-}
-
-// tokenAnswer keeps the answer of a command about a payment token, without the browser's share.
-func (a *API) tokenAnswer(status int) func(payment.Case) (int, []byte, error) {
-	return keep(status, func(c payment.Case) (any, error) { return a.viewPaymentToken(c, "") })
+	return a.begin(ctx, r, payment.Save, give, func(c payment.Case, url string) (any, error) { return a.viewPaymentToken(c, url) })
 }
 
 func paymentTokenID(r *gate.Request) payment.TokenID {
@@ -110,9 +82,7 @@ func (a *API) getPaymentToken(ctx context.Context, r *gate.Request) (gate.Answer
 }
 
 func (a *API) cancelPaymentToken(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	if r.Once != nil {
-		r.Once.Answer = a.tokenAnswer(http.StatusOK)
-	}
+	r.Once.Keeps(keep(http.StatusOK, func(c payment.Case) (any, error) { return a.viewPaymentToken(c, "") }))
 	c, err := a.Flow.CancelToken(ctx, r.Business, paymentTokenID(r), r.Once)
 	if err != nil {
 		return gate.Answer{}, err

@@ -95,9 +95,7 @@ func (a *API) createRefund(ctx context.Context, r *gate.Request) (gate.Answer, e
 		}
 		n.Amount = &amount
 	}
-	if r.Once != nil {
-		r.Once.Answer = refundAnswer
-	}
+	r.Once.Keeps(refundAnswer)
 	if c, err = a.Flow.CreateRefund(ctx, n); err != nil {
 		return gate.Answer{}, err
 	}
@@ -144,9 +142,7 @@ func (a *API) listRefunds(ctx context.Context, r *gate.Request) (gate.Answer, er
 }
 
 func (a *API) cancelRefund(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	if r.Once != nil {
-		r.Once.Answer = refundAnswer
-	}
+	r.Once.Keeps(refundAnswer)
 	c, err := a.Flow.CancelRefund(ctx, r.Business, refundID(r), r.Once)
 	if err != nil {
 		return gate.Answer{}, err

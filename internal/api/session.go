@@ -102,9 +102,7 @@ func (a *API) createSession(ctx context.Context, r *gate.Request) (gate.Answer, 
 		return gate.Answer{}, err
 	}
 	n.Business, n.Once = r.Business, r.Once
-	if r.Once != nil {
-		r.Once.Answer = a.sessionAnswer(http.StatusCreated)
-	}
+	r.Once.Keeps(a.sessionAnswer(http.StatusCreated))
 	s, err := a.Flow.CreateSession(ctx, n)
 	if err != nil {
 		return gate.Answer{}, err
@@ -167,9 +165,7 @@ func (a *API) getSession(ctx context.Context, r *gate.Request) (gate.Answer, err
 }
 
 func (a *API) cancelSession(ctx context.Context, r *gate.Request) (gate.Answer, error) {
-	if r.Once != nil {
-		r.Once.Answer = a.sessionAnswer(http.StatusOK)
-	}
+	r.Once.Keeps(a.sessionAnswer(http.StatusOK))
 	s, err := a.Flow.CancelSession(ctx, r.Business, payment.SessionID(r.Path("session_id")), r.Once)
 	if err != nil {
 		return gate.Answer{}, err

@@ -143,7 +143,6 @@ func showOrder(shown map[string]any, s payment.Session, words words) error {
 // payLink takes what the payer typed on the payment link.
 func (c *Checkout) payLink(ctx context.Context, r *gate.Request, taken any) (gate.Answer, error) {
 	fields := taken.(card.Fields)
-	defer fields.Wipe()
 	var q struct {
 		Name string `json:"cardholder_name"`
 		Save bool   `json:"confirm_save"`

@@ -14,7 +14,6 @@ import (
 // payWithSession takes the CVN or the card that the SDK, or a mobile client, hands in with the public key.
 func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken any) (gate.Answer, error) {
 	fields := taken.(card.Fields)
-	defer fields.Wipe()
 	var q struct {
 		Session     payment.SessionID `json:"payment_session_id"`
 		ConfirmSave bool              `json:"confirm_save"`
@@ -38,13 +37,11 @@ func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken an
 		}
 		s.Repeats = &flow.Earlier{Request: first.PaymentRequestID, Token: first.PaymentTokenID}
 	}
-	if r.Once != nil {
-		// What is kept has no action_url: the share in it is stored nowhere.
-		r.Once.Answer = func(k payment.Case) (int, []byte, error) {
-			body, err := json.Marshal(accept(flow.Submitted{Case: k}))
-			return http.StatusOK, body, err
-		}
-	}
+	// What is kept has no action_url: the share in it is stored nowhere.
+	r.Once.Keeps(func(k payment.Case) (int, []byte, error) {
+		body, err := json.Marshal(accept(flow.Submitted{Case: k}))
+		return http.StatusOK, body, err
+	})
 	submitted, err := c.Flow.Submit(ctx, s)
 	if err != nil {
 		return gate.Answer{}, fieldError(err)

@@ -175,7 +175,6 @@ func (c *Checkout) pay(ctx context.Context, r *gate.Request) (gate.Answer, error
 // retype: the share was lost, and the payer typed the CVN again.
 func (c *Checkout) retype(ctx context.Context, r *gate.Request, taken any) (gate.Answer, error) {
 	fields := taken.(card.Fields)
-	defer fields.Wipe()
 	k, err := c.Flow.Retype(ctx, r.Path("page"), fields.CVN)
 	return c.next(k, fullScreen, err)
 }

@@ -202,6 +202,44 @@ func TestCardsRefusedBecauseRepeated(t *testing.T) {
 	}
 }
 
+// unnamed are fields that break when the gate asks which card they are of.
+type unnamed struct{ fields }
+
+func (unnamed) Identity(func([]byte) [32]byte) [32]byte { panic("no card") }
+
+// TestCardsAreWipedAfterAPanic, wherever it happens: in the cut, in the door, in the handler.
+func TestCardsAreWipedAfterAPanic(t *testing.T) {
+	for name, test := range map[string]struct {
+		cut   func(x *till, body []byte) ([]byte, any, error)
+		wiped int
+	}{
+		"in the cut": {func(*till, []byte) ([]byte, any, error) { panic("no knife") }, 0},
+		"in the door": {func(x *till, body []byte) ([]byte, any, error) {
+			rest, taken, err := x.cut(body)
+			return rest, unnamed{taken.(fields)}, err
+		}, 1},
+		"in the handler": {(*till).cut, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := &till{house: newHouse(t)}
+			var raw []byte
+			x.mux.Handle("/v3/payment_with_session", x.gate.HandleCut("POST /v3/payment_with_session", payment.Public,
+				func(body []byte) ([]byte, any, error) { raw = body; return test.cut(x, body) },
+				func(context.Context, *gate.Request, any) (gate.Answer, error) { panic("no till") }))
+			w := x.submit(`{"cvn":"123","payment_session_id":"ps-6746c1006b7752b4d91725af"}`, http.Header{"Idempotency-Key": {"k1"}})
+			if e := refused(t, w); w.Code != 500 || e.Code != "SERVER_ERROR" {
+				t.Errorf("%d %+v", w.Code, e)
+			}
+			if x.wiped != test.wiped {
+				t.Errorf("the fields were wiped %d times", x.wiped)
+			}
+			if len(raw) == 0 || bytes.Count(raw, []byte{0}) != len(raw) {
+				t.Errorf("the raw body was not wiped: %q", raw)
+			}
+		})
+	}
+}
+
 func TestCutFails(t *testing.T) {
 	h := newHouse(t)
 	h.mux.Handle("/v3/payment_with_session", h.gate.HandleCut("POST /v3/payment_with_session", payment.Public,

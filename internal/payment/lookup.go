@@ -42,28 +42,3 @@ type Lookup struct {
 	ServerTransID ServerTransID // of any AReq made for the attempt, the last or an earlier one
 	Trace         string        // Trace.Key of a purchase
 }
-
-// Amended is the same key for the later commit of a command, or nil.
-func (o *Once) Amended() *Once {
-	if o == nil {
-		return nil
-	}
-	later := *o
-	later.Amends = true
-	return &later
-}
-
-// Once makes a command happen once: the key and the answer are written in the command's own commit.
-type Once struct {
-	Business    BusinessID
-	Endpoint    string // environment and operation: "test POST /sessions"
-	Key         string // the idempotency-key header
-	Fingerprint []byte // keyed hash of the request, without card data
-
-	// Amends: the command was written before, and this commit of its own tells more. The answer takes the
-	// place of the one that was kept then.
-	Amends bool
-
-	// Answer renders what the door will answer, so that the same answer can be given again.
-	Answer func(Case) (status int, body []byte, err error)
-}
