@@ -71,8 +71,8 @@ type Authorisation struct {
 	NotAfter time.Time
 }
 
-// Counts is what the line has seen since it was made.
-type Counts struct {
+// counts is what the line has seen since it was made.
+type counts struct {
 	Connections uint64 // signed on
 	Late        uint64 // approvals that nobody waited for
 	Unmatched   uint64 // other answers that nobody waited for
@@ -154,9 +154,9 @@ func (l *Line) Ready() error {
 	return l.why
 }
 
-// Counts returns what the line has seen.
-func (l *Line) Counts() Counts {
-	return Counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load()}
+// counts returns what the line has seen.
+func (l *Line) counts() counts {
+	return counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load()}
 }
 
 // Authorise sends an 0100 or 0200, as the trace says, and waits for its answer, at most for the answer time-out.

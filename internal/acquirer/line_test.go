@@ -126,7 +126,7 @@ func TestEchoOnAnIdleLine(t *testing.T) {
 		if echoes != 19 { // the first half minute has the sign-on in it
 			t.Errorf("%d echoes in ten idle minutes", echoes)
 		}
-		if l.Counts().Connections != 1 {
+		if l.counts().Connections != 1 {
 			t.Error("the line was lost")
 		}
 		slices.Sort(stans)
@@ -205,8 +205,8 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 		if want := []string{p.Trace.Key() + " APPROVED 831000", p.Trace.Key() + " UNWANTED 831000"}; !slices.Equal(want, got) {
 			t.Errorf("%v", got)
 		}
-		if counts := l.Counts(); counts != (Counts{Connections: 1, Late: 2, Unmatched: 1}) {
-			t.Errorf("%+v", counts)
+		if got := l.counts(); got != (counts{Connections: 1, Late: 2, Unmatched: 1}) {
+			t.Errorf("%+v", got)
 		}
 	})
 }
@@ -248,8 +248,8 @@ func TestOnlyMoneyIsLate(t *testing.T) {
 		if key := <-late; key != hold.Trace.Key() || len(late) > 0 {
 			t.Errorf("%s, and %d more", key, len(late))
 		}
-		if counts := l.Counts(); counts.Late != 1 || counts.Unmatched != 2 {
-			t.Errorf("%+v", counts)
+		if got := l.counts(); got.Late != 1 || got.Unmatched != 2 {
+			t.Errorf("%+v", got)
 		}
 	})
 }
@@ -291,8 +291,8 @@ func TestLateNeverBlocks(t *testing.T) {
 		if a := l.Authorise(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Approved {
 			t.Errorf("%s", a.Outcome)
 		}
-		if l.Counts().Late != 500 || told.Load() != 64 {
-			t.Errorf("%d late, %d told at once", l.Counts().Late, told.Load())
+		if l.counts().Late != 500 || told.Load() != 64 {
+			t.Errorf("%d late, %d told at once", l.counts().Late, told.Load())
 		}
 		close(release)
 	})
@@ -319,8 +319,8 @@ func TestAnswerThatBreaksTheProfile(t *testing.T) {
 				t.Errorf("%s, want %s", a.Outcome, want)
 			}
 		}
-		if counts := l.Counts(); counts != (Counts{Connections: 1, Refused: 2}) {
-			t.Errorf("%+v", counts)
+		if got := l.counts(); got != (counts{Connections: 1, Refused: 2}) {
+			t.Errorf("%+v", got)
 		}
 	})
 }
@@ -385,7 +385,7 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 				t.Errorf("%s with code %s", a.Outcome, a.Authorization.AuthorizationCode)
 			}
 		}
-		if late := l.Counts().Late; late != 1 {
+		if late := l.counts().Late; late != 1 {
 			t.Errorf("%d answers were nobody's", late)
 		}
 	})

@@ -78,7 +78,7 @@ func (a *auditor) requests() []payment.Request {
 	return all[payment.Request](a, "request")
 }
 
-func (a *auditor) reversals() []payment.Advice {
+func (a *auditor) advices() []payment.Advice {
 	a.t.Helper()
 	return all[payment.Advice](a, "advice")
 }

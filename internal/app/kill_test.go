@@ -364,7 +364,7 @@ func middleOfEverything(t *testing.T, s *site) {
 	// for minutes before that is believed. All others end soon.
 	untraced := map[payment.RequestID]bool{}
 	eventually(t, "every attempt has ended", func() bool {
-		for _, r := range s.reversals() {
+		for _, r := range s.advices() {
 			untraced[r.Request] = r.NoTrace > 0 && r.Status == payment.AdviceOpen
 		}
 		return !slices.ContainsFunc(s.requests(), func(r payment.Request) bool { return !r.State.Final() && !untraced[r.ID] })

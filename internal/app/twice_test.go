@@ -28,7 +28,7 @@ func TestARefusedApprovalThatComesTwiceStaysRefused(t *testing.T) {
 	if n := len(w.bank.purchases("kept")); n != 0 {
 		t.Errorf("%d kept", n)
 	}
-	if n := len(w.reversals()); n != payments {
+	if n := len(w.advices()); n != payments {
 		t.Errorf("%d reversals of %d approvals", n, payments)
 	}
 }

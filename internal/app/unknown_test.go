@@ -65,7 +65,7 @@ func (w *town) tried(n int) payment.Advice {
 	w.t.Helper()
 	var r payment.Advice
 	w.eventually(fmt.Sprintf("reversal tried %d times", n), func() bool {
-		all := w.reversals()
+		all := w.advices()
 		if len(all) == 0 {
 			return false
 		}
@@ -179,7 +179,7 @@ func TestNeverAnsweredNorBooked(t *testing.T) {
 	w.forward(answerTimeout)
 	accepted := done()
 	for n := 1; n <= 2; n++ {
-		w.eventually("a try is over", func() bool { all := w.reversals(); return len(all) == 1 && all[0].NoTrace == n })
+		w.eventually("a try is over", func() bool { all := w.advices(); return len(all) == 1 && all[0].NoTrace == n })
 		if r := w.tried(n); r.Status != payment.AdviceOpen {
 			t.Errorf("%+v", r)
 		}
@@ -188,7 +188,7 @@ func TestNeverAnsweredNorBooked(t *testing.T) {
 		w.tried(n)
 		w.forward(time.Second)
 	}
-	w.eventually("closed", func() bool { r := w.reversals()[0]; return r.NoTrace == 3 && r.Status == payment.AdviceNoTrace })
+	w.eventually("closed", func() bool { r := w.advices()[0]; return r.NoTrace == 3 && r.Status == payment.AdviceNoTrace })
 	w.tried(3)
 	w.failed(session, accepted, "PARTNER_TIMEOUT_ERROR")
 	if n := len(w.bank.ledger()); n != 0 {
@@ -216,7 +216,7 @@ func TestNotAsAsked(t *testing.T) {
 			w.forward(10 * time.Second)
 			w.tried(2)
 			w.eventually("acknowledged", func() bool {
-				all := w.reversals()
+				all := w.advices()
 				return all[len(all)-1].Status == payment.AdviceDone
 			})
 			if n := w.webhooks("payment.failure", accepted["payment_request_id"].(string)); n != 1 {
@@ -250,14 +250,14 @@ func TestConnectionLost(t *testing.T) {
 	w.severed.Store("")
 	w.forward(10 * time.Second)
 	w.eventually("acknowledged", func() bool {
-		all := w.reversals()
+		all := w.advices()
 		if all[0].Status != payment.AdviceDone {
 			w.forward(10 * time.Second)
 		}
 		return all[0].Status == payment.AdviceDone
 	})
 	w.failed(session, accepted, "PARTNER_TIMEOUT_ERROR")
-	if n := len(w.reversals()); n != 1 {
+	if n := len(w.advices()); n != 1 {
 		t.Errorf("%d reversals", n)
 	}
 	w.payAgain(session)
@@ -277,7 +277,7 @@ func TestLateApproval(t *testing.T) {
 	w.payAgain(session)
 	w.forward(60 * time.Second) // the approval arrives
 	w.eventually("a second reversal is acknowledged", func() bool {
-		all := w.reversals()
+		all := w.advices()
 		return len(all) == 2 && all[1].Status == payment.AdviceDone
 	})
 	if n := w.webhooks("payment.failure", ""); n != 1 {
@@ -319,7 +319,7 @@ func TestEverydayMischief(t *testing.T) {
 	w.tried(1)
 	w.forward(10 * time.Second)
 	w.eventually("all reversals acknowledged", func() bool {
-		for _, r := range w.reversals() {
+		for _, r := range w.advices() {
 			if r.Status != payment.AdviceDone {
 				return false
 			}

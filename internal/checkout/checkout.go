@@ -1,6 +1,6 @@
-// Package checkout is the door of the payer's browser: the CVN that the SDK hands in, and the attempt's own
-// page, on which the bank authenticates the payer. Apart from api/card_details.go it is the only door that
-// a card field enters by.
+// Package checkout is the door of the payer's browser: the card or the CVN that the SDK hands in, the payment
+// link, on which a session is paid without a page of the merchant's, and the attempt's own page, on which the bank
+// authenticates the payer. Apart from api/card_details.go it is the only door that a card field enters by.
 package checkout
 
 import (

@@ -39,8 +39,8 @@ func TestReversalIsRepeatedUntilItIsHeard(t *testing.T) {
 	if want := seconds(0, 10, 20, 30, 40, 50, 60, 120, 180, 240); !slices.Equal(got, want) {
 		t.Errorf("sent at %v, want %v", got, want)
 	}
-	for i, r := range s.host.reversals {
-		if r.Tries != i || r.Trace != s.host.reversals[0].Trace || r.Original != *s.at(k).Trace {
+	for i, r := range s.host.advices {
+		if r.Tries != i || r.Trace != s.host.advices[0].Trace || r.Original != *s.at(k).Trace {
 			t.Errorf("try %d: %+v", i, r)
 		}
 	}
@@ -53,9 +53,9 @@ func TestReversalIsRepeatedUntilItIsHeard(t *testing.T) {
 	if s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout || s.sessionOf(k).Open != "" {
 		t.Errorf("%s %s", s.at(k).State, s.at(k).Failure)
 	}
-	sent := len(s.host.reversals)
+	sent := len(s.host.advices)
 	s.pass(10 * time.Minute)
-	if len(s.host.reversals) != sent {
+	if len(s.host.advices) != sent {
 		t.Error("sent again after it was acknowledged")
 	}
 }
@@ -69,7 +69,7 @@ func TestAnswerAboutSomethingElse(t *testing.T) {
 	s.host.acknowledge = func(payment.Advice) payment.Answer { return stray }
 	s.pass(10 * time.Minute)
 	if s.at(k).State != payment.Reversing {
-		t.Errorf("%s after %d tries", s.at(k).State, len(s.host.reversals))
+		t.Errorf("%s after %d tries", s.at(k).State, len(s.host.advices))
 	}
 }
 
@@ -81,7 +81,7 @@ func TestOriginalIsNotFound(t *testing.T) {
 	if got, want := s.tries(s.clock.now(), 10*time.Minute), seconds(0, 60, 120); !slices.Equal(got, want) {
 		t.Errorf("sent at %v, want %v", got, want)
 	}
-	for _, r := range s.memory.reversals {
+	for _, r := range s.memory.advices {
 		if r.Status != payment.AdviceNoTrace || r.NoTrace != 3 {
 			t.Errorf("%+v", r)
 		}
@@ -98,8 +98,8 @@ func TestReversalWithOtherAnswers(t *testing.T) {
 	answers := []string{"96", "25", "", "25", "00"}
 	s.host.acknowledge = func(r payment.Advice) payment.Answer { return acknowledged(answers[r.Tries]) }
 	s.pass(10 * time.Minute)
-	if len(s.host.reversals) != len(answers) || s.at(k).State != payment.Failed {
-		t.Errorf("%d tries, %s", len(s.host.reversals), s.at(k).State)
+	if len(s.host.advices) != len(answers) || s.at(k).State != payment.Failed {
+		t.Errorf("%d tries, %s", len(s.host.advices), s.at(k).State)
 	}
 }
 
@@ -121,13 +121,13 @@ func TestUnwantedApprovalFailsAtOnce(t *testing.T) {
 	if s.at(k).State != payment.Succeeded || s.at(old).State != payment.Failed || s.at(old).Failure != payment.InvalidCVN {
 		t.Errorf("%s, after %s %s", s.at(k).State, s.at(old).State, s.at(old).Failure)
 	}
-	for _, r := range s.memory.reversals {
+	for _, r := range s.memory.advices {
 		if r.Status != payment.AdviceDone || r.Request != old.id || r.Code != "A1B2C3" {
 			t.Errorf("%+v", r)
 		}
 	}
-	if len(s.memory.reversals) != 1 {
-		t.Errorf("%d reversals", len(s.memory.reversals))
+	if len(s.memory.advices) != 1 {
+		t.Errorf("%d reversals", len(s.memory.advices))
 	}
 }
 
@@ -148,18 +148,18 @@ func TestReversalSurvivesFailures(t *testing.T) {
 		return notWritten
 	}
 	s.clock.pass(time.Second)
-	if err := s.work(); err == nil || len(s.host.reversals) != 0 {
-		t.Errorf("%d sent, %v", len(s.host.reversals), err)
+	if err := s.work(); err == nil || len(s.host.advices) != 0 {
+		t.Errorf("%d sent, %v", len(s.host.advices), err)
 	}
 	s.memory.fail = entering(notWritten, payment.Failed) // acknowledged, and not written down
 	s.clock.pass(time.Second)
-	if err := s.work(); err == nil || len(s.host.reversals) != 1 || s.at(k).State != payment.Reversing {
+	if err := s.work(); err == nil || len(s.host.advices) != 1 || s.at(k).State != payment.Reversing {
 		t.Errorf("%s, %v", s.at(k).State, err)
 	}
 	s.memory.fail = nil
 	s.pass(time.Second)
-	if s.at(k).State != payment.Failed || len(s.memory.reversals) != 1 || len(s.host.reversals) != 2 {
-		t.Errorf("%s after %d reversals", s.at(k).State, len(s.host.reversals))
+	if s.at(k).State != payment.Failed || len(s.memory.advices) != 1 || len(s.host.advices) != 2 {
+		t.Errorf("%s after %d reversals", s.at(k).State, len(s.host.advices))
 	}
 }
 
@@ -176,7 +176,7 @@ func TestReversalIsGivenUp(t *testing.T) {
 	if s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout {
 		t.Errorf("%s %s", s.at(k).State, s.at(k).Failure)
 	}
-	for _, r := range s.memory.reversals {
+	for _, r := range s.memory.advices {
 		if r.Status != payment.AdviceGivenUp {
 			t.Errorf("%+v", r)
 		}

@@ -81,6 +81,8 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		f.o.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
 		answered = asked
 		answered.TransStatus = "U"
+	} else if verdict(answered) == payment.Disprove {
+		f.refused(c.Request.ID, answered)
 	}
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		if c.Request.Authentication.ServerTransID != asked.ServerTransID {
@@ -150,14 +152,28 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	if !a.Issued(r) {
 		return payment.ErrNotFound
 	}
-	_, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+	var failed *payment.Authentication
+	c, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+		failed = nil
 		if c.Request.State != payment.Challenging || c.Request.Authentication.ServerTransID != r.ServerTransID {
 			return payment.Changes{}, nil
 		}
 		concluded := c.Request.Authentication.Conclude(r)
+		if verdict(concluded) == payment.Disprove {
+			failed = &concluded
+		}
 		return payment.Apply(c, payment.Event{Kind: verdict(concluded), At: f.o.Now(), Authentication: &concluded})
 	})
+	if err == nil && failed != nil {
+		f.refused(c.Request.ID, *failed)
+	}
 	return err
+}
+
+// refused logs why a bank did not authenticate: the codes by which it says so (EMV 3DS 2.2 table A.1, transStatus,
+// transStatusReason, challengeCancel), which an operator can ask the bank about.
+func (f *Flow) refused(id payment.RequestID, a payment.Authentication) {
+	f.o.Log.Info("not authenticated by the bank", "payment_request", id, "status", a.TransStatus, "reason", a.Reason, "cancel", a.Cancel)
 }
 
 // Restart gives up a challenge that the bank's page broke off with an error, and goes back to before the

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,7 +212,7 @@ func TestVerdicts(t *testing.T) {
 			return a, nil
 		}, payment.Failed, payment.AuthenticationFailed},
 		"rejected": {func(a payment.Authentication) (payment.Authentication, error) {
-			a.TransStatus = "R"
+			a.TransStatus, a.Reason = "R", "11"
 			return a, nil
 		}, payment.Failed, payment.AuthenticationFailed},
 		"no answer": {func(a payment.Authentication) (payment.Authentication, error) {
@@ -228,6 +229,9 @@ func TestVerdicts(t *testing.T) {
 			}
 			if rests := len(s.memory.escrow[k.id]) == 1; rests != (test.state == payment.Authenticated) {
 				t.Errorf("the CVN rests: %t", rests)
+			}
+			if said := strings.Contains(s.log.String(), "status=R reason=11"); said != (name == "rejected") {
+				t.Errorf("the bank's reason is logged: %t", said)
 			}
 		})
 	}
@@ -260,6 +264,7 @@ func TestResult(t *testing.T) {
 		s := newScene(t)
 		k := s.bring(s.session(), payment.Challenging)
 		r := s.bank.result(*s.at(k).Authentication, status)
+		r.Reason = "14"
 		if err := s.Result(ctx, r); err != nil || s.at(k).State != want {
 			t.Errorf("%s: %s, %v", status, s.at(k).State, err)
 		}
@@ -273,6 +278,9 @@ func TestResult(t *testing.T) {
 		}
 		if a := s.at(k).Authentication; !a.Challenged || a.TransStatus != status {
 			t.Errorf("%s: %+v", status, a)
+		}
+		if said := strings.Count(s.log.String(), "reason=14"); said == 1 != (want == payment.Failed) {
+			t.Errorf("%s: the bank's reason is logged %d times", status, said)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (s *scene) capture(k ticket, minor int64) (payment.Case, error) {
 
 // sent lists the advices of a kind that were sent, as often as they were.
 func (s *scene) sent(kind payment.AdviceKind) (list []payment.Advice) {
-	for _, a := range s.host.reversals {
+	for _, a := range s.host.advices {
 		if a.Kind == kind {
 			list = append(list, a)
 		}
@@ -65,8 +65,8 @@ func TestHold(t *testing.T) {
 	if got := s.told(); !slices.Equal(got, want) {
 		t.Errorf("told %v", got)
 	}
-	if err := s.Late(ctx, r.Trace.Key(), judged(approved)); err != nil || len(s.memory.reversals) != 0 {
-		t.Errorf("a second copy of the answer: %v, %d reversals", err, len(s.memory.reversals))
+	if err := s.Late(ctx, r.Trace.Key(), judged(approved)); err != nil || len(s.memory.advices) != 0 {
+		t.Errorf("a second copy of the answer: %v, %d reversals", err, len(s.memory.advices))
 	}
 }
 
@@ -95,7 +95,7 @@ func TestHoldWithoutAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(time.Second)
-	if last := s.memory.reversals[s.at(k).Reversal]; last.Status != payment.AdviceDone || last.Original != *s.at(k).Trace || last.Code != "A1B2C3" {
+	if last := s.memory.advices[s.at(k).Reversal]; last.Status != payment.AdviceDone || last.Original != *s.at(k).Trace || last.Code != "A1B2C3" {
 		t.Errorf("given back by %+v", last)
 	}
 
@@ -116,7 +116,7 @@ func TestVoid(t *testing.T) {
 	k := s.hold()
 	told := len(s.told())
 	c, err := s.Void(ctx, shop, s.at(k).Payment, nil)
-	if err != nil || c.Request.State != payment.Canceled || len(s.host.reversals) != 0 {
+	if err != nil || c.Request.State != payment.Canceled || len(s.host.advices) != 0 {
 		t.Fatalf("%v", err)
 	}
 	s.pass(time.Second)
@@ -134,8 +134,8 @@ func TestVoid(t *testing.T) {
 		t.Errorf("given up by another: %v", err)
 	}
 	s.pass(payment.HoldLife)
-	if len(s.told()) != told || len(s.memory.reversals) != 1 {
-		t.Errorf("told %v, %d reversals", s.told(), len(s.memory.reversals))
+	if len(s.told()) != told || len(s.memory.advices) != 1 {
+		t.Errorf("told %v, %d reversals", s.told(), len(s.memory.advices))
 	}
 }
 
@@ -337,8 +337,8 @@ func TestHoldEndsOnce(t *testing.T) {
 				if won == 0 || captures+reversals != 1 || (captures == 1) != (s.at(k).State == payment.Succeeded) {
 					t.Fatalf("%d won, %d captures, %d reversals, %s", won, captures, reversals, s.at(k).State)
 				}
-				if len(s.memory.reversals) != 1+captures { // a part was captured, and the rest released
-					t.Errorf("%d advices", len(s.memory.reversals))
+				if len(s.memory.advices) != 1+captures { // a part was captured, and the rest released
+					t.Errorf("%d advices", len(s.memory.advices))
 				}
 			}
 		})
@@ -389,7 +389,7 @@ func TestSilentCaptureIsNeverGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(day + time.Minute)
-	if r := s.memory.reversals[s.at(voided).Reversal]; r.Status != payment.AdviceGivenUp || s.at(voided).State != payment.Canceled {
+	if r := s.memory.advices[s.at(voided).Reversal]; r.Status != payment.AdviceGivenUp || s.at(voided).State != payment.Canceled {
 		t.Errorf("%s, its reversal %s", s.at(voided).State, r.Status)
 	}
 	sent := len(s.sent(payment.CaptureAdvice))

@@ -1,6 +1,6 @@
-// Package flow says in what order things happen: how a stored card is paid with, from the merchant's
-// session to the money. It holds no state and knows nobody by name; the four it needs it declares as
-// interfaces, and the house gives it real ones.
+// Package flow says in what order things happen: how a card, stored or typed, is paid with or stored, in a
+// session or without one, and what becomes of the money afterwards: captures, refunds, reversals. It holds no
+// state and knows nobody by name; the four it needs it declares as interfaces, and the house gives it real ones.
 //
 // Every command reads a case, lets the state machine of package payment decide, and has the changes
 // committed with their effects. No counterparty is ever called inside a commit.

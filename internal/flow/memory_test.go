@@ -44,7 +44,7 @@ type rows struct {
 	authentications map[payment.ServerTransID]payment.RequestID
 	traces          map[string]payment.RequestID
 	proofs          map[string]payment.RequestID
-	reversals       map[payment.AdviceID]payment.Advice
+	advices         map[payment.AdviceID]payment.Advice
 	refunds         map[payment.RefundID]payment.Refund
 	counts          map[counted]int
 	answers         map[command]answered
@@ -102,7 +102,7 @@ func newMemory(now func() time.Time) *memory {
 		authentications: map[payment.ServerTransID]payment.RequestID{},
 		traces:          map[string]payment.RequestID{},
 		proofs:          map[string]payment.RequestID{},
-		reversals:       map[payment.AdviceID]payment.Advice{},
+		advices:         map[payment.AdviceID]payment.Advice{},
 		refunds:         map[payment.RefundID]payment.Refund{},
 		counts:          map[counted]int{},
 		answers:         map[command]answered{},
@@ -356,7 +356,7 @@ func (m *memory) carry(e payment.Effect, c payment.Case) {
 	case payment.Tell:
 		m.notices = append(m.notices, notice{e.Kind, copied(c)})
 	case payment.SaveAdvice:
-		m.reversals[e.Advice.ID] = copied(e.Advice)
+		m.advices[e.Advice.ID] = copied(e.Advice)
 	case payment.TakeTry:
 		m.counts[counted{"try", e.CardDay}]++
 	case payment.GiveTryBack:
@@ -427,7 +427,7 @@ func (m *memory) Token(ctx context.Context, b payment.BusinessID, t payment.Toke
 }
 
 func (m *memory) Advice(ctx context.Context, id payment.AdviceID) (payment.Advice, error) {
-	return row(ctx, m, m.reversals, id, func(payment.Advice) bool { return true })
+	return row(ctx, m, m.advices, id, func(payment.Advice) bool { return true })
 }
 
 func (m *memory) Requests(ctx context.Context, b payment.BusinessID, reference string, before payment.RequestID, limit int) ([]payment.RequestID, error) {
@@ -456,7 +456,7 @@ func (m *memory) NumberNeeded(ctx context.Context, t payment.TokenID) (until tim
 		if end.After(until) {
 			until = end
 		}
-		for _, a := range m.reversals {
+		for _, a := range m.advices {
 			forever = forever || a.Request == r.ID && a.Status == payment.AdviceOpen
 		}
 	}

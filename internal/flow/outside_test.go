@@ -200,7 +200,7 @@ type host struct {
 	mu        sync.Mutex
 	drawn     int
 	purchases []purchase
-	reversals []payment.Advice
+	advices   []payment.Advice
 	wrong     []string
 	cvns      []card.CVN
 }
@@ -273,7 +273,7 @@ func (h *host) Advise(_ context.Context, r payment.Advice, _ card.PAN) payment.A
 	h.must(err == nil && stored.Trace == r.Trace, "an advice was sent before its trace was committed")
 	h.must(stored.Tries > 0, "an advice was sent before it was written down that it may have left")
 	h.must(r.Trace.RRN == r.Original.RRN && r.Trace.STAN != r.Original.STAN, "an advice does not name its original")
-	h.reversals = append(h.reversals, r)
+	h.advices = append(h.advices, r)
 	h.mu.Unlock()
 	if h.acknowledge == nil {
 		return acknowledged("00")

@@ -259,8 +259,8 @@ func TestPurchaseOnlyAfterItsCommit(t *testing.T) {
 				t.Errorf("sent after all: %v", err)
 			}
 			s.pass(12 * time.Second)
-			if len(s.host.reversals) != 1 || s.host.reversals[0].Original != *s.at(k).Trace {
-				t.Errorf("reversals %+v", s.host.reversals)
+			if len(s.host.advices) != 1 || s.host.advices[0].Original != *s.at(k).Trace {
+				t.Errorf("reversals %+v", s.host.advices)
 			}
 			if s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout {
 				t.Errorf("%s %s", s.at(k).State, s.at(k).Failure)
@@ -364,8 +364,8 @@ func TestOutcomes(t *testing.T) {
 			if err != nil || c.Request.State != test.state || c.Request.Failure != test.failure {
 				t.Errorf("%s %s, %v", c.Request.State, c.Request.Failure, err)
 			}
-			if got := len(s.memory.reversals); got != test.reversed || len(s.host.reversals) != 0 {
-				t.Errorf("%d reversals, %d sent before they were due", got, len(s.host.reversals))
+			if got := len(s.memory.advices); got != test.reversed || len(s.host.advices) != 0 {
+				t.Errorf("%d reversals, %d sent before they were due", got, len(s.host.advices))
 			}
 			if got := s.sessionOf(k).Failures; got != test.counted {
 				t.Errorf("%d failures counted", got)
@@ -383,12 +383,12 @@ func TestOutcomeNobodyWroteDown(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Authorizing)
 	s.pass(12*time.Second - time.Millisecond)
-	if len(s.host.reversals) != 0 {
+	if len(s.host.advices) != 0 {
 		t.Error("reversed while the answer could still come")
 	}
 	s.pass(time.Millisecond)
-	if len(s.host.reversals) != 1 || s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout {
-		t.Errorf("%d reversals, %s %s", len(s.host.reversals), s.at(k).State, s.at(k).Failure)
+	if len(s.host.advices) != 1 || s.at(k).State != payment.Failed || s.at(k).Failure != payment.PartnerTimeout {
+		t.Errorf("%d reversals, %s %s", len(s.host.advices), s.at(k).State, s.at(k).Failure)
 	}
 	if k = s.bring(k.session, payment.Succeeded); len(s.host.purchases) != 2 {
 		t.Errorf("%d purchases", len(s.host.purchases))

@@ -22,8 +22,8 @@ func (m *memory) look() {
 	for _, id := range slices.Sorted(maps.Keys(m.requests)) {
 		m.lookAtRequest(m.requests[id])
 	}
-	for _, id := range slices.Sorted(maps.Keys(m.reversals)) {
-		r := m.reversals[id]
+	for _, id := range slices.Sorted(maps.Keys(m.advices)) {
+		r := m.advices[id]
 		_, scheduled := m.work[payment.Work{Kind: payment.WorkAdvice, Ref: string(r.ID)}]
 		m.must(scheduled || r.Status != payment.AdviceOpen, "%s %s is open and nobody sends it", r.Kind, r.ID)
 	}
@@ -147,7 +147,7 @@ func (m *memory) lookAtRequest(r payment.Request) {
 
 // waits says whether an open advice of a kind is there for an attempt.
 func (m *memory) waits(id payment.AdviceID, kind payment.AdviceKind, r payment.RequestID) bool {
-	a, ok := m.reversals[id]
+	a, ok := m.advices[id]
 	return ok && a.Kind == kind && a.Request == r && a.Status == payment.AdviceOpen
 }
 
@@ -177,14 +177,14 @@ func (m *memory) lookAtToken(t payment.Token) {
 			continue
 		}
 		m.must(r.State.Final(), "%s is %s and its card's number is erased", r.ID, r.State)
-		for _, a := range m.reversals {
+		for _, a := range m.advices {
 			m.must(a.Request != r.ID || a.Status != payment.AdviceOpen, "%s is to be sent and its card's number is erased", a.Kind)
 		}
 	}
 }
 
 func (m *memory) lookAtRefund(f payment.Refund) {
-	a, ok := m.reversals[f.Advice]
+	a, ok := m.advices[f.Advice]
 	m.must(ok && a.Kind == payment.RefundAdvice && a.Refund == f.ID && a.Request == f.Request, "%s has no advice of its own", f.ID)
 	m.must((a.Status == payment.AdviceOpen) == (f.Status == payment.RefundPending), "%s is %s, its advice %s", f.ID, f.Status, a.Status)
 	m.must(f.Sent == (a.Tries > 0), "%s is sent: %v, after %d tries", f.ID, f.Sent, a.Tries)

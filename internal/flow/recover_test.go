@@ -44,7 +44,7 @@ func TestDeadlineComesEarly(t *testing.T) {
 		work := payment.Work{Kind: payment.WorkAttempt, Ref: string(k.id)}
 		at, scheduled := s.memory.work[work]
 		s.clock.pass(time.Second)
-		if err := s.memory.try(work, s.do); err != nil || s.at(k).State != state || len(s.host.reversals) != 0 {
+		if err := s.memory.try(work, s.do); err != nil || s.at(k).State != state || len(s.host.advices) != 0 {
 			t.Errorf("%s: %s, %v", state, s.at(k).State, err)
 		}
 		now, still := s.memory.work[work]
@@ -99,10 +99,10 @@ func TestLateApproval(t *testing.T) {
 			t.Errorf("%s: %v", state, err)
 		}
 		s.pass(time.Minute)
-		if s.at(k).State != test.after || len(s.host.reversals) != test.reversed {
-			t.Errorf("%s: %s, %d reversals", state, s.at(k).State, len(s.host.reversals))
+		if s.at(k).State != test.after || len(s.host.advices) != test.reversed {
+			t.Errorf("%s: %s, %d reversals", state, s.at(k).State, len(s.host.advices))
 		}
-		for _, r := range s.memory.reversals {
+		for _, r := range s.memory.advices {
 			if r.Status != payment.AdviceDone || r.Original != *s.at(k).Trace {
 				t.Errorf("%s: %+v", state, r)
 			}
@@ -119,8 +119,8 @@ func TestLateApproval(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(time.Minute)
-	last := s.host.reversals[len(s.host.reversals)-1]
-	if got := s.memory.reversals[last.ID]; len(s.memory.reversals) != 2 || got.Status != payment.AdviceDone || got.Code != "A1B2C3" {
+	last := s.host.advices[len(s.host.advices)-1]
+	if got := s.memory.advices[last.ID]; len(s.memory.advices) != 2 || got.Status != payment.AdviceDone || got.Code != "A1B2C3" {
 		t.Errorf("%+v", got)
 	}
 
@@ -131,14 +131,14 @@ func TestLateApproval(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(time.Minute)
-	if s.at(k).Failure != payment.InvalidCVN || len(s.host.reversals) != 1 {
-		t.Errorf("%s, %d reversals", s.at(k).Failure, len(s.host.reversals))
+	if s.at(k).Failure != payment.InvalidCVN || len(s.host.advices) != 1 {
+		t.Errorf("%s, %d reversals", s.at(k).Failure, len(s.host.advices))
 	}
 }
 
 func TestLateApprovalOfNothing(t *testing.T) {
 	s := newScene(t)
-	if err := s.Late(ctx, "02|nobody", judged(approved)); err != nil || len(s.memory.reversals) != 0 {
+	if err := s.Late(ctx, "02|nobody", judged(approved)); err != nil || len(s.memory.advices) != 0 {
 		t.Errorf("%v: work that nobody can do is not repeated", err)
 	}
 	if s.log.Len() == 0 {
@@ -185,8 +185,8 @@ func TestLateApprovalWhileTheOutcomeIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.pass(time.Minute)
-	if s.at(k).State != payment.Failed || len(s.memory.reversals) != 2 {
-		t.Errorf("%s, %d reversals: every late approval of a failed attempt is reversed", s.at(k).State, len(s.memory.reversals))
+	if s.at(k).State != payment.Failed || len(s.memory.advices) != 2 {
+		t.Errorf("%s, %d reversals: every late approval of a failed attempt is reversed", s.at(k).State, len(s.memory.advices))
 	}
 }
 
@@ -200,7 +200,7 @@ func TestPurchaseAnsweredTwice(t *testing.T) {
 		}
 		return unknown
 	}
-	if c, err := s.Pay(ctx, k.page, k.share); err != nil || c.Request.State != payment.Succeeded || len(s.memory.reversals) != 0 {
+	if c, err := s.Pay(ctx, k.page, k.share); err != nil || c.Request.State != payment.Succeeded || len(s.memory.advices) != 0 {
 		t.Errorf("%s, %v", c.Request.State, err)
 	}
 }
@@ -215,11 +215,11 @@ func TestLateCopies(t *testing.T) {
 		}
 	}
 	s.pass(time.Minute)
-	if len(s.memory.reversals) != 1 || len(s.host.reversals) != 1 {
-		t.Errorf("%d reversals, %d sent", len(s.memory.reversals), len(s.host.reversals))
+	if len(s.memory.advices) != 1 || len(s.host.advices) != 1 {
+		t.Errorf("%d reversals, %d sent", len(s.memory.advices), len(s.host.advices))
 	}
-	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil || len(s.memory.reversals) != 1 {
-		t.Errorf("%d reversals, %v: a copy of what was given back is covered", len(s.memory.reversals), err)
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil || len(s.memory.advices) != 1 {
+		t.Errorf("%d reversals, %v: a copy of what was given back is covered", len(s.memory.advices), err)
 	}
 	if s.at(k).Failure != payment.InsufficientBalance {
 		t.Errorf("%s", s.at(k).Failure)

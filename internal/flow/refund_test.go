@@ -92,7 +92,7 @@ func (s *scene) pendingRefund(answer payment.Answer) payment.Refund {
 
 // refunds are the messages about a refund that left.
 func (h *host) refunds() (sent []payment.Advice) {
-	for _, a := range h.reversals {
+	for _, a := range h.advices {
 		if a.Kind == payment.RefundAdvice {
 			sent = append(sent, a)
 		}
@@ -125,7 +125,7 @@ func TestRefund(t *testing.T) {
 			t.Errorf("%s: told of %+v", name, about)
 		}
 		for _, r := range []payment.Refund{part, rest} {
-			a := s.memory.reversals[r.Advice]
+			a := s.memory.advices[r.Advice]
 			if a.Status != payment.AdviceDone || a.Refund != r.ID || a.Original != *s.at(ticket{id: id}).Trace || a.Trace.Amount != fmt.Sprintf("%012d", r.Amount.Minor) {
 				t.Errorf("%s: %+v", name, a)
 			}
@@ -241,7 +241,7 @@ func TestRefundOfWhatTheHostNeverSaw(t *testing.T) {
 	s := newScene(t)
 	r := s.pendingRefund(acknowledged("25"))
 	s.pass(10 * time.Minute)
-	if got := s.refund(r.ID); got.Status != payment.RefundFailed || len(s.host.refunds()) != 3 || s.memory.reversals[r.Advice].Status != payment.AdviceNoTrace {
+	if got := s.refund(r.ID); got.Status != payment.RefundFailed || len(s.host.refunds()) != 3 || s.memory.advices[r.Advice].Status != payment.AdviceNoTrace {
 		t.Errorf("after %d messages: %+v", len(s.host.refunds()), got)
 	}
 }
@@ -264,7 +264,7 @@ func TestUnsentRefundIsCalledOff(t *testing.T) {
 		t.Error(err)
 	}
 	s.pass(time.Hour)
-	if n := len(s.host.refunds()) - before; n != 0 || len(s.memory.work) != 0 || s.memory.reversals[r.Advice].Status != payment.AdviceDropped {
+	if n := len(s.host.refunds()) - before; n != 0 || len(s.memory.work) != 0 || s.memory.advices[r.Advice].Status != payment.AdviceDropped {
 		t.Errorf("%d messages afterwards; work: %v", n, s.memory.work)
 	}
 	_, err = s.CancelRefund(ctx, shop, r.ID, nil)

@@ -15,7 +15,7 @@ const (
 	Unsent Outcome = "UNSENT"
 )
 
-// Answer is what came of a purchase.
+// Answer is what came of a message to the acquirer: an authorisation of any purpose, or an advice.
 type Answer struct {
 	Outcome       Outcome
 	Failure       FailureCode // unless approved or unknown

@@ -40,5 +40,5 @@ type Lookup struct {
 	Link          string        // of a session
 	Refund        RefundID      // with the attempt that it gives back
 	ServerTransID ServerTransID // of any AReq made for the attempt, the last or an earlier one
-	Trace         string        // Trace.Key of a purchase
+	Trace         string        // Trace.Key of an authorisation
 }

@@ -8,8 +8,8 @@ import (
 	"reprise/internal/payment"
 )
 
-// races is how many races a change may lose. Each one lost is a change that someone else made to the same
-// session, and nobody loses to the same one twice.
+// races is how many races a change may lose. Each one lost is a change that someone else made to a row
+// of the same case, and nobody loses to the same one twice.
 const races = 24
 
 // Change reads a case, lets fn decide, and commits what it decided, from the start again when another won
