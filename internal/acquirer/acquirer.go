@@ -71,14 +71,6 @@ type Authorisation struct {
 	NotAfter time.Time
 }
 
-// counts is what the line has seen since it was made.
-type counts struct {
-	Connections uint64 // signed on
-	Late        uint64 // approvals that nobody waited for
-	Unmatched   uint64 // other answers that nobody waited for
-	Refused     uint64 // messages that broke the profile
-}
-
 // Line is the line to one acquirer host. It keeps one connection. With several, a reversal must still go
 // over the connection of its original, or after that one is closed, so that it cannot overtake it.
 type Line struct {
@@ -152,11 +144,6 @@ func (l *Line) Ready() error {
 		return errClosed
 	}
 	return l.why
-}
-
-// counts returns what the line has seen.
-func (l *Line) counts() counts {
-	return counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load()}
 }
 
 // Authorise sends an 0100 or 0200, as the trace says, and waits for its answer, at most for the answer time-out.

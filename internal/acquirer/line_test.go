@@ -538,3 +538,16 @@ func TestNewSaysAllThatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// counts is what the line has seen since it was made.
+type counts struct {
+	Connections uint64 // signed on
+	Late        uint64 // approvals that nobody waited for
+	Unmatched   uint64 // other answers that nobody waited for
+	Refused     uint64 // messages that broke the profile
+}
+
+// counts returns what the line has seen.
+func (l *Line) counts() counts {
+	return counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load()}
+}
