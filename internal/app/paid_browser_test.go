@@ -106,7 +106,7 @@ func nothingIsLeftInTheBrowser(t *testing.T, browser context.Context) {
 	}
 	p.answer(p.bank(), rightOTP)
 	p.receipt()
-	p.open(w.PublicURL + "/assets/icon.svg")
+	p.open(w.PublicURL + "/docs") // any page of that site
 	if got := p.read(`Object.keys(sessionStorage).filter((name) => name.includes("share")) + Object.keys(localStorage) + document.cookie`); got != "" {
 		t.Errorf("left at the gateway's site: %s", got)
 	}
