@@ -95,7 +95,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		Render: func(k payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) {
 			return merchants.NoticeData(k, c)
 		},
-		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		Watch: s.Watch, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -152,12 +152,8 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	merchants.Webhooks = h.desk
 	merchants.Routes(mux, g)
 	pages.Routes(mux, g)
-	reference, err := g.Reference(s.sample(h.PublicURL))
-	if err != nil {
-		return nil, nil, err
-	}
 	mux.Handle("GET /openapi.yaml", g.Spec())
-	mux.Handle("GET /docs", reference)
+	mux.Handle("GET /docs", g.Reference(s.sample(h.PublicURL)))
 	mux.Handle("/", g.NotFound())
 	h.health(mux, g)
 	return asWritten(mux, g.NotFound()), h.threeDS.Results(), nil

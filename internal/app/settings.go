@@ -55,6 +55,9 @@ type Settings struct {
 
 	Limits gate.Limits // how often may be asked; the zero value has defaults
 
+	// Watch stands between the store and its database; see store.Options. Tests set it.
+	Watch func(what string, do func() error) error
+
 	// Violation is told of every answer that is not what the contract says. Tests set it.
 	Violation func(error)
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -15,7 +14,7 @@ import (
 
 // CheckWebhook checks the whole body of a webhook against the contract.
 func CheckWebhook(event payment.NoticeKind, body []byte) error {
-	c, err := compiled()
+	c, err := compiled(false) // AllowHTTP makes no difference to webhooks
 	if err != nil {
 		return err
 	}
@@ -28,9 +27,6 @@ func CheckWebhook(event payment.NoticeKind, body []byte) error {
 	}
 	return nil
 }
-
-// compiled is the contract for webhooks, which AllowHTTP makes no difference to.
-var compiled = sync.OnceValues(func() (*contract, error) { return compile(specification, false) })
 
 // checkResponse checks an answer. op is nil outside the operations, where only refusals are known.
 func (c *contract) checkResponse(op *operation, status int, header http.Header, body []byte) error {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
@@ -48,6 +49,21 @@ type operation struct {
 	answers    map[int]*jsonschema.Schema
 	codes      []string // error codes of its own
 	limitedBy  place    // what is counted where it is not the key
+}
+
+// strict and lenient are our contract, compiled when it is first needed: that takes a while, nothing changes it, and
+// a process may hold several houses, one after the other or at once.
+var (
+	strict  = sync.OnceValues(func() (*contract, error) { return compile(specification, false) })
+	lenient = sync.OnceValues(func() (*contract, error) { return compile(specification, true) })
+)
+
+// compiled is our contract. allowHTTP is that of the options.
+func compiled(allowHTTP bool) (*contract, error) {
+	if allowHTTP {
+		return lenient()
+	}
+	return strict()
 }
 
 // compile reads and compiles a contract. What fails here is a mistake in it, or something that this package

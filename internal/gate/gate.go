@@ -76,7 +76,7 @@ func New(o Options) (*Gate, error) {
 	if err := errors.Join(missing...); err != nil {
 		return nil, err
 	}
-	c, err := compile(specification, o.AllowHTTP)
+	c, err := compiled(o.AllowHTTP)
 	if err != nil {
 		return nil, err
 	}

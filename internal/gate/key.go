@@ -85,7 +85,7 @@ func (g *Gate) logForbidden(r *http.Request, here call, status int, err error) {
 
 // Products are what a secret key is given permissions for: the tags of the operations that take one, sorted.
 func Products() ([]string, error) {
-	c, err := compile(specification, false)
+	c, err := compiled(false)
 	if err != nil {
 		return nil, err
 	}

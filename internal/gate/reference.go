@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"reprise/internal/payment"
 )
@@ -25,36 +26,50 @@ type Sample struct {
 	SecretKey, PublicKey string // of a sandbox; elsewhere words that stand for one's own
 }
 
-// Reference serves the contract as a page to read: no script, nothing from elsewhere. Mount it at
-// "GET /docs".
-func (g *Gate) Reference(sample Sample) (http.Handler, error) {
+// Reference serves the contract as a page to read: no script, nothing from elsewhere. It is made when it is first
+// asked for. Mount it at "GET /docs".
+func (g *Gate) Reference(sample Sample) http.Handler {
+	made := sync.OnceValues(func() (referencePage, error) { return g.contract.page(sample) })
+	return g.Guard("GET /docs", func(w http.ResponseWriter, r *http.Request) error {
+		page, err := made()
+		if err != nil {
+			return err
+		}
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", page.policy)
+		h.Set("Referrer-Policy", "no-referrer")
+		_, err = w.Write(page.html)
+		return err
+	})
+}
+
+// referencePage is the page, and what it may load.
+type referencePage struct {
+	html   []byte
+	policy string
+}
+
+func (c *contract) page(sample Sample) (referencePage, error) {
 	style, err := web.ReadFile("web/reference.css")
 	if err != nil {
-		return nil, err
+		return referencePage{}, err
 	}
 	page, err := template.ParseFS(web, "web/reference.html")
 	if err != nil {
-		return nil, err
+		return referencePage{}, err
 	}
-	shown := g.contract.reference(sample)
+	shown := c.reference(sample)
 	shown.Style = template.CSS(style)
-	var body bytes.Buffer
-	if err := page.Execute(&body, shown); err != nil {
-		return nil, err
+	var html bytes.Buffer
+	if err := page.Execute(&html, shown); err != nil {
+		return referencePage{}, err
 	}
 	sum := sha256.Sum256(style)
-	policy := strings.Join([]string{
+	return referencePage{html: html.Bytes(), policy: strings.Join([]string{
 		"default-src 'none'", "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'", "img-src data:",
 		"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-	}, "; ")
-	return g.Guard("GET /docs", func(w http.ResponseWriter, r *http.Request) error {
-		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", policy)
-		h.Set("Referrer-Policy", "no-referrer")
-		_, err := w.Write(body.Bytes())
-		return err
-	}), nil
+	}, "; ")}, nil
 }
 
 // reference is what the page shows.

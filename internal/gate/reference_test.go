@@ -16,11 +16,7 @@ import (
 func referencePage(t *testing.T) *httptest.ResponseRecorder {
 	t.Helper()
 	h := newHouse(t)
-	page, err := h.gate.Reference(gate.Sample{URL: "https://pay.example", SecretKey: "SECRET", PublicKey: "PUBLIC"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.mux.Handle("GET /docs", page)
+	h.mux.Handle("GET /docs", h.gate.Reference(gate.Sample{URL: "https://pay.example", SecretKey: "SECRET", PublicKey: "PUBLIC"}))
 	w := h.send(request{method: "GET", path: "/docs"})
 	if w.Code != 200 || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Fatalf("%d %v", w.Code, w.Header())

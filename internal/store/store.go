@@ -35,6 +35,12 @@ type Options struct {
 	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // to PostgreSQL; nil: its own
 	Log   *slog.Logger
 
+	// Watch, when not nil, stands between the store and its database. It is told of each commit and each read
+	// before it is made, and makes it by calling do, or not; what it returns is what became of it. A test lets
+	// nodes die there, or takes the answer of a commit away with payment.ErrUnsure. what names the statements by verb
+	// and table: "UPDATE request, INSERT work".
+	Watch func(what string, do func() error) error
+
 	// Lease is how long a piece of work belongs to who claimed it; a try ends a little before. Zero: 12 s.
 	Lease time.Duration
 	// Poll is how often due work is looked for that nobody handed over. Zero: 1 s.
@@ -83,6 +89,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if o.Watch != nil {
+		s.engine = watched{s.engine, o.Watch}
 	}
 	return s, nil
 }
