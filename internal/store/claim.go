@@ -14,7 +14,7 @@ func (s *Store) claim(ctx context.Context) error {
 		if len(r.kinds) == 0 || r.free == 0 && len(r.shares) == 0 {
 			return nil
 		}
-		jobs, more, err := s.claimed(ctx, r)
+		jobs, more, err := s.due(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -37,19 +37,30 @@ func (s *Store) claim(ctx context.Context) error {
 	}
 }
 
-// claimed leases as much due work as there is room for, in one commit: for each peer that is behind its
+// claimed is the row of a job while it is the job's own. The lease alone does not tell: clocks go back, and two
+// nodes may claim in the same microsecond. The number alone does not tell either, while a node of a version that
+// knows no numbers moves rows.
+const claimed = `kind = $1 AND ref = $2 AND next_at = $3 AND claim = $4`
+
+func (j job) claimedBy() []any { return []any{string(j.work.Kind), j.work.Ref, j.lease, j.claim} }
+
+// newClaim is a number that no other claim has, of this node or of another: each node counts from a number of
+// chance. Zero is no claim.
+func (s *Store) newClaim() int64 { return s.claims.Add(1) }
+
+// due leases as much due work as there is room for, in one commit: for each peer that is behind its
 // share, and for all others together what is left. more says that the others may have more.
-func (s *Store) claimed(ctx context.Context, r room) (jobs []job, more bool, err error) {
+func (s *Store) due(ctx context.Context, r room) (jobs []job, more bool, err error) {
 	now := s.Now()
 	lease := now.Add(s.Options.Lease)
-	c := claiming{kinds: r.kinds, now: micros(now), lease: micros(lease), skipLocked: s.dialect.skipLocked}
+	c := claiming{kinds: r.kinds, now: micros(now), lease: micros(lease), claim: s.newClaim(), skipLocked: s.dialect.skipLocked}
 
 	var list []stmt
 	counts := make([]int, len(r.shares)+1)
 	take := func(n *int) func(row) error {
 		return func(r row) error {
 			*n++
-			j := job{lease: c.lease}
+			j := job{claim: c.claim, lease: c.lease}
 			err := r.Scan(&j.work.Kind, &j.work.Ref, &j.tries)
 			jobs = append(jobs, j)
 			return err
@@ -78,14 +89,14 @@ func (s *Store) claimed(ctx context.Context, r room) (jobs []job, more bool, err
 
 // claiming is what all statements of a claim have in common.
 type claiming struct {
-	kinds      []string
-	now, lease int64
-	skipLocked string
+	kinds             []string
+	now, lease, claim int64
+	skipLocked        string
 }
 
 // stmt leases at most n pieces of work, the oldest first, whose peer is IN these or NOT IN these.
 func (c claiming) stmt(n int, which string, peers []string, each func(row) error) stmt {
-	args := []any{c.lease, c.now, int64(n)}
+	args := []any{c.lease, c.now, int64(n), c.claim}
 	where := `next_at <= $2 AND kind IN (` + places(&args, c.kinds) + `)`
 	if len(peers) > 0 {
 		where += ` AND peer ` + which + ` (` + places(&args, peers) + `)`
@@ -95,7 +106,7 @@ func (c claiming) stmt(n int, which string, peers []string, each func(row) error
 WITH due AS MATERIALIZED (
     SELECT kind, ref FROM work WHERE ` + where + ` ORDER BY next_at LIMIT $3 ` + c.skipLocked + `
 )
-UPDATE work SET next_at = $1 FROM due WHERE work.kind = due.kind AND work.ref = due.ref
+UPDATE work SET next_at = $1, claim = $4 FROM due WHERE work.kind = due.kind AND work.ref = due.ref
 RETURNING work.kind, work.ref, work.attempt`,
 		args: args,
 		each: each,
@@ -105,8 +116,8 @@ RETURNING work.kind, work.ref, work.attempt`,
 // putBack makes claimed work due again.
 func (s *Store) putBack(j job) stmt {
 	return stmt{
-		sql:  `UPDATE work SET next_at = $4 WHERE kind = $1 AND ref = $2 AND next_at = $3`,
-		args: []any{string(j.work.Kind), j.work.Ref, j.lease, micros(s.Now())},
+		sql:  `UPDATE work SET next_at = $5, claim = 0 WHERE ` + claimed,
+		args: append(j.claimedBy(), micros(s.Now())),
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"errors"
@@ -301,7 +302,7 @@ func testReopen(t *testing.T, db *database) {
 
 func TestSQLiteFile(t *testing.T) {
 	for _, url := range []string{"", "file:", ":memory:", "file::memory:"} {
-		if s, err := Open(t.Context(), Options{URL: url}); err == nil {
+		if s, err := Open(t.Context(), Options{URL: url, Rand: rand.Reader}); err == nil {
 			t.Errorf("%q was opened: %v", url, s)
 		}
 	}

@@ -84,6 +84,7 @@ func TestConformance(t *testing.T) {
 		{"work panics", testPanic},
 		{"work moved by itself", testMovedByItself},
 		{"work of a dead node", testDeadNode},
+		{"work claimed twice in a moment", testClaims},
 		{"work of others", testForeignKinds},
 		{"slow peer", testSlowPeer},
 		{"slow peers", testSlowPeers},

@@ -87,7 +87,7 @@ func (d *draft) schedule() {
 		return strings.Compare(string(a.Kind)+"/"+a.Ref, string(b.Kind)+"/"+b.Ref)
 	}
 	for _, w := range slices.SortedFunc(maps.Keys(d.work), byKey) {
-		at := d.work[w]
+		at, claim := d.work[w], int64(0)
 		if at.IsZero() {
 			d.add(rankWork, `DELETE FROM work WHERE kind = $1 AND ref = $2`, string(w.Kind), w.Ref)
 			continue
@@ -95,15 +95,15 @@ func (d *draft) schedule() {
 		switch {
 		case at.After(d.at):
 		case d.store.slots.take(w, false):
-			at = d.at.Add(d.store.Options.Lease)
-			d.jobs = append(d.jobs, job{work: w, lease: micros(at)})
+			at, claim = d.at.Add(d.store.Options.Lease), d.store.newClaim()
+			d.jobs = append(d.jobs, job{work: w, claim: claim, lease: micros(at)})
 		default:
 			d.left = append(d.left, w)
 		}
 		d.add(rankWork, `
-INSERT INTO work (kind, ref, peer, next_at, attempt) VALUES ($1, $2, $3, $4, 0)
-ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, attempt = 0`,
-			string(w.Kind), w.Ref, peerOf(w), micros(at))
+INSERT INTO work (kind, ref, peer, next_at, claim, attempt) VALUES ($1, $2, $3, $4, $5, 0)
+ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, claim = excluded.claim, attempt = 0`,
+			string(w.Kind), w.Ref, peerOf(w), micros(at), claim)
 	}
 }
 

@@ -8,12 +8,14 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reprise/internal/payment"
@@ -29,7 +31,7 @@ type Options struct {
 	Render func(kind payment.NoticeKind, c payment.Case, at time.Time) ([]byte, error)
 
 	Now   func() time.Time
-	Rand  io.Reader // ids of notices, and how long to wait before a commit is tried again
+	Rand  io.Reader // ids of notices, where claims are counted from, and how long to wait before a commit is tried again
 	Timer func(d time.Duration) (<-chan time.Time, func() bool)
 	Go    func(func())
 	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // to PostgreSQL; nil: its own
@@ -56,6 +58,7 @@ type Store struct {
 	dialect  dialect
 	slots    *slots
 	handlers map[payment.WorkKind]Handler
+	claims   atomic.Int64 // the number of the last claim
 
 	halt    sync.Once
 	halted  chan struct{}      // closed when no more work is to be begun
@@ -79,7 +82,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{Options: o, slots: newSlots(o.Workers), halted: make(chan struct{}), poke: make(chan struct{}, 1)}
 	s.working, s.cut = context.WithCancel(context.Background())
 
-	var err error
+	var first [8]byte
+	_, err := io.ReadFull(o.Rand, first[:])
+	if err != nil {
+		return nil, fmt.Errorf("store: no randomness: %w", err)
+	}
+	s.claims.Store(int64(binary.BigEndian.Uint64(first[:]) >> 1))
 	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
 		s.dialect = postgresDialect
 		s.engine, err = openPostgres(ctx, o, s.within)

@@ -96,7 +96,8 @@ func (s *Store) every(pause time.Duration, poke <-chan struct{}, do func(context
 type job struct {
 	work  payment.Work
 	tries int
-	lease int64 // the claim: nobody else has the row while next_at is this
+	claim int64 // whose the row is while this and lease stand in it
+	lease int64 // until when
 }
 
 // begin gives a job, whose slot is taken, to a worker.
@@ -156,13 +157,10 @@ func (s *Store) handle(j job) (next time.Time, err error) {
 // settle writes what came of a try, if the row is still this claim's: one that the try itself moved or
 // took away stays as it is.
 func (s *Store) settle(j job, next time.Time, tries int) error {
-	done := stmt{
-		sql:  `DELETE FROM work WHERE kind = $1 AND ref = $2 AND next_at = $3`,
-		args: []any{string(j.work.Kind), j.work.Ref, j.lease},
-	}
+	done := stmt{sql: `DELETE FROM work WHERE ` + claimed, args: j.claimedBy()}
 	if !next.IsZero() {
 		done = stmt{
-			sql:  `UPDATE work SET next_at = $4, attempt = $5 WHERE kind = $1 AND ref = $2 AND next_at = $3`,
+			sql:  `UPDATE work SET next_at = $5, claim = 0, attempt = $6 WHERE ` + claimed,
 			args: append(done.args, micros(next), int64(tries)),
 		}
 	}
