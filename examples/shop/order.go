@@ -90,8 +90,25 @@ type orders struct {
 	bySession   map[string]*order
 	age         []*order // oldest first
 
-	seen     map[string]bool // ids of webhooks that were dealt with
-	seenAges []string
+	seen   recent[bool]  // ids of webhooks that were dealt with
+	latest recent[int64] // the highest webhook-sequence of each object that one was about
+}
+
+// recent remembers the last things that it was told.
+type recent[V any] struct {
+	of  map[string]V
+	age []string // oldest first
+}
+
+func (r *recent[V]) remember(key string, value V) {
+	if _, known := r.of[key]; !known {
+		if len(r.age) == mostWebhooks {
+			delete(r.of, r.age[0])
+			r.age = slices.Delete(r.age, 0, 1)
+		}
+		r.age = append(r.age, key)
+	}
+	r.of[key] = value
 }
 
 func newOrders() orders {
@@ -99,7 +116,8 @@ func newOrders() orders {
 		byID:        map[string]*order{},
 		byReference: map[string]*order{},
 		bySession:   map[string]*order{},
-		seen:        map[string]bool{},
+		seen:        recent[bool]{of: map[string]bool{}},
+		latest:      recent[int64]{of: map[string]int64{}},
 	}
 }
 
@@ -127,19 +145,20 @@ func (os *orders) index(o *order) {
 	}
 }
 
-// firstTime reports whether a webhook is new. Webhooks are delivered at least once.
-func (os *orders) firstTime(webhookID string) bool {
-	if webhookID == "" {
-		return true
+// news reports whether a webhook tells what is not known yet. Webhooks are delivered at least once, and in any order:
+// webhook-id tells a repeat, webhook-sequence what a later state of the same object has overtaken.
+func (os *orders) news(id, object string, sequence int64) bool {
+	if id != "" {
+		if os.seen.of[id] {
+			return false
+		}
+		os.seen.remember(id, true)
 	}
-	if os.seen[webhookID] {
-		return false
+	if object != "" {
+		if sequence <= os.latest.of[object] {
+			return false
+		}
+		os.latest.remember(object, sequence)
 	}
-	if len(os.seenAges) == mostWebhooks {
-		delete(os.seen, os.seenAges[0])
-		os.seenAges = slices.Delete(os.seenAges, 0, 1)
-	}
-	os.seen[webhookID] = true
-	os.seenAges = append(os.seenAges, webhookID)
 	return true
 }

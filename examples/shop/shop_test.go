@@ -347,6 +347,31 @@ func TestWebhookIsTakenOnce(t *testing.T) {
 	}
 }
 
+// TestALateWebhookIsOvertaken: of one payment the highest webhook-sequence counts, whatever comes last.
+func TestALateWebhookIsOvertaken(t *testing.T) {
+	g, p, order, reference := started(t)
+	about := func(object, sequence string) []string {
+		return []string{"webhook-object", object, "webhook-sequence", sequence}
+	}
+	g.send(failed(reference, "pr-1", "CARD_DECLINED"), about("py-1", "10")...)
+	p.checkout(order, 0)
+	p.attempt(order, "pr-1")
+	for _, late := range []string{"9", "10"} {
+		g.send(failed(reference, "pr-1", "CARD_DECLINED"), about("py-1", late)...)
+		if got := p.status(order); got != "waiting" {
+			t.Fatalf("%s: number %s counted after 10", got, late)
+		}
+	}
+	g.send(failed(reference, "pr-1", "CARD_DECLINED"), about("py-2", "2")...)
+	if got := p.status(order); got != "failed" {
+		t.Errorf("%s: another object has numbers of its own", got)
+	}
+	g.send(captured(reference, "pr-1"), about("py-1", "11")...)
+	if got := p.status(order); got != "paid" {
+		t.Errorf("%s: the later one did not count", got)
+	}
+}
+
 func TestARefusalTellsNothingAboutTheCVN(t *testing.T) {
 	if diff := cmp.Diff(explain("DECLINED_BY_ISSUER"), explain("INVALID_CVV")); diff != "" {
 		t.Errorf("a wrong CVN can be told from a refusal:\n%s", diff)
@@ -381,10 +406,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	g.send(captured(reference, "pr-1"))
 	for range mostWebhooks + 10 {
-		s.orders.firstTime(s.options.NewID())
+		s.orders.news(s.options.NewID(), s.options.NewID(), 1)
 	}
-	if len(s.orders.seen) != mostWebhooks || len(s.orders.seenAges) != mostWebhooks {
-		t.Errorf("%d webhook ids", len(s.orders.seen))
+	if len(s.orders.seen.of) != mostWebhooks || len(s.orders.seen.age) != mostWebhooks || len(s.orders.latest.of) != mostWebhooks || len(s.orders.latest.age) != mostWebhooks {
+		t.Errorf("%d webhook ids, %d objects", len(s.orders.seen.of), len(s.orders.latest.of))
 	}
 }
 

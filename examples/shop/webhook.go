@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -66,9 +67,15 @@ func (s *Shop) webhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	object := r.Header.Get("webhook-object")
+	sequence, err := strconv.ParseInt(r.Header.Get("webhook-sequence"), 10, 64)
+	if err != nil {
+		object = "" // nothing says which is the later one
+	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.orders.firstTime(r.Header.Get("webhook-id")) {
+	if !s.orders.news(r.Header.Get("webhook-id"), object, sequence) {
 		return
 	}
 	o := s.orders.of(event.Data)

@@ -80,7 +80,7 @@ func TestNoticesAreByTheContract(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := gate.CheckWebhook(test.kind, event(t, test.kind, data)); err != nil {
+			if err := gate.CheckWebhook(test.kind, nil, event(t, test.kind, data)); err != nil {
 				t.Errorf("%v\n%s", err, data)
 			}
 		})
@@ -100,7 +100,7 @@ func TestEveryFailureCodeIsInTheContract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := gate.CheckWebhook(payment.NoticeFailure, event(t, payment.NoticeFailure, data)); err != nil {
+		if err := gate.CheckWebhook(payment.NoticeFailure, nil, event(t, payment.NoticeFailure, data)); err != nil {
 			t.Error(err)
 		}
 		newDoor(t, c).send("GET", "/v3/payment_requests/pr-5593127f-8c7b-4d2f-b487-c785ffc21e2f", "")

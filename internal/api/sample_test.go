@@ -16,7 +16,7 @@ func TestSamplesAreByTheContract(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
-		if err := gate.CheckWebhook(kind, event(t, kind, n.Data)); err != nil {
+		if err := gate.CheckWebhook(kind, nil, event(t, kind, n.Data)); err != nil {
 			t.Errorf("%v\n%s", err, n.Data)
 		}
 		if n.Kind != kind || n.Business != shop || !n.Test || !strings.Contains(n.Object, "-0000") || !bytes.Contains(n.Data, []byte(n.Object)) {

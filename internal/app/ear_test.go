@@ -50,7 +50,7 @@ func (e *ear) receive(t *testing.T, r *http.Request) int {
 		t.Errorf("webhook is not JSON: %v", err)
 	}
 	seen.Event, seen.Data = envelope.Event, envelope.Data
-	if err := gate.CheckWebhook(payment.NoticeKind(seen.Event), body); err != nil {
+	if err := gate.CheckWebhook(payment.NoticeKind(seen.Event), r.Header, body); err != nil {
 		t.Errorf("contract: %v", err)
 	}
 	e.mu.Lock()

@@ -157,6 +157,11 @@ func TestGoneEndpoint(t *testing.T) {
 	if len(told) != 3 || told[2].Header.Get("Webhook-Id") != failed["webhook_id"] || told[2].Header.Get("Webhook-Id") != told[0].Header.Get("Webhook-Id") {
 		t.Errorf("told %d times, at last of %s, want %v", len(told), told[len(told)-1].Header.Get("Webhook-Id"), failed["webhook_id"])
 	}
+	for _, name := range []string{"Webhook-Object", "Webhook-Sequence"} {
+		if first, again := told[0].Header.Get(name), told[2].Header.Get(name); first == "" || first != again {
+			t.Errorf("%s was %q, and is %q when it is sent again", name, first, again)
+		}
+	}
 	var statuses []any
 	for _, a := range w.deliveries(of(endpoint) + "&webhook_id=" + failed["webhook_id"].(string))[0]["attempts"].([]any) {
 		statuses = append(statuses, a.(map[string]any)["http_status"])
@@ -306,7 +311,7 @@ func TestSamples(t *testing.T) {
 		if len(seen) != 1 || !strings.Contains(string(seen[0].Body), `"test":true`) || seen[0].Header.Get("Webhook-Signature") == "" {
 			t.Fatalf("%s: %v", kind, seen)
 		}
-		if err := gate.CheckWebhook(kind, seen[0].Body); err != nil {
+		if err := gate.CheckWebhook(kind, seen[0].Header, seen[0].Body); err != nil {
 			t.Error(err)
 		}
 	}

@@ -12,17 +12,25 @@ import (
 	"reprise/internal/payment"
 )
 
-// CheckWebhook checks the whole body of a webhook against the contract.
-func CheckWebhook(event payment.NoticeKind, body []byte) error {
+// CheckWebhook checks a webhook against the contract: the whole body, and the headers unless there are none yet.
+func CheckWebhook(event payment.NoticeKind, header http.Header, body []byte) error {
 	c, err := compiled(false) // AllowHTTP makes no difference to webhooks
 	if err != nil {
 		return err
 	}
-	schema := c.webhooks[event]
-	if schema == nil {
+	w, known := c.webhooks[event]
+	if !known {
 		return fmt.Errorf("webhook %s is not in the contract", event)
 	}
-	if err := c.complain(schema, "webhook", body); err != nil {
+	for _, p := range w.headers {
+		if header == nil {
+			break
+		}
+		if err := c.checkParameter(p, header.Values(p.name)); err != nil {
+			return fmt.Errorf("webhook %s: header %s: %w", event, p.name, err)
+		}
+	}
+	if err := c.complain(w.body, "webhook", body); err != nil {
 		return fmt.Errorf("webhook %s: %w", event, err)
 	}
 	return nil

@@ -128,7 +128,18 @@ func TestCheckWebhook(t *testing.T) {
 		"unknown kind":         {"payment.nothing", seed, "not in the contract"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			complain(t, gate.CheckWebhook(test.kind, test.body), test.want)
+			complain(t, gate.CheckWebhook(test.kind, nil, test.body), test.want)
 		})
+	}
+	for name, want := range map[string]string{"": "", "webhook-id": "header webhook-id", "webhook-sequence": "header webhook-sequence"} {
+		header := http.Header{}
+		for name, value := range map[string]string{
+			"x-callback-token": "token", "webhook-id": "0198a3f0-1b2c-7d3e-8f4a-5b6c7d8e9f00", "webhook-object": "py-1",
+			"webhook-sequence": "3", "webhook-timestamp": "1734500000", "webhook-signature": "v1,c2lnbmVk",
+		} {
+			header.Set(name, value)
+		}
+		header.Del(name)
+		complain(t, gate.CheckWebhook(payment.NoticeCapture, header, seed), want)
 	}
 }

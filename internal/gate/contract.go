@@ -29,7 +29,7 @@ type contract struct {
 	lines      map[string]int  // JSON pointer of every node -> its line
 	properties map[string]bool // every name that the contract gives a member
 	operations map[string]*operation
-	webhooks   map[payment.NoticeKind]*jsonschema.Schema
+	webhooks   map[payment.NoticeKind]webhook
 	refusal    *jsonschema.Schema // the error envelope
 	codes      []string           // error codes that any operation may answer
 }
@@ -49,6 +49,12 @@ type operation struct {
 	answers    map[int]*jsonschema.Schema
 	codes      []string // error codes of its own
 	limitedBy  place    // what is counted where it is not the key
+}
+
+// webhook is one webhook of the contract: what we send.
+type webhook struct {
+	headers []parameter
+	body    *jsonschema.Schema
 }
 
 // strict and lenient are our contract, compiled when it is first needed: that takes a while, nothing changes it, and
@@ -75,7 +81,7 @@ func compile(specification string, allowHTTP bool) (*contract, error) {
 	}
 	c := &contract{
 		lines: map[string]int{}, properties: map[string]bool{},
-		operations: map[string]*operation{}, webhooks: map[payment.NoticeKind]*jsonschema.Schema{},
+		operations: map[string]*operation{}, webhooks: map[payment.NoticeKind]webhook{},
 	}
 	c.document = c.load(root.Content[0], "")
 	k := jsonschema.NewCompiler()
@@ -149,11 +155,14 @@ func (c *contract) build(k *jsonschema.Compiler) error {
 		}
 	}
 	for kind := range object(c.at("/webhooks")) {
-		schema, err := c.compileAt(k, "/webhooks/"+kind+"/post/requestBody/content/application~1json/schema")
-		if err != nil {
+		w, at := webhook{}, "/webhooks/"+kind+"/post"
+		if w.headers, err = c.buildParameters(k, at); err != nil {
 			return err
 		}
-		c.webhooks[payment.NoticeKind(kind)] = schema
+		if w.body, err = c.compileAt(k, at+"/requestBody/content/application~1json/schema"); err != nil {
+			return err
+		}
+		c.webhooks[payment.NoticeKind(kind)] = w
 	}
 	return nil
 }
@@ -167,16 +176,11 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 			return err
 		}
 	}
-	parameters, _ := node["parameters"].([]any)
-	for i := range parameters {
-		at := c.follow(fmt.Sprintf("%s/parameters/%d", pointer, i))
-		p, err := c.parameter(k, at)
-		if err != nil {
-			return err
-		}
-		op.parameters = append(op.parameters, p)
-		op.repeatable = op.repeatable || p.name == idempotencyKey
+	var err error
+	if op.parameters, err = c.buildParameters(k, pointer); err != nil {
+		return err
 	}
+	op.repeatable = slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.name == idempotencyKey })
 	const media = "/content/application~1json/schema"
 	if node["requestBody"] != nil {
 		op.bodyAt = pointer + "/requestBody" + media
@@ -189,7 +193,6 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 			return err
 		}
 	}
-	var err error
 	if op.codes, err = c.errorCodes(pointer); err != nil {
 		return err
 	}

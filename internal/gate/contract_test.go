@@ -110,6 +110,16 @@ func TestStructure(t *testing.T) {
 	}
 	for kind, item := range object(root["webhooks"]) {
 		operation("/webhooks/"+kind+"/post", object(object(item)["post"]))
+		var headers []string
+		for _, p := range c.webhooks[payment.NoticeKind(kind)].headers {
+			headers = append(headers, p.in+" "+p.name)
+		}
+		if diff := cmp.Diff([]string{
+			"header x-callback-token", "header webhook-id", "header webhook-object", "header webhook-sequence",
+			"header webhook-timestamp", "header webhook-signature",
+		}, headers); diff != "" {
+			t.Errorf("%s: what comes with each event: %s", kind, diff)
+		}
 	}
 	kinds := slices.Sorted(slices.Values(payment.NoticeKinds()))
 	if diff := cmp.Diff(kinds, slices.Sorted(maps.Keys(c.webhooks))); diff != "" {

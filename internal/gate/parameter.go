@@ -54,6 +54,19 @@ func (c *contract) parameter(k *jsonschema.Compiler, pointer string) (parameter,
 	return p, err
 }
 
+// buildParameters reads and compiles those of what stands at a pointer.
+func (c *contract) buildParameters(k *jsonschema.Compiler, pointer string) (all []parameter, err error) {
+	listed, _ := c.at(pointer + "/parameters").([]any)
+	for i := range listed {
+		p, err := c.parameter(k, c.follow(fmt.Sprintf("%s/parameters/%d", pointer, i)))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
 // checkParameters validates path, query and headers. Parameters of a query that the contract does not name
 // are ignored, as members of a body are.
 func (c *contract) checkParameters(op *operation, r *http.Request) error {

@@ -79,6 +79,7 @@ type reference struct {
 	Groups      []group
 	General     []coded
 	Objects     []described
+	Headers     []field // of every event
 	Events      []described
 	Own         []group // of the contract, and not for merchants
 }
@@ -164,6 +165,7 @@ func (c *contract) reference(sample Sample) *reference {
 		event := c.describe(at+"/requestBody/content/application~1json/schema", kind)
 		event.Text = text(at + "/summary")
 		page.Events = append(page.Events, event)
+		page.Headers = c.parameters(at, c.webhooks[payment.NoticeKind(kind)].headers)
 	}
 	return page
 }
@@ -188,16 +190,7 @@ func (c *contract) documented(op *operation, sample Sample) documented {
 	default:
 		d.Key = "No key: the path cannot be guessed."
 	}
-	for i, p := range op.parameters {
-		at := c.follow(fmt.Sprintf("%s/parameters/%d", op.at, i))
-		f := c.field(at+"/schema", p.name)
-		f.Required = p.required
-		if text, ok := c.at(at + "/description").(string); ok {
-			f.Text = text
-		}
-		f.Type += " in the " + p.in
-		d.Parameters = append(d.Parameters, f)
-	}
+	d.Parameters = c.parameters(op.at, op.parameters)
 	if op.body != nil {
 		body := c.describe(op.bodyAt, "")
 		d.Body = &body
@@ -223,6 +216,21 @@ func (c *contract) documented(op *operation, sample Sample) documented {
 		d.Answers = append(d.Answers, a)
 	}
 	return d
+}
+
+// parameters are those of what stands at a pointer, as the page shows them.
+func (c *contract) parameters(pointer string, all []parameter) (shown []field) {
+	for i, p := range all {
+		at := c.follow(fmt.Sprintf("%s/parameters/%d", pointer, i))
+		f := c.field(at+"/schema", p.name)
+		f.Required = p.required
+		if text, ok := c.at(at + "/description").(string); ok {
+			f.Text = text
+		}
+		f.Type += " in the " + p.in
+		shown = append(shown, f)
+	}
+	return shown
 }
 
 func codedOf(codes []string) []coded {

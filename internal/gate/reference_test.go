@@ -47,6 +47,7 @@ func TestReferenceIsWhole(t *testing.T) {
 	for _, code := range contract.Codes {
 		has("<code>" + code + "</code>")
 	}
+	has(`<code>webhook-sequence</code>`)
 	for kind := range contract.Webhooks {
 		has(`id="` + kind + `"`)
 	}

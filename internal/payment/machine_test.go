@@ -168,6 +168,26 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 	if kind == Unwant && !has[SaveAdvice](ch.Effects) {
 		fail("an unwanted approval is not reversed")
 	}
+	// A notice is numbered by the version of what it is about: so that changes, and one notice tells of it.
+	fresh := map[string]bool{}
+	if ch.Session != nil {
+		fresh[string(ch.Session.ID)] = true
+	}
+	for _, r := range ch.Requests {
+		fresh[string(r.ID)], fresh[string(r.Payment)] = true, true
+	}
+	for _, token := range ch.Tokens {
+		fresh[string(token.ID)] = true
+	}
+	for _, e := range ch.Effects {
+		if tell, ok := e.(Tell); ok {
+			object, _, err := tell.Kind.Subject(after)
+			if err != nil || !fresh[object] {
+				fail(fmt.Sprintf("%s is told of %q, which does not change or was told of already, %v", tell.Kind, object, err))
+			}
+			delete(fresh, object)
+		}
+	}
 	var told []NoticeKind
 	for _, e := range ch.Effects {
 		if tell, ok := e.(Tell); ok && strings.HasPrefix(string(tell.Kind), "payment.") || ok && tell.Kind == NoticeRequestExpired {

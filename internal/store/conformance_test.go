@@ -67,6 +67,8 @@ func TestConformance(t *testing.T) {
 		{"CVN forgotten", testForgotten},
 		{"CVN expired", testEscrowExpiry},
 		{"notices", testNotices},
+		{"notices by many", testNoticesByMany},
+		{"notices of nothing", testNoticesOfNothing},
 		{"endpoints", testEndpoints},
 		{"endpoints choose", testEndpointsChoose},
 		{"deliveries listed", testDeliveries},

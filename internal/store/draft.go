@@ -39,17 +39,18 @@ const (
 
 // draft is a commit in the making.
 type draft struct {
-	store *Store
-	at    time.Time // of everything in the commit
-	after payment.Case
-	rows  [ranks][]stmt
-	work  map[payment.Work]time.Time // zero: taken off the schedule
-	jobs  []job                      // work that a worker here begins once the commit is made
-	left  []payment.Work             // work that is due now and found no worker here
+	store         *Store
+	at            time.Time // of everything in the commit
+	before, after payment.Case
+	told          map[string]bool // objects that a notice of the commit is about
+	rows          [ranks][]stmt
+	work          map[payment.Work]time.Time // zero: taken off the schedule
+	jobs          []job                      // work that a worker here begins once the commit is made
+	left          []payment.Work             // work that is due now and found no worker here
 }
 
 func (s *Store) newDraft() *draft {
-	return &draft{store: s, at: s.Now(), work: map[payment.Work]time.Time{}}
+	return &draft{store: s, at: s.Now(), told: map[string]bool{}, work: map[payment.Work]time.Time{}}
 }
 
 func (d *draft) add(r rank, sql string, args ...any) {

@@ -14,7 +14,7 @@ import (
 func (d *draft) write(c payment.Case, ch payment.Changes, once *payment.Once) error {
 	requests := lastOf(ch.Requests, func(r payment.Request) payment.RequestID { return r.ID })
 	tokens := lastOf(ch.Tokens, func(t payment.Token) payment.TokenID { return t.ID })
-	d.after = c
+	d.before, d.after = c, c
 	if ch.Session != nil {
 		d.after.Session = *ch.Session
 		d.after.Session.Version++

@@ -17,6 +17,15 @@ func (d *draft) tell(kind payment.NoticeKind) error {
 	if err != nil {
 		return err
 	}
+	// The version is the sequence: guarded by the row in this very commit, it is nobody else's. So what is told
+	// about must be written here, and one event tells of it.
+	if was, version, err := kind.Subject(d.before); err == nil && was == object && version == sequence {
+		return fmt.Errorf("store: %s is told of what does not change", kind)
+	}
+	if d.told[object] {
+		return fmt.Errorf("store: %s is told of what is told of already", kind)
+	}
+	d.told[object] = true
 	data, err := d.store.Render(kind, d.after, d.at)
 	if err != nil {
 		return fmt.Errorf("store: %s cannot be written: %w", kind, err)
