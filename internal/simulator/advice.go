@@ -15,10 +15,9 @@ type advised struct {
 
 // advise answers an 0220, 0221, 0420 or 0421. A repeat gets the same answer and changes nothing; only
 // "no such original" is judged again, because the original may have come in between.
-func (h *host) advise(m message) (message, manner) {
+func (h *host) advise(_ *line, m message, fault Fault) (message, manner) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	fault := h.stage.knobs.nextAdvice()
 	if fault.Behaviour == behaviourLost {
 		return message{}, manner{}
 	}
@@ -37,6 +36,9 @@ func (h *host) advise(m message) (message, manner) {
 	if fault.Behaviour != behaviourDecline {
 		code = h.carryOut(m)
 	}
+	if code == notLocated && m.mti[1] == '4' {
+		how.then = h.comesAfter(m)
+	}
 	if code != notLocated {
 		h.advised[key] = &advised{mti: m.mti, seal: seal, code: code}
 	}
@@ -48,8 +50,7 @@ func (h *host) advise(m message) (message, manner) {
 
 // carryOut does what an advice says, and says how that went (DE39).
 func (h *host) carryOut(m message) (code string) {
-	named := m.fields[90]
-	original := h.asked[trace{named[:2], m.fields[32], m.fields[41], named[10:20], named[4:10], m.fields[37]}]
+	original := h.asked[m.original()]
 	if original == nil {
 		return notLocated
 	}

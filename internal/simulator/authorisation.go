@@ -24,16 +24,18 @@ type asked struct {
 var repeated = []int{12, 13, 18, 19, 25, 33, 42}
 
 // authorise answers an 0100 or 0200.
-func (h *host) authorise(m message) (message, manner) {
+func (h *host) authorise(l *line, m message, fault Fault) (message, manner) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	key := m.trace()
-	if h.asked[key] != nil {
+	switch {
+	case h.asked[key] != nil || h.held[key] != nil:
 		return m.answer(duplicateSent), manner{delivery: atOnce} // nothing changes
-	}
-	fault := h.stage.knobs.nextAuthorisation()
-	if fault.Behaviour == behaviourLost {
+	case fault.Behaviour == behaviourLost:
 		return message{}, manner{} // no copy of any answer
+	case fault.Behaviour == behaviourAfterReversal:
+		h.held[key] = &held{line: l, message: m, reversals: max(fault.Reversals, 1)}
+		return message{}, manner{}
 	}
 	if before, used := h.rrns[m.fields[32]+m.fields[37]]; used && before != key {
 		h.stage.complain("acquirer", m.mti+": DE37 used before by another message")

@@ -1,13 +1,11 @@
 package simulator
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"sync"
-	"time"
 )
 
 // host is the acquirer's end of the ISO 8583 line. It remembers every message that it has
@@ -20,17 +18,17 @@ type host struct {
 	mu      sync.Mutex // the journal: one message is decided at a time
 	asked   map[trace]*asked
 	advised map[trace]*advised
+	held    map[trace]*held
 	rrns    map[string]trace // by DE32 and DE37
 
-	linesMu sync.Mutex
-	lines   map[*line]bool
-	closed  bool
+	switchboard
 }
 
 func newHost(s *stage, i *issuer) *host {
 	return &host{
 		stage: s, issuer: i, dialect: newDialect(),
-		asked: map[trace]*asked{}, advised: map[trace]*advised{}, rrns: map[string]trace{}, lines: map[*line]bool{},
+		asked: map[trace]*asked{}, advised: map[trace]*advised{}, held: map[trace]*held{}, rrns: map[string]trace{},
+		switchboard: switchboard{lines: map[*line]bool{}},
 	}
 }
 
@@ -51,119 +49,124 @@ func (h *host) serve(l net.Listener) {
 	}
 }
 
-func (h *host) enter(l *line) bool {
-	h.linesMu.Lock()
-	defer h.linesMu.Unlock()
-	if h.closed {
+// attend serves one connection until either side hangs up, or nobody serves it any more though it stays open.
+func (h *host) attend(l *line) {
+	l.note("gateway", "connected", "")
+	switch fault := h.stage.knobs.next(onConnection, subject{}); fault.Behaviour {
+	case behaviourRefuse:
+		l.reset()
+		h.leave(l)
+		return
+	case behaviourHalfOpen:
+		l.note("world", "deaf", behaviourHalfOpen)
+		return
+	case behaviourStall:
+		if !h.stage.pause(fault.delay()) {
+			h.leave(l)
+			return
+		}
+	}
+	for h.turn(l) {
+	}
+	if l.deaf {
+		h.signOff(l)
+		l.note("world", "deaf", behaviourHalfOpen)
+		return
+	}
+	h.leave(l)
+}
+
+// turn takes one message and answers it; false means that it was the last of this connection.
+func (h *host) turn(l *line) bool {
+	frame, err := l.read()
+	if err != nil {
 		return false
 	}
-	h.lines[l] = true
-	return true
-}
-
-func (h *host) leave(l *line) {
-	h.linesMu.Lock()
-	defer h.linesMu.Unlock()
-	delete(h.lines, l)
-	_ = l.conn.Close()
-}
-
-func (h *host) close(context.Context) error {
-	h.linesMu.Lock()
-	defer h.linesMu.Unlock()
-	h.closed = true
-	for l := range h.lines {
-		_ = l.conn.Close()
+	m, err := h.dialect.decode(frame)
+	if err != nil {
+		h.stage.complain("acquirer", err.Error())
+		return false
 	}
-	return nil
-}
-
-// attend serves one connection until either side hangs up.
-func (h *host) attend(l *line) {
-	defer h.leave(l)
-	for {
-		frame, err := l.read()
-		if err != nil {
-			return
-		}
-		m, err := h.dialect.decode(frame)
-		if err != nil {
-			h.stage.complain("acquirer", err.Error())
-			return
-		}
-		a, how, err := h.answer(l, m)
-		if err != nil {
-			h.stage.complain("acquirer", m.mti+": "+err.Error())
-			return
-		}
-		if how.hangUp {
-			return
-		}
-		if how.copies == 0 {
-			continue
-		}
-		packed, err := h.dialect.encode(a)
-		if err != nil {
-			h.stage.log.Error("answer not packed", "mti", a.mti, "err", err)
-			return
-		}
-		if how.delay > 0 { // meanwhile others are answered: answers come in any order
-			h.stage.spawn(func() {
-				if h.stage.pause(how.delay) {
-					_ = l.send(packed, how.copies)
-				}
-			})
-			continue
-		}
-		if l.send(packed, how.copies) != nil {
-			return
-		}
+	fault := h.fault(m)
+	h.note(l, "gateway", m, fault.Behaviour)
+	if fault.Behaviour == behaviourStall && !h.stage.pause(fault.delay()) {
+		return false
 	}
+	a, how, err := h.answer(l, m, fault)
+	if err != nil {
+		h.stage.complain("acquirer", m.mti+": "+err.Error())
+		return false
+	}
+	goOn := h.reply(l, a, how)
+	if how.then != nil {
+		how.then()
+	}
+	return goOn
 }
 
-// manner is how an answer goes back.
-type manner struct {
-	delivery
-	hangUp bool
+// fault is what shall happen to a message. One that is out of turn or malformed has trouble enough.
+func (h *host) fault(m message) Fault {
+	if m.check() != nil {
+		return Fault{}
+	}
+	switch {
+	case m.mti == "0800" && m.fields[70] == "001":
+		return h.stage.knobs.next(onSignOn, subject{})
+	case m.mti == "0800" && m.fields[70] == "301":
+		return h.stage.knobs.next(onEcho, subject{})
+	case m.mti == "0800":
+		return Fault{}
+	}
+	on := onAcquirer
+	if m.mti[2] == '2' {
+		on = onAdvice
+	}
+	pan := m.fields[2]
+	return h.stage.knobs.next(on, subject{
+		mti: m.mti, rrn: m.fields[37], card: pan[max(0, len(pan)-4):], merchant: m.fields[42],
+		amount: h.minor(m.fields[4], m.fields[49]),
+	})
+}
+
+// note writes into the history that a message passed.
+func (h *host) note(l *line, from string, m message, did string) {
+	p := Passage{
+		Line: "acquirer", Connection: l.number, From: from, Type: m.mti, STAN: m.fields[11], RRN: m.fields[37],
+		Amount: h.minor(m.fields[4], m.fields[49]), Currency: m.fields[49], Code: m.fields[39], Did: did,
+	}
+	if pan := m.fields[2]; len(pan) >= 12 {
+		p.Card = mask(pan)
+	}
+	h.stage.passed(p)
 }
 
 // answer decides about one message. An error ends the connection: whoever sends that cannot be
 // answered in this dialect.
-func (h *host) answer(l *line, m message) (message, manner, error) {
-	fault := m.check()
+func (h *host) answer(l *line, m message, fault Fault) (message, manner, error) {
+	wrong := m.check()
 	switch m.mti {
 	case "0800":
-		if fault != nil {
-			return message{}, manner{}, fault
+		if wrong != nil {
+			return message{}, manner{}, wrong
 		}
-		switch what := m.fields[70]; {
-		case what == "001":
-			l.signedOn = true
-		case what != "002" && what != "301":
-			return message{}, manner{}, errors.New("DE70 unknown")
-		case !l.signedOn:
-			return message{}, manner{}, errors.New("sign-on comes first")
-		case what == "002":
-			l.signedOn = false
-		}
-		return m.answer(booked), manner{delivery: atOnce}, nil
+		return h.manage(l, m, fault)
 	case "0100", "0200", "0220", "0221", "0420", "0421":
-		if !l.signedOn {
+		if !h.signedOn(l) {
 			return message{}, manner{}, errors.New("sign-on comes first")
 		}
 	default:
-		return message{}, manner{}, fault
+		return message{}, manner{}, wrong
 	}
 
 	check, decide := checkAuthorisation, h.authorise
 	if m.mti[2] == '2' {
 		check, decide = checkAdvice, h.advise
 	}
-	if fault == nil {
-		fault = check(m)
+	if wrong == nil {
+		wrong = check(m)
 	}
-	if fault != nil { // about a message that can be answered at least
-		h.stage.complain("acquirer", m.mti+": "+fault.Error())
+	if wrong != nil { // about a message that can be answered at least
+		h.stage.complain("acquirer", m.mti+": "+wrong.Error())
 		a := m.answer(formatError)
 		for id, value := range a.fields {
 			if elements[id].check(value) != nil {
@@ -172,33 +175,28 @@ func (h *host) answer(l *line, m message) (message, manner, error) {
 		}
 		return a, manner{delivery: atOnce}, nil
 	}
-	a, how := decide(m)
+	a, how := decide(l, m, fault)
 	return a, how, nil
 }
 
-// spoil applies the behaviour that the control port asked for to an answer that would go out otherwise as
-// how says.
-func spoil(a message, fault Fault, how manner) (message, manner) {
-	switch fault.Behaviour {
-	case behaviourSilence:
-		how.copies = 0
-	case behaviourDrop:
-		how.hangUp = true
-	case behaviourLate:
-		how.delay = time.Duration(fault.DelayMS) * time.Millisecond
-	case behaviourTwice:
-		how.copies = 2
-	case behaviourWrongAmount:
-		amount, _ := strconv.ParseInt(a.fields[4], 10, 64)
-		a.fields[4] = padDigits((amount+1)%1_000_000_000_000, 12)
-	case behaviourWrongCurrency:
-		wrong := "840"
-		if a.fields[49] == wrong {
-			wrong = "978"
-		}
-		a.fields[49] = wrong
+// manage answers a network message.
+func (h *host) manage(l *line, m message, fault Fault) (message, manner, error) {
+	how := manner{delivery: atOnce}
+	if fault.Behaviour == behaviourDecline {
+		return m.answer(fault.Code), how, nil
 	}
-	return a, how
+	switch what := m.fields[70]; {
+	case what == "001":
+		how.then = h.signOn(l)
+	case what != "002" && what != "301":
+		return message{}, manner{}, errors.New("DE70 unknown")
+	case !h.signedOn(l):
+		return message{}, manner{}, errors.New("sign-on comes first")
+	case what == "002":
+		h.signOff(l)
+	}
+	a, how := spoil(m.answer(booked), fault, how)
+	return a, how, nil
 }
 
 // unit is how many minor units of ISO 4217 this host counts as one in a currency.
@@ -217,8 +215,7 @@ func (h *host) unit(numeric string) int64 {
 
 // minor reads an amount of the wire, which has no more than 12 digits.
 func (h *host) minor(digits, numeric string) int64 {
-	amount, _ := strconv.ParseInt(digits, 10, 64)
-	return amount * h.unit(numeric)
+	return minorOf(digits) * h.unit(numeric)
 }
 
 func padDigits(v int64, width int) string { return fmt.Sprintf("%0*d", width, v) }

@@ -11,11 +11,12 @@ import (
 // writeWithin bounds a write to a peer that has stopped reading.
 const writeWithin = 5 * time.Second
 
-// line is one connection from the gateway. Only its reader touches signedOn.
+// line is one connection from the gateway. Only its reader touches deaf.
 type line struct {
-	conn     net.Conn
-	stage    *stage
-	signedOn bool
+	conn   net.Conn
+	stage  *stage
+	number int
+	deaf   bool // it stays open, and nobody reads it
 
 	mu sync.Mutex // one frame at a time
 }
@@ -47,4 +48,17 @@ func (l *line) send(packed []byte, copies int) error {
 		}
 	}
 	return nil
+}
+
+// reset ends a connection as a host does that does not want it: on a socket, by a reset and not by an end.
+func (l *line) reset() {
+	if socket, ok := l.conn.(interface{ SetLinger(seconds int) error }); ok {
+		_ = socket.SetLinger(0)
+	}
+	l.note("world", "reset", behaviourRefuse)
+}
+
+// note writes into the history what became of the connection.
+func (l *line) note(from, what, did string) {
+	l.stage.passed(Passage{Line: "acquirer", Connection: l.number, From: from, Type: what, Did: did})
 }

@@ -7,7 +7,7 @@ import (
 
 // Scenario is one row of the documented list: when this is sent, that happens.
 type Scenario struct {
-	Kind string `json:"kind"` // card, amount, cvn, otp or knob
+	Kind string `json:"kind"` // card, amount, cvn, otp, knob or fault
 	When string `json:"when"` // a PAN, an amount in units, a CVN, an OTP, a knob's name
 	Then string `json:"then"`
 }
@@ -165,6 +165,9 @@ func Scenarios() []Scenario {
 	)
 	for _, k := range knobList {
 		all = append(all, Scenario{"knob", k.name, k.then})
+	}
+	for _, f := range faults {
+		all = append(all, Scenario{"fault", string(f.on) + " " + f.behaviour, f.then})
 	}
 	return all
 }

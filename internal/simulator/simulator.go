@@ -213,6 +213,9 @@ func (w *World) Ledger() []Entry { return w.issuer.ledger.list() }
 // Complaints are the gateway's faults that this world has noticed so far, oldest first.
 func (w *World) Complaints() []Complaint { return w.stage.complaints.list() }
 
+// History is what passed on the lines of this world, oldest first; of much that passed, the last of it.
+func (w *World) History() []Passage { return w.stage.history.list() }
+
 // Turn changes knobs. The function gets the present setting and alters it; an impossible setting
 // is refused and changes nothing.
 func (w *World) Turn(change func(*Knobs)) error { return w.stage.knobs.turn(change) }

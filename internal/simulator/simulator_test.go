@@ -223,7 +223,7 @@ func TestControlPort(t *testing.T) {
 		{"unknown behaviour", "POST", "/knobs", `{"next_acquirer":{"behaviour":"explode"}}`, jsonType, 400},
 		{"no such currency", "POST", "/knobs", `{"acquirer_exponents":{"XXX":0}}`, jsonType, 400},
 		{"more digits than there are", "POST", "/knobs", `{"acquirer_exponents":{"IDR":3}}`, jsonType, 400},
-		{"no such advice", "POST", "/knobs", `{"next_advice":{"behaviour":"twice"}}`, jsonType, 400},
+		{"no such advice", "POST", "/knobs", `{"next_advice":{"behaviour":"partial"}}`, jsonType, 400},
 		{"decline without a code", "POST", "/knobs", `{"next_advice":{"behaviour":"decline"}}`, jsonType, 400},
 		{"decline that approves", "POST", "/knobs", `{"next_acquirer":{"behaviour":"decline","code":"00"}}`, jsonType, 400},
 		{"code without a decline", "POST", "/knobs", `{"next_acquirer":{"behaviour":"lost","code":"05"}}`, jsonType, 400},

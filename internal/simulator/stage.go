@@ -21,6 +21,7 @@ type stage struct {
 	knobs      *knobs
 	hostility  hostility
 	complaints complaints
+	history    history
 
 	start func(func())
 	over  chan struct{} // closed when the world ends

@@ -1,0 +1,59 @@
+package simulator
+
+import (
+	"sync"
+	"time"
+)
+
+// Passage is one message that passed on a line of this world, so that it can be read afterwards what happened.
+// There is no PAN, no CVN and no authentication value in it.
+type Passage struct {
+	Number     int       `json:"number"` // from 1, in the order of passing
+	At         time.Time `json:"at"`
+	Line       string    `json:"line"`                 // acquirer, directory, acs or merchant
+	Connection int       `json:"connection,omitempty"` // of the acquirer line: from 1, in the order of coming
+	From       string    `json:"from"`                 // gateway or world
+	Type       string    `json:"type"`                 // MTI, messageType or event; or what became of the connection
+	STAN       string    `json:"stan,omitempty"`       // DE11
+	RRN        string    `json:"rrn,omitempty"`        // DE37
+	Amount     int64     `json:"amount,omitempty"`     // minor units of the currency
+	Currency   string    `json:"currency,omitempty"`   // ISO 4217 numeric
+	Card       string    `json:"card,omitempty"`       // masked (PCI DSS 3.4.1)
+	ID         string    `json:"id,omitempty"`         // threeDSServerTransID or webhook-id
+	Code       string    `json:"code,omitempty"`       // DE39, transStatus or HTTP status
+	Did        string    `json:"did,omitempty"`        // what was done with it, if not what is usual
+}
+
+// historyLength is how many passages are kept; the oldest go first.
+const historyLength = 5000
+
+// history keeps what passed last.
+type history struct {
+	mu     sync.Mutex
+	passed int
+	kept   []Passage // a ring, once it is full
+}
+
+func (s *stage) passed(p Passage) {
+	h := &s.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.passed++
+	p.Number, p.At = h.passed, s.now().UTC()
+	if len(h.kept) < historyLength {
+		h.kept = append(h.kept, p)
+		return
+	}
+	h.kept[(h.passed-1)%historyLength] = p
+}
+
+// list returns what is kept, oldest first.
+func (h *history) list() []Passage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.kept) < historyLength {
+		return append([]Passage{}, h.kept...)
+	}
+	oldest := h.passed % historyLength
+	return append(append([]Passage{}, h.kept[oldest:]...), h.kept[:oldest]...)
+}
