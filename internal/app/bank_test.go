@@ -62,6 +62,23 @@ func (b *bank) purchases(state string) []simulator.Entry {
 	return slices.DeleteFunc(b.ledger(), func(e simulator.Entry) bool { return e.Kind != "purchase" || e.State != state })
 }
 
+// history is what passed on the world's lines.
+func (b *bank) history() []simulator.Passage {
+	b.t.Helper()
+	var book struct{ Passages []simulator.Passage }
+	b.get("/history", &book)
+	return book.Passages
+}
+
+// connections counts the connections of the acquirer line so far.
+func (b *bank) connections() (n int) {
+	b.t.Helper()
+	for _, p := range b.history() {
+		n = max(n, p.Connection)
+	}
+	return n
+}
+
 // complaints are the faults that the world found in what it was sent, by what they are about.
 func (b *bank) complaints() []simulator.Complaint {
 	b.t.Helper()
