@@ -95,6 +95,10 @@ var plan = map[string]room{
 		outside: true,
 		why:     "app wires the rooms; only the sandbox, which seeds stored cards, needs to know what a card is",
 	},
+	"internal/cluster": {
+		outside: true,
+		why:     "who holds the gateway against its promises from outside shares nothing with it",
+	},
 	"cmd/reprise": {
 		may: []string{"internal/app"}, outside: true,
 		why: "main types commands, the house is built in app",
