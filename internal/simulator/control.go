@@ -124,6 +124,7 @@ func (w *World) controlRoutes() http.Handler {
 	mux.HandleFunc("GET /ledger", func(rw http.ResponseWriter, _ *http.Request) {
 		writeJSON(rw, map[string]any{"entries": w.Ledger()})
 	})
+	mux.HandleFunc("GET /settlement", w.getSettlement)
 	mux.HandleFunc("GET /complaints", func(rw http.ResponseWriter, _ *http.Request) {
 		writeJSON(rw, map[string]any{"complaints": w.Complaints()})
 	})
