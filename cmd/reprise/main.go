@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,6 +21,7 @@ type cli struct {
 	Merchant  merchantCmd  `cmd:"" help:"Make, change and list merchants."`
 	Keys      keysCmd      `cmd:"" help:"Make, list, rotate and revoke the API keys of merchants."`
 	Audit     auditCmd     `cmd:"" help:"List who changed what decides about access."`
+	Reconcile reconcileCmd `cmd:"" help:"Compare the books with the acquirer's; exit status 1 if they differ, 2 if that cannot be said."`
 	Webhook   webhookCmd   `cmd:"" help:"Look after the URLs that merchants are told at, and tell them again."`
 }
 
@@ -41,10 +43,24 @@ func main() {
 	parser.FatalIfErrorf(level.UnmarshalText([]byte(c.LogLevel)))
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	if err := command.Run(log); err != nil {
-		fmt.Fprintln(os.Stderr, "reprise:", err)
-		os.Exit(1)
+		status := 1
+		if told := (*ended)(nil); errors.As(err, &told) {
+			status, err = told.status, told.err
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "reprise:", err)
+		}
+		os.Exit(status)
 	}
 }
+
+// ended is how a command ends whose exit status says something.
+type ended struct {
+	status int
+	err    error // nil: all is said already
+}
+
+func (e *ended) Error() string { return fmt.Sprintf("exit status %d: %v", e.status, e.err) }
 
 // version is what the build knows of itself.
 func version() string {

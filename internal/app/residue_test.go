@@ -247,6 +247,7 @@ func TestNoResidue(t *testing.T) {
 		t.Errorf("%d CVNs are left in escrow", n)
 	}
 	w.balanced()
+	w.agrees()
 	report("when all is over", s.scanFiles(t, w.dir))
 
 	said := map[string]string{"log": w.log.String(), "answers": w.said.String(), "what the world says": w.bank.everything()}
@@ -299,7 +300,7 @@ func (w *town) live(cards []canary, challenged bool) {
 func (b *bank) everything() string {
 	b.t.Helper()
 	var all strings.Builder
-	for _, path := range []string{"/ledger", "/complaints", "/knobs"} {
+	for _, path := range []string{"/ledger", "/settlement", "/complaints", "/knobs"} {
 		response, err := b.http.Get(b.control + path)
 		if err != nil {
 			b.t.Fatal(err)

@@ -53,7 +53,7 @@ func (d *draft) audit(a payment.Audit) (err error) {
 func (s *Store) Audits(ctx context.Context, from time.Time) (list []payment.Audit, err error) {
 	err = s.engine.query(ctx, stmt{
 		sql:  `SELECT at, actor, business, act, object, change FROM audit WHERE id >= $1 AND at >= $2 ORDER BY at, id`,
-		args: []any{firstNotice(from), micros(from)},
+		args: []any{firstID(from), micros(from)},
 		each: func(r row) error {
 			var a payment.Audit
 			var at int64

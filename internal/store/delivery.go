@@ -131,10 +131,10 @@ func (s *Store) deliveries(ctx context.Context, f payment.DeliveryFilter, limit 
 	}
 	// The ids of notices begin with the time, in milliseconds: so the key finds where to begin.
 	if !f.From.IsZero() {
-		need(`d.notice >= ?`, firstNotice(f.From))
+		need(`d.notice >= ?`, firstID(f.From))
 	}
 	if !f.To.IsZero() {
-		need(`d.notice < ?`, firstNotice(f.To))
+		need(`d.notice < ?`, firstID(f.To))
 	}
 	if f.Before != nil {
 		need(`d.notice <= ?`, string(f.Before.Notice))
@@ -163,8 +163,8 @@ ORDER BY d.notice DESC, d.endpoint DESC LIMIT $1`,
 	return list, more, err
 }
 
-// firstNotice is the lowest id that a notice made at a time could have.
-func firstNotice(at time.Time) string {
+// firstID is the lowest id that anything made at a time could have.
+func firstID(at time.Time) string {
 	if at.Before(time.UnixMilli(0)) {
 		at = time.UnixMilli(0) // ids know no earlier time
 	}
