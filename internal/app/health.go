@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"reprise/internal/gate"
+	"reprise/internal/payment"
 )
 
 // readiness turns to no when the house begins to close, and stays there.
@@ -16,11 +18,11 @@ func (r *readiness) close() { r.closing.Store(true) }
 
 // health answers whether the process lives, and whether it can take a payment now.
 func (h *House) health(mux *http.ServeMux, g *gate.Gate) {
-	mux.Handle("GET /healthz", g.Guard("GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
+	mux.Handle("GET /healthz", g.GuardAs(gate.Watches, "GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
 		report(w, http.StatusOK, map[string]string{"status": "alive"})
 		return nil
 	}))
-	mux.Handle("GET /readyz", g.Guard("GET /readyz", func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle("GET /readyz", g.GuardAs(gate.Watches, "GET /readyz", func(w http.ResponseWriter, r *http.Request) error {
 		problems := h.problems(r.Context())
 		if len(problems) == 0 {
 			report(w, http.StatusOK, map[string]string{"status": "ready"})
@@ -51,4 +53,26 @@ func report(w http.ResponseWriter, status int, body map[string]string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// workers is how much work is done at once that nobody waits for.
+const workers = 64
+
+// inFlight is how many messages may wait for the acquirer's answer: all that can be asked for at once. So there is
+// room on the line for whatever was let in.
+func inFlight(b gate.Bounds) int {
+	b = b.OrDefault()
+	return b.Requests + b.Reserve + workers
+}
+
+// payable refuses to begin a payment that would fail: the payer would be sent to the bank for nothing.
+func (h *House) payable() error {
+	if h.line.Ready() == nil {
+		return nil
+	}
+	return &payment.Error{
+		Code:       "SERVICE_UNAVAILABLE",
+		Message:    "The acquirer cannot be reached at this moment. No payment was begun. Please try again.",
+		RetryAfter: 5 * time.Second,
+	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,6 +39,8 @@ type House struct {
 
 	ranges  context.CancelFunc // stops keeping card ranges fresh
 	servers []*http.Server
+	doors   []*door // of the servers, in the same order
+	gate    *gate.Gate
 	ready   readiness
 }
 
@@ -76,8 +79,8 @@ func (h *House) open(ctx context.Context, o Outside, s Settings) error {
 	if err != nil {
 		return errors.Join(err, door.Close(), results.Close())
 	}
-	h.serve(o, door, handler)
-	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCert, s.ResultsRoots)), resultsHandler)
+	h.serve(o, door, handler, cmp.Or(s.Connections, doorConnections), s.Patience)
+	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCert, s.ResultsRoots)), resultsHandler, resultsConnections, s.Patience)
 	h.line.Start()
 	rangesCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	h.ranges = cancel
@@ -91,7 +94,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	h.vault = vault.New(s.Keys, o.Rand, o.Now)
 	merchants := &api.API{PublicURL: h.PublicURL, Now: o.Now} // it renders notices for the memory, before there is a flow
 	h.store, err = store.Open(ctx, store.Options{
-		URL: s.Database,
+		URL: s.Database, Workers: workers,
 		Render: func(k payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) {
 			return merchants.NoticeData(k, c)
 		},
@@ -102,7 +105,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	}
 	h.line, err = acquirer.New(acquirer.Options{
 		Address: s.AcquirerAddress, TLS: s.AcquirerTLS, Forwarder: s.Forwarder, AnswerTimeout: s.AnswerTimeout,
-		Lease: h.store.Lease,
+		MaxInFlight: inFlight(s.Bounds), Lease: h.store.Lease,
 		Late: func(ctx context.Context, key string, judge func(payment.Trace) payment.Answer) error {
 			return h.flow.Late(ctx, key, judge)
 		},
@@ -133,15 +136,16 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	})
 	h.store.Work(h.work())
 
-	g, err := gate.New(gate.Options{
+	h.gate, err = gate.New(gate.Options{
 		Keys: h.store.Key, Answered: h.store.Answered,
 		Fingerprint: func(data []byte) [32]byte { return h.vault.Keyed("idempotency", data) },
-		Limits:      s.Limits, ClientIP: remoteIP,
+		Limits:      s.Limits, ClientIP: remoteIP, Bounds: s.Bounds, Payable: h.payable,
 		Now: o.Now, Rand: o.Rand, Log: h.log, AllowHTTP: s.Sandbox, Violation: s.Violation,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+	g := h.gate
 	pages, err := checkout.New(checkout.Options{
 		Flow: h.flow, Now: o.Now, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, PublicURL: h.PublicURL, ClientIP: remoteIP, ChallengeBroken: challengeBroken,
 	})
@@ -180,24 +184,16 @@ func remoteIP(r *http.Request) string {
 	return host
 }
 
-func (h *House) serve(o Outside, l net.Listener, handler http.Handler) {
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
-	}
-	h.servers = append(h.servers, server)
-	o.Go(func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			h.log.Error("door closed by itself", "error", err)
-		}
-	})
-}
-
-// Close stops in order: not ready, no new requests, wait for those in flight, then the workers, the
-// acquirer line and the store. What is under way at the acquirer is waited for as long as ctx lasts.
+// Close stops in order: not ready, no new requests, wait for those in flight, then the doors, the workers, the
+// acquirer line and the store. Until the doors close, who asks is told that this one is closing. What is under way at the acquirer is waited for as long as ctx lasts.
 func (h *House) Close(ctx context.Context) error {
 	h.ready.close()
+	if h.gate != nil {
+		select {
+		case <-h.gate.Close():
+		case <-ctx.Done():
+		}
+	}
 	var problems []error
 	for _, server := range h.servers {
 		problems = append(problems, server.Shutdown(ctx))

@@ -54,6 +54,10 @@ type Settings struct {
 	Furnished func(context.Context, *House) error
 
 	Limits gate.Limits // how often may be asked; the zero value has defaults
+	Bounds gate.Bounds // how much is answered at once; the zero value has defaults
+
+	Connections int      // that Listen keeps at once; 0: 1024
+	Patience    Patience // how long a client may take; the zero value has defaults
 
 	// Watch stands between the store and its database; see store.Options. Tests set it.
 	Watch func(what string, do func() error) error
@@ -85,6 +89,7 @@ func (s Settings) check() error {
 	need(s.AcquirerAddress != "", "no acquirer address")
 	need(len(s.Directories) > 0, "no directory server")
 	need(s.AnswerTimeout > 0 && s.AnswerTimeout <= 8*time.Second, "the acquirer's answer time-out must be above 0 and at most 8 s")
+	need(s.Bounds.Requests >= 0 && s.Bounds.Begins >= 0 && s.Bounds.Reserve >= 0 && s.Connections >= 0, "a bound is below 0")
 	if s.Sandbox {
 		need(loopback(s.Listen) && loopback(s.ResultsListen), "the sandbox listens on loopback only: its keys are published")
 	} else {

@@ -231,16 +231,21 @@ func TestNotAsAsked(t *testing.T) {
 func TestConnectionLost(t *testing.T) {
 	t.Parallel()
 	w := openTown(t)
-	session, other := w.newSession(visaChallenge, skipping), w.newSession(visaFrictionless, skipping)
+	session, other := w.newSession(visaChallenge, skipping), w.newSession(visaFrictionless)
+	begun := w.submitted(other, "123")
 	w.severed.Store(w.world.Kit().Acquirer)
 	w.bank.next("drop_connection")
 	accepted := w.submitted(session, "123")
 	request := accepted["payment_request_id"].(string)
 	w.pending(session, request)
 
-	// Not one byte leaves for the other payment: it fails, and there is nothing to reverse.
-	unsent := w.submitted(other, "123")
-	w.failed(other, unsent, "CHANNEL_UNAVAILABLE")
+	// Not one byte leaves for the other payment, which had begun: it fails, and there is nothing to reverse. Another
+	// try is not begun.
+	if end := w.visitor(begun).pay(); end["outcome"] != "failed" {
+		t.Errorf("%v", end)
+	}
+	w.failed(other, begun, "CHANNEL_UNAVAILABLE")
+	w.notBegun(other)
 	if response, err := w.front.http.Get(w.PublicURL + "/readyz"); err != nil || response.StatusCode != 503 {
 		t.Errorf("readyz: %v %v", response.StatusCode, err)
 	}
@@ -261,7 +266,9 @@ func TestConnectionLost(t *testing.T) {
 		t.Errorf("%d reversals", n)
 	}
 	w.payAgain(session)
-	w.payAgain(other)
+	begun = w.submitted(other, "123")
+	w.visitor(begun).pay()
+	w.succeeded(other, begun)
 	w.balanced()
 }
 

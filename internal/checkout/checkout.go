@@ -64,13 +64,17 @@ func (c *Checkout) Routes(mux *http.ServeMux, g *gate.Gate) {
 	// The attempt's page. Its path cannot be guessed and belongs to the attempt; only the share in the
 	// fragment, which no server sees, differs from submit to submit. A GET changes nothing.
 	for pattern, document := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /pay/{page}":           c.page,
-		"GET /pay/{page}/cvn":       c.cvnPage,
+		"GET /pay/{page}":     c.page,
+		"GET /pay/{page}/cvn": c.cvnPage,
+		"GET /assets/{file}":  c.asset,
+		"POST /3ds/method":    c.methodReturn, // what the bank's pages post to, in frames of ours
+		"POST /3ds/challenge": c.challengeReturn,
+	} {
+		mux.Handle(pattern, g.GuardAs(gate.Finishes, pattern, document))
+	}
+	for pattern, document := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /link/{link}":          c.linkPage,
-		"GET /assets/{file}":        c.asset,
 		"GET /cards-session.min.js": c.sdk,
-		"POST /3ds/method":          c.methodReturn, // what the bank's pages post to, in frames of ours
-		"POST /3ds/challenge":       c.challengeReturn,
 	} {
 		mux.Handle(pattern, g.Guard(pattern, document))
 	}

@@ -49,6 +49,7 @@ type operation struct {
 	answers    map[int]*jsonschema.Schema
 	codes      []string // error codes of its own
 	limitedBy  place    // what is counted where it is not the key
+	load       Load
 }
 
 // webhook is one webhook of the contract: what we send.
@@ -197,6 +198,9 @@ func (c *contract) buildOperation(k *jsonschema.Compiler, op *operation, pointer
 		return err
 	}
 	if op.limitedBy, err = c.limitedBy(pointer, op); err != nil {
+		return err
+	}
+	if op.load, err = loadOf(node["x-load"]); err != nil {
 		return err
 	}
 	op.answers = map[int]*jsonschema.Schema{}

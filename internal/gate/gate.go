@@ -42,6 +42,15 @@ type Options struct {
 	Limits   Limits
 	ClientIP func(*http.Request) string
 
+	// Bounds are how many requests are answered at once.
+	Bounds Bounds
+	// Payable says why no payment can be begun at this moment, or nil. What begins one is then refused, unless it
+	// was carried out before. It may be nil.
+	Payable func() error
+	// Served is told of every answer: the operation as it is named in the contract or by its pattern ("/" where there
+	// is none), the status, and how long it took. It may be nil.
+	Served func(operation string, status int, took time.Duration)
+
 	// AllowHTTP takes return URLs with http too, on loopback addresses. For a sandbox.
 	AllowHTTP bool
 
@@ -55,6 +64,7 @@ type Gate struct {
 	o        Options
 	contract *contract
 	limiter  *limiter
+	crowd    *crowd
 	known    *http.ServeMux // every pattern that was handed in, to tell a wrong method from a wrong path
 }
 
@@ -81,7 +91,7 @@ func New(o Options) (*Gate, error) {
 		return nil, err
 	}
 	o.Limits = o.Limits.orDefault()
-	return &Gate{o: o, contract: c, limiter: newLimiter(), known: http.NewServeMux()}, nil
+	return &Gate{o: o, contract: c, limiter: newLimiter(), crowd: &crowd{bounds: o.Bounds.OrDefault()}, known: http.NewServeMux()}, nil
 }
 
 // Request is a request that has passed the gate.

@@ -18,8 +18,13 @@ import (
 // pattern, panics caught, errors in the one envelope. Pages are handed to it directly; f returns an error
 // only where it has written nothing.
 func (g *Gate) Guard(pattern string, f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	return g.GuardAs(Ordinary, pattern, f)
+}
+
+// GuardAs is Guard for what is not ordinary to a gateway that has more to do than it can.
+func (g *Gate) GuardAs(load Load, pattern string, f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	g.known.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
-	return g.guard(pattern, func(w http.ResponseWriter, r *http.Request) error {
+	return g.guard(load, pattern, func(w http.ResponseWriter, r *http.Request) error {
 		if method, _, ok := strings.Cut(pattern, " "); ok && method != r.Method && (method != "GET" || r.Method != "HEAD") {
 			return g.unknown(w, r)
 		}
@@ -28,7 +33,7 @@ func (g *Gate) Guard(pattern string, f func(w http.ResponseWriter, r *http.Reque
 }
 
 // NotFound answers what no door knows. Mount it at "/".
-func (g *Gate) NotFound() http.Handler { return g.guard("/", g.unknown) }
+func (g *Gate) NotFound() http.Handler { return g.guard(Ordinary, "/", g.unknown) }
 
 // Spec serves the contract. Mount it at "GET /openapi.yaml".
 func (g *Gate) Spec() http.Handler {
@@ -39,33 +44,67 @@ func (g *Gate) Spec() http.Handler {
 	})
 }
 
-func (g *Gate) guard(operation string, f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+func (g *Gate) guard(load Load, operation string, f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := &answered{ResponseWriter: w}
 		id, err := g.requestID()
 		here := call{operation: operation, requestID: id, began: g.o.Now()}
 		h := w.Header()
 		h.Set("Request-ID", id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		inside := g.crowd.enter(load)
+		if inside {
+			defer g.crowd.leave(load)
+		}
+		if g.o.Served != nil {
+			defer func() { g.o.Served(operation, answer.status, g.o.Now().Sub(here.began)) }()
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				g.refuse(w, r, here, newPanicked(p))
+				g.refuse(answer, r, here, newPanicked(p))
 			}
 		}()
-		if err == nil {
-			err = g.limitAddress(w, r)
-		}
-		if err == nil {
-			err = f(w, r)
+		switch {
+		case err != nil:
+		case !inside:
+			err = g.turnAway(w, r)
+		default:
+			if err = g.limitAddress(w, r); err == nil {
+				err = f(answer, r)
+			}
 		}
 		if err != nil {
-			g.refuse(w, r, here, err)
+			g.refuse(answer, r, here, err)
 		}
 	})
 }
+
+// answered remembers the status that was answered; zero is none.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answered) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answered) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap is what http.ResponseController looks for.
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // call is what the log says of a request.
 type call struct {

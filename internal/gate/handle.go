@@ -35,7 +35,7 @@ func (g *Gate) door(pattern string, kind payment.KeyKind, cut Cut, h func(contex
 	if op.kind != kind {
 		panic("gate: the contract gives " + pattern + " to another kind of key")
 	}
-	return g.Guard(pattern, func(w http.ResponseWriter, r *http.Request) error {
+	return g.GuardAs(op.load, pattern, func(w http.ResponseWriter, r *http.Request) error {
 		var taken any
 		defer func() {
 			if fields, ok := taken.(interface{ Wipe() }); ok {
@@ -47,6 +47,9 @@ func (g *Gate) door(pattern string, kind payment.KeyKind, cut Cut, h func(contex
 			return err
 		}
 		answer, err := g.once(r.Context(), op, request, cut != nil, func() (Answer, error) {
+			if err := g.payable(op); err != nil && request.Earlier == nil {
+				return Answer{}, err
+			}
 			return h(r.Context(), request, taken)
 		})
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 // every buffer it outgrows.
 func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
-		return nil, tooLarge()
+		return nil, tooLarge(w)
 	}
 	size := int64(4 << 10)
 	if r.ContentLength >= 0 {
@@ -37,7 +37,7 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			clear(buffer)
 			var over *http.MaxBytesError
 			if errors.As(err, &over) {
-				return nil, tooLarge()
+				return nil, tooLarge(w)
 			}
 			// The caller went away or sends nonsense (a broken chunk); nothing of ours failed.
 			return nil, Invalid(payment.Field{Path: "/body", Message: "must be sent completely"})
@@ -57,6 +57,8 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return buffer, nil
 }
 
-func tooLarge() error {
+// tooLarge also hangs up: who sends that much has more, which nobody is to read.
+func tooLarge(w http.ResponseWriter) error {
+	w.Header().Set("Connection", "close")
 	return payment.Refuse("REQUEST_TOO_LARGE", "The request body is too large")
 }

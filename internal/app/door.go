@@ -1,0 +1,125 @@
+package app
+
+import (
+	"cmp"
+	"container/list"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Patience is how long a client of a door may take. Zero is the default. A client that takes longer is hung up on,
+// whatever it was in the middle of.
+type Patience struct {
+	Header time.Duration // for the head of a request: 10 s
+	Body   time.Duration // for a whole request: 20 s
+	Answer time.Duration // from the head of a request until its answer is taken: 1 min, above all that is waited for to answer
+	Idle   time.Duration // between two requests: 2 min
+}
+
+// doorConnections and resultsConnections are how many connections a door keeps, where the settings do not say. A
+// directory server needs few.
+const (
+	doorConnections    = 1024
+	resultsConnections = 128
+)
+
+// door is a listener that keeps a bounded number of connections. When there are too many, the one that has been idle
+// for longest is closed for the new one; where all are busy the new one is closed: so neither clients that
+// keep connections for later nor a crowd can fill the memory, and whoever asks how the gateway is gets in.
+type door struct {
+	net.Listener
+	most int
+	hang func(func()) // runs what may take a while
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	open   map[net.Conn]*list.Element // nil: busy, or nothing was heard of it yet
+	idle   *list.List                 // of net.Conn, the longest first
+	turned uint64                     // connections that were closed for want of room, idle ones among them
+}
+
+func (h *House) serve(o Outside, l net.Listener, handler http.Handler, most int, p Patience) {
+	d := &door{Listener: l, most: most, hang: o.Go, log: h.log, open: map[net.Conn]*list.Element{}, idle: list.New()}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: cmp.Or(p.Header, 10*time.Second),
+		ReadTimeout:       cmp.Or(p.Body, 20*time.Second),
+		WriteTimeout:      cmp.Or(p.Answer, time.Minute),
+		IdleTimeout:       cmp.Or(p.Idle, 2*time.Minute),
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+		ConnState:         d.turnsTo,
+	}
+	h.servers, h.doors = append(h.servers, server), append(h.doors, d)
+	o.Go(func() {
+		if err := server.Serve(d); !errors.Is(err, http.ErrServerClosed) {
+			h.log.Error("door closed by itself", "error", err)
+		}
+	})
+}
+
+// Accept takes the next connection for which there is room.
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		out := d.admit(c)
+		if out != nil {
+			d.hang(func() { _ = out.Close() }) // TLS says goodbye, which may have to wait
+		}
+		if out != c {
+			return c, nil
+		}
+	}
+}
+
+// admit notes a new connection, and says which one has to go for it, if any.
+func (d *door) admit(c net.Conn) (out net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.open) >= d.most {
+		d.turned++
+		longest := d.idle.Front()
+		if longest == nil {
+			return c
+		}
+		out = d.idle.Remove(longest).(net.Conn)
+		delete(d.open, out)
+	}
+	d.open[c] = nil
+	return out
+}
+
+// turnsTo hears from net/http what a connection does. One that had to go is not there any more.
+func (d *door) turnsTo(c net.Conn, s http.ConnState) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, there := d.open[c]
+	if !there {
+		return
+	}
+	if at != nil {
+		d.idle.Remove(at)
+	}
+	switch s {
+	case http.StateIdle:
+		d.open[c] = d.idle.PushBack(c)
+	case http.StateClosed, http.StateHijacked:
+		delete(d.open, c)
+	default:
+		d.open[c] = nil
+	}
+}
+
+// held says how many connections there are, and how many had to go so far.
+func (d *door) held() (open int, turned uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.open), d.turned
+}

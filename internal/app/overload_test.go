@@ -1,0 +1,160 @@
+package app
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reprise/internal/gate"
+)
+
+// notBegun submits a CVN, and holds that it is turned away and nothing kept of it.
+func (w *town) notBegun(session map[string]any) {
+	w.t.Helper()
+	before := len(w.requests())
+	a := w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123"))
+	a.refuses(w.t, refusal{503, "SERVICE_UNAVAILABLE", "", ""})
+	if a.header.Get("Retry-After") == "" {
+		w.t.Error("503 without Retry-After")
+	}
+	if n := len(w.requests()) - before; n != 0 || w.escrow() != 0 {
+		w.t.Errorf("kept of what was turned away: %d attempts, %d sealed CVNs", n, w.escrow())
+	}
+}
+
+// bounded is a sandbox with little room.
+func bounded(t *testing.T, change func(*Settings)) *town {
+	return openTown(t, func(s *SandboxSettings) { s.Change = change })
+}
+
+// TestOverload: whoever comes when all places are taken is turned away with nothing done, in the order of what can
+// best be done later; what has begun is finished.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	w := bounded(t, func(s *Settings) { s.Bounds = gate.Bounds{Requests: 3, Begins: 2, Reserve: 2} })
+	other := w.newSession(visaFrictionless)
+	begun := w.submitted(other, "123")
+	busy := []map[string]any{w.newSession(visaChallenge, skipping), w.newSession(visaChallenge, skipping)}
+	w.bank.turn(`{"next_acquirer":{"behaviour":"silence","times":2}}`)
+	var done []func() map[string]any
+	for _, session := range busy { // all places for what begins a payment
+		_, d := w.held(session)
+		done = append(done, d)
+	}
+	w.notBegun(other)
+	if status, _ := w.call("GET", "/sessions/"+other["payment_session_id"].(string), SandboxSecretKey, nil); status != http.StatusOK {
+		t.Errorf("a reading: %d", status)
+	}
+
+	// The last place of all: a request whose body does not come. Captures and readings are turned away too now.
+	slow := w.dial()
+	fmt.Fprintf(slow, "POST /sessions HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", basic(SandboxSecretKey))
+	w.eventually("the last place is taken", func() bool { return w.gate.Crowd().Ordinary == 1 })
+	a := w.ask("GET", "/sessions/"+other["payment_session_id"].(string), SandboxSecretKey, nil)
+	a.refuses(t, refusal{503, "SERVICE_UNAVAILABLE", "", ""})
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, body := w.call("GET", path, "", nil); status != http.StatusOK {
+			t.Errorf("%s: %d %v", path, status, body)
+		}
+	}
+	if end := w.visitor(begun).pay(); end["outcome"] != "succeeded" {
+		t.Errorf("what had begun: %v", end)
+	}
+	w.succeeded(other, begun)
+
+	w.forward(answerTimeout)
+	for i, d := range done {
+		w.failed(busy[i], d(), "PARTNER_TIMEOUT_ERROR")
+	}
+	w.payAgain(busy[0])
+	if n := strings.Count(w.log.String(), "requests turned away"); n != 1 {
+		t.Errorf("logged %d times that requests were turned away", n)
+	}
+	w.balanced()
+}
+
+// TestTurnedAwayBeforeTheBody: net/http would read what somebody sends whose request was answered already.
+func TestTurnedAwayBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	w := bounded(t, func(s *Settings) { s.Bounds = gate.Bounds{Requests: 1, Begins: 1, Reserve: 1} })
+	first, second := w.dial(), w.dial()
+	const head = "POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
+	fmt.Fprintf(first, head+"Authorization: %s\r\n\r\n{", basic(SandboxSecretKey))
+	w.eventually("the place is taken", func() bool { return w.gate.Crowd().Ordinary == 1 })
+	fmt.Fprint(second, head+"\r\n") // and no body
+	response, err := http.ReadResponse(bufio.NewReader(second), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != 503 || !strings.Contains(string(body), "SERVICE_UNAVAILABLE") || response.Header.Get("Retry-After") == "" {
+		t.Errorf("%s %s %v", response.Status, body, err)
+	}
+	w.ends(second)
+}
+
+// TestClosing: a house that closes says so, finishes what it is doing, and takes nothing new.
+func TestClosing(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	session := w.newSession(visaChallenge, skipping)
+	w.bank.next("silence")
+	_, done := w.held(session)
+	var tasks sync.WaitGroup
+	tasks.Go(func() {
+		if err := w.Sandbox.House.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	w.eventually("it says that it is closing", func() bool {
+		a := w.ask("GET", "/readyz", "", nil)
+		return a.status == 503 && a.body["status"] == "closing"
+	})
+	if status, _ := w.call("GET", "/healthz", "", nil); status != http.StatusOK {
+		t.Errorf("healthz: %d", status)
+	}
+	a := w.ask("GET", "/sessions/"+session["payment_session_id"].(string), SandboxSecretKey, nil)
+	a.refuses(t, refusal{503, "SERVICE_UNAVAILABLE", "", ""})
+	w.clock.forward(answerTimeout)
+	if accepted := done(); accepted["payment_request_id"] == nil {
+		t.Errorf("%v", accepted)
+	}
+	tasks.Wait()
+}
+
+// dial opens a connection to the gateway's door.
+func (w *town) dial() net.Conn {
+	w.t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.base, "http://"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// ends waits until the other side has hung up.
+func (w *town) ends(c net.Conn) {
+	w.t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	for buffer := make([]byte, 64<<10); ; {
+		if _, err := c.Read(buffer); err != nil {
+			if e, ok := err.(net.Error); ok && e.Timeout() {
+				w.t.Error("the connection is still there")
+			}
+			return
+		}
+	}
+}
+
+func basic(key string) string {
+	r := &http.Request{Header: http.Header{}}
+	r.SetBasicAuth(key, "")
+	return r.Header.Get("Authorization")
+}
