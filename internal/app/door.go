@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"reprise/internal/gate"
 )
 
 // Patience is how long a client of a door may take. Zero is the default. A client that takes longer is hung up on,
@@ -122,4 +124,14 @@ func (d *door) held() (open int, turned uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.open), d.turned
+}
+
+// workers is how much work is done at once that nobody waits for.
+const workers = 64
+
+// inFlight is how many messages may wait for the acquirer's answer: all that can be asked for at once. So there is
+// room on the line for whatever was let in.
+func inFlight(b gate.Bounds) int {
+	b = b.OrDefault()
+	return b.Requests + b.Reserve + workers
 }

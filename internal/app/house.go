@@ -36,6 +36,7 @@ type House struct {
 	flow    *flow.Flow
 	desk    *desk
 	log     *slog.Logger
+	outside Outside
 
 	ranges  context.CancelFunc // stops keeping card ranges fresh
 	servers []*http.Server
@@ -49,7 +50,7 @@ func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (*House,
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	h := &House{log: log}
+	h := &House{outside: o, log: log}
 	if err := h.open(ctx, o, s); err != nil {
 		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
 	}

@@ -17,14 +17,14 @@ import (
 // notBegun submits a CVN, and holds that it is turned away and nothing kept of it.
 func (w *town) notBegun(session map[string]any) {
 	w.t.Helper()
-	before := len(w.requests())
+	before, sealed := len(w.requests()), w.escrow()
 	a := w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123"))
 	a.refuses(w.t, refusal{503, "SERVICE_UNAVAILABLE", "", ""})
 	if a.header.Get("Retry-After") == "" {
 		w.t.Error("503 without Retry-After")
 	}
-	if n := len(w.requests()) - before; n != 0 || w.escrow() != 0 {
-		w.t.Errorf("kept of what was turned away: %d attempts, %d sealed CVNs", n, w.escrow())
+	if n := len(w.requests()) - before; n != 0 || w.escrow() != sealed {
+		w.t.Errorf("kept of what was turned away: %d attempts, %d sealed CVNs", n, w.escrow()-sealed)
 	}
 }
 
@@ -66,6 +66,8 @@ func TestOverload(t *testing.T) {
 	if end := w.visitor(begun).pay(); end["outcome"] != "succeeded" {
 		t.Errorf("what had begun: %v", end)
 	}
+	_ = slow.Close()
+	w.eventually("the last place is free", func() bool { return w.gate.Crowd().Ordinary == 0 })
 	w.succeeded(other, begun)
 
 	w.forward(answerTimeout)
@@ -96,7 +98,7 @@ func TestTurnedAwayBeforeTheBody(t *testing.T) {
 	if err != nil || response.StatusCode != 503 || !strings.Contains(string(body), "SERVICE_UNAVAILABLE") || response.Header.Get("Retry-After") == "" {
 		t.Errorf("%s %s %v", response.Status, body, err)
 	}
-	w.ends(second)
+	w.hungUp(second)
 }
 
 // TestClosing: a house that closes says so, finishes what it is doing, and takes nothing new.
@@ -139,8 +141,8 @@ func (w *town) dial() net.Conn {
 	return c
 }
 
-// ends waits until the other side has hung up.
-func (w *town) ends(c net.Conn) {
+// hungUp waits until the other side has hung up.
+func (w *town) hungUp(c net.Conn) {
 	w.t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for buffer := make([]byte, 64<<10); ; {

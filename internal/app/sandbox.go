@@ -79,6 +79,9 @@ type SandboxSettings struct {
 
 	Limits    gate.Limits // zero: high ones
 	Violation func(error) // see Settings
+
+	// Change edits the settings of the house. Tests set it.
+	Change func(*Settings)
 }
 
 // check reports everything that is wrong at once.
@@ -156,6 +159,9 @@ func (b *Sandbox) open(ctx context.Context, o Outside, s SandboxSettings, log *s
 	settings.Furnished = func(ctx context.Context, h *House) error {
 		b.House = h
 		return b.seed(ctx, o, append([]string{"http://" + shopDoor.Addr().String() + "/webhooks"}, s.Webhooks...))
+	}
+	if s.Change != nil {
+		s.Change(&settings)
 	}
 	house, err := Open(ctx, o, settings, log)
 	if b.House = house; err == nil {

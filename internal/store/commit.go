@@ -39,7 +39,7 @@ var (
 	// errConflict: a guard refused. Nothing was written.
 	errConflict = errors.New("store: the row has changed")
 	// errUndone: the database took the commit back for reasons of its own, a deadlock or a serialisation
-	// failure. Nothing was written, and the same commit may be tried again.
+	// failure, or the connection was gone before anything was sent. Nothing was written, and the same commit may be tried again.
 	errUndone = fmt.Errorf("store: the database took the commit back: %w", payment.ErrUnavailable)
 	// errLost: no answer came. The commit may have been made.
 	errLost = fmt.Errorf("store: the answer to a commit was lost: %w", payment.ErrUnsure)

@@ -369,10 +369,14 @@ func TestCommitLimit(t *testing.T) {
 	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
-	over := make(chan time.Time, 1)
-	over <- time.Now()
 	s := newDatabase(t, "PostgreSQL").open(t, func(o *Options) {
-		o.Timer = func(time.Duration) (<-chan time.Time, func() bool) { return over, func() bool { return true } }
+		o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
+			over := make(chan time.Time, 1)
+			if d == commitLimit {
+				over <- time.Now()
+			}
+			return over, func() bool { return true }
+		}
 	})
 	err := s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(30)`}})
 	if !errors.Is(err, payment.ErrUnsure) {

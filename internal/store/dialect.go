@@ -19,6 +19,8 @@ type dialect struct {
 	// unlogged keeps the escrow out of the write-ahead log, and so out of standbys and base backups. SQLite
 	// has no such thing; there the promise rests on the browser's share alone (docs/card-data.md).
 	unlogged string
+	// readOnly says on or off. On SQLite a commit that reads is answered at all only where a lock to write was had.
+	readOnly string
 }
 
 var (
@@ -26,8 +28,9 @@ var (
 		goose:      goose.DialectPostgres,
 		skipLocked: `FOR UPDATE SKIP LOCKED`,
 		unlogged:   `ALTER TABLE cvn_escrow SET UNLOGGED`,
+		readOnly:   `SELECT current_setting('transaction_read_only')`,
 	}
-	sqliteDialect = dialect{goose: goose.DialectSQLite3}
+	sqliteDialect = dialect{goose: goose.DialectSQLite3, readOnly: `SELECT 'off'`}
 )
 
 //go:embed migrations/*.sql

@@ -21,9 +21,18 @@ const (
 	// commitLimit ends a commit on a database that has stopped answering, and the making of a connection to
 	// it where the URL does not say (connect_timeout).
 	commitLimit = 5 * time.Second
+	// acquireLimit is how long a commit waits for a connection, and pingLimit how long one that was idle may take to
+	// show that it still leads somewhere.
+	acquireLimit = 3 * time.Second
+	pingLimit    = time.Second
 	// connections of one node, where the URL does not say (pool_max_conns).
 	connections = 24
+	// readOnlyTransaction is the SQLSTATE of a standby that is asked to write.
+	readOnlyTransaction = "25006"
 )
+
+// errCutOff: a connection was lost while it was read from.
+var errCutOff = fmt.Errorf("store: a read was cut off: %w", payment.ErrUnavailable)
 
 // postgres hands a commit over as one batch: one implicit transaction, one round trip.
 type postgres struct {
@@ -45,6 +54,7 @@ func openPostgres(ctx context.Context, o Options, within func(context.Context, t
 	if o.Dial != nil {
 		config.ConnConfig.DialFunc = o.Dial
 	}
+	config.PingTimeout = pingLimit
 	parameters := config.ConnConfig.RuntimeParams
 	parameters["application_name"] = "reprise"
 	// The guards read a row again after waiting for it. Under a stricter level they would fail instead.
@@ -63,10 +73,12 @@ func openPostgres(ctx context.Context, o Options, within func(context.Context, t
 	return &postgres{pool: pool, within: within}, nil
 }
 
-// commit waits for a connection as long as the caller does, but once the list is on its way it is seen
-// through: a caller who leaves must not make the outcome uncertain.
+// commit waits for a connection as long as the caller does, within bounds, but once the list is on its way it is
+// seen through: a caller who leaves must not make the outcome uncertain.
 func (p *postgres) commit(ctx context.Context, list []stmt) error {
-	conn, err := p.acquire(ctx)
+	waiting, done := p.within(ctx, acquireLimit)
+	conn, err := p.acquire(waiting)
+	done()
 	if err != nil {
 		return err
 	}
@@ -82,10 +94,10 @@ func (p *postgres) commit(ctx context.Context, list []stmt) error {
 	for _, st := range list {
 		if err := drain(results, st); err != nil {
 			_ = results.Close() // tells of the same error
-			return fault(err, st)
+			return p.fault(err, st, conn)
 		}
 	}
-	return fault(results.Close(), stmt{}) // the commit itself
+	return p.fault(results.Close(), stmt{}, conn) // the commit itself
 }
 
 // acquire takes a connection from the pool, or makes one.
@@ -95,6 +107,19 @@ func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, fmt.Errorf("store: no connection: %w: %w", payment.ErrUnavailable, err)
 	}
 	return conn, nil
+}
+
+// fault says what an error means, and leaves a server that is going or only repeats what another has written: what
+// else is in the pool leads there too, and the next connection is made to whoever is the primary by then.
+func (p *postgres) fault(err error, st stmt, conn *pgxpool.Conn) error {
+	if err == nil {
+		return nil
+	}
+	var refused *pgconn.PgError
+	if conn.Conn().IsClosed() || errors.As(err, &refused) && refused.Code == readOnlyTransaction {
+		p.pool.Reset()
+	}
+	return fault(err, st)
 }
 
 func drain(results pgx.BatchResults, st stmt) error {
@@ -119,7 +144,28 @@ func each(rows pgx.Rows, st stmt) error {
 	return rows.Err()
 }
 
+// query reads, once more where the connection was lost before the first row: a read changes nothing.
 func (p *postgres) query(ctx context.Context, q stmt) error {
+	limited, done := p.within(ctx, commitLimit)
+	defer done()
+	rows := 0
+	read := func() error {
+		return p.read(limited, stmt{sql: q.sql, args: q.args, each: func(r row) error {
+			rows++
+			return q.each(r)
+		}})
+	}
+	err := read()
+	if errors.Is(err, errCutOff) && rows == 0 && limited.Err() == nil {
+		err = read()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+func (p *postgres) read(ctx context.Context, q stmt) error {
 	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err
@@ -129,16 +175,16 @@ func (p *postgres) query(ctx context.Context, q stmt) error {
 	if err == nil {
 		err = each(rows, q)
 	}
+	if err == nil {
+		return nil
+	}
+	told := p.fault(err, q, conn)
 	var refused *pgconn.PgError
 	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case conn.Conn().IsClosed(): // by whatever became of it or of the server; a read changes nothing
-		return fmt.Errorf("store: a read was cut off: %w: %w", payment.ErrUnavailable, quiet(err))
+	case conn.Conn().IsClosed(): // by whatever became of it or of the server
+		return fmt.Errorf("%w: %w", errCutOff, quiet(err))
 	case errors.As(err, &refused):
-		return fault(err, q)
+		return told
 	}
 	return err
 }
@@ -152,6 +198,9 @@ func fault(err error, st stmt) error {
 		return nil
 	}
 	var refused *pgconn.PgError
+	if pgconn.SafeToRetry(err) { // not a byte of it has left
+		return errUndone
+	}
 	if !errors.As(err, &refused) {
 		return fmt.Errorf("%w: %w", errLost, quiet(err))
 	}
@@ -166,7 +215,7 @@ func fault(err error, st stmt) error {
 		return errConflict
 	case refused.Code == "40001", refused.Code == "40P01": // serialisation failure, deadlock
 		return errUndone
-	case strings.HasPrefix(refused.Code, "53"), refused.Code == "57014", refused.Code == "25006":
+	case strings.HasPrefix(refused.Code, "53"), refused.Code == "57014", refused.Code == readOnlyTransaction:
 		// no room, no memory; out of time; a standby, now that the primary has moved
 		return fmt.Errorf("store: %w: SQLSTATE %s", payment.ErrUnavailable, refused.Code)
 	}

@@ -119,10 +119,19 @@ func (s *Store) Close(ctx context.Context) error {
 	}
 }
 
-// Ping says whether the database answers.
+// ErrReadOnly reports a database that can be read only: a standby, or one that its administrator has closed.
+var ErrReadOnly = fmt.Errorf("store: the database takes no writes: %w", payment.ErrUnavailable)
+
+// Ping says whether the database answers and takes writes, within the time that a commit may take. Nothing is written.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int64
-	return s.one(ctx, `SELECT 1`, nil, &one)
+	readOnly := "on"
+	err := s.engine.commit(ctx, []stmt{{
+		sql: s.dialect.readOnly, each: func(r row) error { return r.Scan(&readOnly) },
+	}})
+	if err == nil && readOnly != "off" {
+		return ErrReadOnly
+	}
+	return err
 }
 
 // one reads one row, or payment.ErrNotFound.
