@@ -39,9 +39,10 @@ type Options struct {
 	// Location is where the merchants' clocks are, for DE12 and DE13: UTC.
 	Location *time.Location
 
-	// Lease hands out size numbers of a lane, from a counter that never goes back and that all nodes
-	// share; it returns the first. Lanes are named "stan/<DE32>/<DE41>" and "rrn/<DE32>".
-	Lease func(ctx context.Context, lane string, size int64) (from int64, err error)
+	// Lease hands out size numbers of a lane, from a counter that all nodes share; it returns the first. The counter
+	// begins at 0 in each period. Where a later one has begun, it is of that, which at says. Lanes are named
+	// "stan/<DE32>/<DE41>" and "rrn/<DE32>".
+	Lease func(ctx context.Context, lane string, period, size int64) (from, at int64, err error)
 	// Late is told of an approval for which nobody waits any more, by the Trace.Key of its message; judge
 	// says what it means for the message that was committed under that key. It may be the second copy of an
 	// answer that was taken in time: the keeper of the payments knows. After an error it is told again.

@@ -136,9 +136,11 @@ func newTill(t *testing.T, digits string) *till {
 	var numbers atomic.Int64
 	line, err := acquirer.New(acquirer.Options{
 		Address: world.Kit().Acquirer, Forwarder: "200100", AnswerTimeout: 5 * time.Second,
-		Lease: func(_ context.Context, _ string, size int64) (int64, error) { return numbers.Add(size) - size, nil },
-		Late:  func(context.Context, string, func(payment.Trace) payment.Answer) error { return nil },
-		Now:   time.Now, Rand: rand.Reader, Timer: timer, Go: task, Dial: (&net.Dialer{}).DialContext,
+		Lease: func(_ context.Context, _ string, period, size int64) (int64, int64, error) {
+			return numbers.Add(size) - size, period, nil
+		},
+		Late: func(context.Context, string, func(payment.Trace) payment.Answer) error { return nil },
+		Now:  time.Now, Rand: rand.Reader, Timer: timer, Go: task, Dial: (&net.Dialer{}).DialContext,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"reprise/internal/payment"
 )
@@ -338,6 +339,37 @@ func TestTooLateToSend(t *testing.T) {
 			t.Errorf("in time: %s", a.Outcome)
 		}
 	})
+}
+
+// TestPastByEitherClock: one clock was set back, or a machine slept and the other stood still.
+func TestPastByEitherClock(t *testing.T) {
+	const second = 1 << 30 // in the word of a time.Time that has the seconds of the wall clock above the nanoseconds
+	setBy := func(at time.Time, seconds int64) time.Time {
+		(*[3]uint64)(unsafe.Pointer(&at))[0] += uint64(seconds * second)
+		return at
+	}
+	start := time.Now()
+	limit := start.Add(2 * time.Second)
+	for name, test := range map[string]struct {
+		now  time.Time
+		want bool
+	}{
+		"at once":                   {start, false},
+		"in time":                   {limit, false},
+		"late":                      {start.Add(3 * time.Second), true},
+		"late, and set back":        {setBy(start.Add(3*time.Second), -60), true},
+		"set back":                  {setBy(start, -60), false},
+		"slept":                     {setBy(start, 60), true},
+		"late by the only clock":    {start.Round(0).Add(3 * time.Second), true},
+		"in time by the only clock": {start.Round(0).Add(time.Second), false},
+	} {
+		if got := past(test.now, limit); got != test.want {
+			t.Errorf("%s: past is %v", name, got)
+		}
+	}
+	if past(start, time.Time{}) {
+		t.Error("what has no limit is past")
+	}
 }
 
 // It is the moment of writing that counts, not the moment of asking.

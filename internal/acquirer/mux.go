@@ -177,7 +177,7 @@ func (c *conn) next() *call {
 		c.queue[0], c.queue = nil, c.queue[1:]
 		switch {
 		case c.pending[k.key] != k: // abandoned
-		case !k.notAfter.IsZero() && c.line.o.Now().After(k.notAfter):
+		case past(c.line.o.Now(), k.notAfter):
 			c.settleLocked(k, reply{err: errTooLate})
 		default:
 			k.begun = true
@@ -186,6 +186,12 @@ func (c *conn) next() *call {
 		clear(k.frame)
 	}
 	return nil
+}
+
+// past looks at both clocks: the monotonic one that a time carries, because the other may be set back, and the
+// other, because the monotonic one stands still while a machine is suspended.
+func past(now, notAfter time.Time) bool {
+	return !notAfter.IsZero() && (now.After(notAfter) || now.Round(0).After(notAfter.Round(0)))
 }
 
 // settleUnsent settles a call whose write failed before its first byte.

@@ -16,12 +16,22 @@ import (
 // that the database is asked for every hundredth payment only.
 const block = 100
 
-// Numbers wrap around at the size of their field. STANs of one terminal repeat after 999,999 messages; at
-// less than 277 a second that is more than an hour, and a terminal that sells faster needs a second one.
+// Numbers wrap around at the size of their field. No STAN of a terminal is drawn twice within an hour: time is cut
+// into periods, each draws from one of seven groups of STANs, in turn, and what is left of a block when its period
+// is over is thrown away. So a number comes back after six periods at the earliest, 66 minutes less what clocks
+// differ by. What a group has not is refused: 216 messages a second for 11 minutes, and a terminal that sells faster
+// needs a second one. A counter that just wraps around would give the rest of a block that an idle node holds, to
+// others too.
 const (
-	stans   = 999_999                     // 000001 to 999999
-	serials = 36 * 36 * 36 * 36 * 36 * 36 // the last six of DE37
+	stans      = 999_999 // 000001 to 999999
+	stanGroups = 7
+	stanGroup  = stans / stanGroups // 142,857: nothing is left over
+	stanPeriod = 11 * time.Minute
+	serials    = 36 * 36 * 36 * 36 * 36 * 36 // the last six of DE37
 )
+
+// errSTANs says that a terminal has sent as much as its STANs allow. It passes with the period.
+var errSTANs = fmt.Errorf("the STANs of a terminal are used up until the next %v begin: %w", stanPeriod, payment.ErrUnavailable)
 
 // nothing is an amount of zero (DE4).
 const nothing = "000000000000"
@@ -57,7 +67,7 @@ func (l *Line) Reserve(ctx context.Context, m payment.Merchant, why payment.Purp
 	if err != nil {
 		return payment.Trace{}, err
 	}
-	serial, err := l.draw(ctx, "rrn/"+m.AcquirerBIN)
+	serial, _, err := l.draw(ctx, "rrn/"+m.AcquirerBIN, 0) // DE37 has its hour in it, and no hour sees so many
 	if err != nil {
 		return payment.Trace{}, err
 	}
@@ -115,8 +125,12 @@ func (l *Line) ReserveAdvice(ctx context.Context, m payment.Merchant, kind payme
 }
 
 func (l *Line) stan(ctx context.Context, acquirer, terminal string) (string, error) {
-	number, err := l.draw(ctx, "stan/"+acquirer+"/"+strings.TrimRight(terminal, " "))
-	return fmt.Sprintf("%06d", 1+number%stans), err
+	now := l.o.Now().Unix() / int64(stanPeriod/time.Second)
+	number, period, err := l.draw(ctx, "stan/"+acquirer+"/"+strings.TrimRight(terminal, " "), now)
+	if err == nil && number >= stanGroup {
+		err = errSTANs
+	}
+	return fmt.Sprintf("%06d", 1+period%stanGroups*stanGroup+number), err
 }
 
 // rrn makes DE37: the last digit of the year, the day of the year counted from 001 (as a Julian date is),
@@ -138,11 +152,12 @@ type lanes struct {
 // lease ends when the caller's context does.
 type lane struct {
 	turn      chan struct{}
+	period    int64
 	next, end int64
 }
 
-// draw takes the next number of a lane.
-func (l *Line) draw(ctx context.Context, name string) (int64, error) {
+// draw takes the next number of a lane in a period, or in a later one that another node has begun already.
+func (l *Line) draw(ctx context.Context, name string, period int64) (number, of int64, err error) {
 	l.lanes.mu.Lock()
 	on := l.lanes.lane[name]
 	if on == nil {
@@ -154,19 +169,19 @@ func (l *Line) draw(ctx context.Context, name string) (int64, error) {
 	select {
 	case on.turn <- struct{}{}:
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, 0, ctx.Err()
 	}
 	defer func() { <-on.turn }()
-	if on.next == on.end {
-		from, err := l.o.Lease(ctx, name, block)
+	if on.next == on.end || on.period < period {
+		from, at, err := l.o.Lease(ctx, name, period, block)
 		if err != nil {
-			return 0, fmt.Errorf("lease numbers for the acquirer line: %w", err)
+			return 0, 0, fmt.Errorf("lease numbers for the acquirer line: %w", err)
 		}
-		if from < 0 {
-			return 0, errors.New("lease numbers for the acquirer line: a negative number")
+		if from < 0 || at < period {
+			return 0, 0, errors.New("lease numbers for the acquirer line: a negative number, or of a period that is over")
 		}
-		on.next, on.end = from, from+block
+		on.period, on.next, on.end = at, from, from+block
 	}
 	on.next++
-	return on.next - 1, nil
+	return on.next - 1, on.period, nil
 }

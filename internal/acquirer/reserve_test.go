@@ -16,21 +16,29 @@ import (
 
 // counters is what the database does for Lease: one counter for each lane, shared by all nodes.
 type counters struct {
-	mu     sync.Mutex
-	next   map[string]int64
-	leases int
+	mu      sync.Mutex
+	next    map[string]int64
+	periods map[string]int64
+	leases  int
 }
 
-func (c *counters) lease(_ context.Context, lane string, size int64) (int64, error) {
+func (c *counters) lease(_ context.Context, lane string, period, size int64) (from, at int64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.next == nil {
 		c.next = map[string]int64{}
 	}
+	if c.periods == nil {
+		c.periods = map[string]int64{}
+	}
 	c.leases++
-	from := c.next[lane]
+	if last, begun := c.periods[lane]; begun && last < period {
+		c.next[lane] = 0
+	}
+	c.periods[lane] = max(c.periods[lane], period)
+	from = c.next[lane]
 	c.next[lane] += size
-	return from, nil
+	return from, c.periods[lane], nil
 }
 
 func reserving(t *testing.T, change func(*Options)) *Line {
@@ -124,7 +132,7 @@ func TestReserveAdvice(t *testing.T) {
 		}},
 	} {
 		want := c.original
-		want.Transmitted, want.STAN = "0213083005", fmt.Sprintf("%06d", 901+i)
+		want.Transmitted, want.STAN = "0213083005", fmt.Sprintf("%06d", stanGroup+901+i) // the next period has begun
 		c.want(&want)
 		got, err := l.ReserveAdvice(t.Context(), sampleMerchant, c.kind, c.original, part)
 		if err != nil {
@@ -187,11 +195,61 @@ func TestRRN(t *testing.T) {
 	}
 }
 
-func TestSTANWraps(t *testing.T) {
-	l := reserving(t, func(o *Options) { o.Lease = (&counters{next: map[string]int64{"stan/1/T": 999_997}}).lease })
-	for _, want := range []string{"999998", "999999", "000001", "000002"} {
-		if got, err := l.stan(t.Context(), "1", "T       "); err != nil || got != want {
-			t.Errorf("%s, %v, want %s", got, err, want)
+// TestNoSTANComesBackWithinAnHour: nodes that draw now and then over half a day, one of them with a clock that is a
+// second off, and one that keeps a block it hardly uses.
+func TestNoSTANComesBackWithinAnHour(t *testing.T) {
+	now, shared := sampleTime, &counters{}
+	var nodes []*Line
+	for _, off := range []time.Duration{0, time.Second, -time.Second} {
+		nodes = append(nodes, reserving(t, func(o *Options) {
+			o.Now, o.Lease = func() time.Time { return now.Add(off) }, shared.lease
+		}))
+	}
+	drawn := map[string]time.Time{}
+	closest := 24 * time.Hour
+	for range 12 * 3600 / 7 {
+		now = now.Add(7 * time.Second)
+		for i, node := range nodes {
+			if i == 2 && now.Unix()%10 != 0 {
+				continue
+			}
+			for range 1 + now.Unix()%50 {
+				stan, err := node.stan(t.Context(), "1", "T       ")
+				if err != nil || len(stan) != 6 || stan == "000000" {
+					t.Fatalf("STAN %q, %v", stan, err)
+				}
+				if last, again := drawn[stan]; again {
+					closest = min(closest, now.Sub(last))
+				}
+				drawn[stan] = now
+			}
+		}
+	}
+	if closest < time.Hour || closest > 90*time.Minute {
+		t.Errorf("a STAN came back after %v", closest)
+	}
+}
+
+// TestTheGroupsOfSTANs: they have all six digits between them, and none is in two.
+func TestTheGroupsOfSTANs(t *testing.T) {
+	var now time.Time
+	shared := &counters{next: map[string]int64{}}
+	l := reserving(t, func(o *Options) { o.Now, o.Lease = func() time.Time { return now }, shared.lease })
+	for period := range int64(2 * stanGroups) {
+		group := period % stanGroups
+		now = time.Unix(period*660+659, 0)
+		first, err := l.stan(t.Context(), "1", "T")
+		if want := fmt.Sprintf("%06d", 1+group*142_857); err != nil || first != want {
+			t.Errorf("period %d begins with %s, %v, want %s", period, first, err, want)
+		}
+		shared.next["stan/1/T"] = 142_857 - 1
+		l.lanes = lanes{lane: map[string]*lane{}}
+		last, err := l.stan(t.Context(), "1", "T")
+		if want := fmt.Sprintf("%06d", (group+1)*142_857); err != nil || last != want {
+			t.Errorf("period %d ends with %s, %v, want %s", period, last, err, want)
+		}
+		if _, err := l.stan(t.Context(), "1", "T"); !errors.Is(err, payment.ErrUnavailable) {
+			t.Errorf("period %d has no more: %v", period, err)
 		}
 	}
 }
@@ -277,11 +335,11 @@ func TestReserveSaysWhenNumbersCannotBeLeased(t *testing.T) {
 	down := errors.New("the database is down")
 	asked := 0
 	l := reserving(t, func(o *Options) {
-		o.Lease = func(_ context.Context, lane string, size int64) (int64, error) {
+		o.Lease = func(_ context.Context, lane string, period, size int64) (int64, int64, error) {
 			if asked++; asked == 1 {
-				return 0, fmt.Errorf("%s: %w", lane, down)
+				return 0, 0, fmt.Errorf("%s: %w", lane, down)
 			}
-			return 0, nil
+			return 0, period, nil
 		}
 	})
 	if _, err := l.Reserve(t.Context(), sampleMerchant, payment.Purchase, hundredThousandRupiah); !errors.Is(err, down) {

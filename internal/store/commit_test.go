@@ -174,37 +174,6 @@ func testKeys(t *testing.T, db *database) {
 	}
 }
 
-func testLanes(t *testing.T, db *database) {
-	a, b := db.open(t), db.open(t)
-	var mu sync.Mutex
-	owner := map[int64]int{}
-	for i, err := range together(20, func(i int) error {
-		size := int64(1 + i%3)
-		from, err := []*Store{a, b}[i%2].Lease(context.Background(), "stan/400001", size)
-		mu.Lock()
-		defer mu.Unlock()
-		for n := from; n < from+size; n++ {
-			if other, used := owner[n]; used {
-				return fmt.Errorf("%d is also of %d", n, other)
-			}
-			owner[n] = i
-		}
-		return err
-	}) {
-		if err != nil {
-			t.Errorf("task %d: %v", i, err)
-		}
-	}
-	for n := range int64(len(owner)) {
-		if _, ok := owner[n]; !ok {
-			t.Errorf("%d is nobody's", n)
-		}
-	}
-	if from, err := b.Lease(t.Context(), "another", 10); err != nil || from != 0 {
-		t.Errorf("another lane begins at %d, %v", from, err)
-	}
-}
-
 // Of commits that are made together, one that is refused leaves nothing, and the others stand.
 func testCommitsOfOthers(t *testing.T, db *database) {
 	s := db.open(t)
@@ -334,7 +303,7 @@ func TestClosed(t *testing.T) {
 	db := newDatabase(t, "SQLite")
 	s := db.open(t)
 	must(t, s.Close(t.Context()))
-	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, errClosed) || !errors.Is(err, payment.ErrUnavailable) {
+	if _, _, err := s.Lease(t.Context(), "n", 0, 1); !errors.Is(err, errClosed) || !errors.Is(err, payment.ErrUnavailable) {
 		t.Errorf("a commit after Close: %v", err)
 	}
 }
@@ -421,14 +390,14 @@ func TestUnreachable(t *testing.T) {
 	})
 	down.Store(true)
 	s.engine.(*postgres).pool.Reset()
-	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, payment.ErrUnavailable) {
+	if _, _, err := s.Lease(t.Context(), "n", 0, 1); !errors.Is(err, payment.ErrUnavailable) {
 		t.Errorf("a commit: %v", err)
 	}
 	if err := s.Ping(t.Context()); !errors.Is(err, payment.ErrUnavailable) {
 		t.Errorf("a read: %v", err)
 	}
 	down.Store(false)
-	if from, err := s.Lease(t.Context(), "n", 1); err != nil || from != 0 {
+	if from, _, err := s.Lease(t.Context(), "n", 0, 1); err != nil || from != 0 {
 		t.Errorf("when it is back: from %d, %v", from, err)
 	}
 }
@@ -464,12 +433,12 @@ func TestBusyFile(t *testing.T) {
 	must(t, err)
 	_, err = lock.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
 	must(t, err)
-	if _, err := s.Lease(t.Context(), "n", 1); !errors.Is(err, payment.ErrUnavailable) {
+	if _, _, err := s.Lease(t.Context(), "n", 0, 1); !errors.Is(err, payment.ErrUnavailable) {
 		t.Errorf("while another writes: %v", err)
 	}
 	_, err = lock.ExecContext(t.Context(), `ROLLBACK`)
 	must(t, err)
-	if from, err := s.Lease(t.Context(), "n", 1); err != nil || from != 0 {
+	if from, _, err := s.Lease(t.Context(), "n", 0, 1); err != nil || from != 0 {
 		t.Errorf("after that: from %d, %v", from, err)
 	}
 }
