@@ -32,6 +32,7 @@ type Advice struct {
 	NoTrace  int      // how often the host answered 25: unable to locate the original
 	Opened   time.Time
 	Status   AdviceStatus
+	Unread   Unread `json:"-"`
 }
 
 // AdviceStatus tells how far an advice has come.

@@ -47,6 +47,8 @@ type Merchant struct {
 	// Endpoints are those that are told of events, without the disabled. Read with the merchant, so that one
 	// commit can write the deliveries.
 	Endpoints []Endpoint
+
+	Unread Unread `json:"-"`
 }
 
 // Account is what a merchant is to an acquirer for one scheme or one label.

@@ -31,6 +31,7 @@ type Refund struct {
 	Echo        json.RawMessage `json:",omitempty"` // metadata
 	Created     time.Time
 	Updated     time.Time
+	Unread      Unread `json:"-"`
 }
 
 // RefundPage is a part of a business's refunds, which stand the newest first.

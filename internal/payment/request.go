@@ -63,6 +63,8 @@ type Request struct {
 	// answer means that the outcome is unknown, or the end of a hold. Zero where the attempt is final or waits
 	// for an advice.
 	Deadline time.Time
+
+	Unread Unread `json:"-"`
 }
 
 // Terms are how an attempt is to be paid: what the merchant asked for.

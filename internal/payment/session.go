@@ -88,6 +88,8 @@ type Session struct {
 	Payment  PaymentID
 	Failures int // authorisations that failed
 	Attempts int // that were begun
+
+	Unread Unread `json:"-"`
 }
 
 // NewSession opens a session; created is its customer where that is new.

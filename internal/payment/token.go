@@ -51,6 +51,8 @@ type Token struct {
 
 	Created time.Time
 	Updated time.Time
+
+	Unread Unread `json:"-"`
 }
 
 // MaxDeclines is how often a card may be declined in 30 days before it is left alone. It is Visa's rule of 15

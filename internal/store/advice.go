@@ -9,7 +9,7 @@ import (
 // advice writes an advice as it now stands. Who may change it is settled by its piece of work, which one
 // node at a time has.
 func (d *draft) advice(a payment.Advice) error {
-	data, err := encode(a)
+	data, err := encodeRow(a, a.Unread)
 	if err != nil {
 		return err
 	}
@@ -26,5 +26,5 @@ func (s *Store) Advice(ctx context.Context, id payment.AdviceID) (a payment.Advi
 	if err := s.one(ctx, `SELECT data FROM advice WHERE id = $1`, []any{string(id)}, &data); err != nil {
 		return a, err
 	}
-	return a, decode(data, &a)
+	return a, decodeRow(data, &a, &a.Unread)
 }

@@ -122,21 +122,21 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 	}
 	c.Counts = payment.Counts{Tries: int(tries), Declines: int(declines)}
 	if sessionVersion != nil {
-		if err := decode(session, &c.Session); err != nil {
+		if err := decodeRow(session, &c.Session, &c.Session.Unread); err != nil {
 			return payment.Case{}, err
 		}
 		c.Session.Version = *sessionVersion
 	}
 	if attemptVersion != nil {
 		c.Request = &payment.Request{}
-		if err := decode(attempt, c.Request); err != nil {
+		if err := decodeRow(attempt, c.Request, &c.Request.Unread); err != nil {
 			return payment.Case{}, err
 		}
 		c.Request.Version = *attemptVersion
 	}
 	if refundVersion != nil {
 		c.Refund = &payment.Refund{}
-		if err := decode(refund, c.Refund); err != nil {
+		if err := decodeRow(refund, c.Refund, &c.Refund.Unread); err != nil {
 			return payment.Case{}, err
 		}
 		c.Refund.Version = *refundVersion
@@ -145,7 +145,7 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 }
 
 func decodeMerchant(data []byte, endpoints *string) (m payment.Merchant, err error) {
-	if err := decode(data, &m); err != nil {
+	if err := decodeRow(data, &m, &m.Unread); err != nil {
 		return m, err
 	}
 	m.Endpoints, err = decodeEndpoints(endpoints)

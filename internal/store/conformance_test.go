@@ -77,6 +77,7 @@ func TestConformance(t *testing.T) {
 		{"lanes", testLanes},
 		{"commits of others", testCommitsOfOthers},
 		{"caller leaves", testCallerLeaves},
+		{"what a later version keeps", testUnread},
 		{"read back", testReadBack},
 		{"read back a rival's", testReadBackRival},
 		{"commit taken back", testTakenBack},

@@ -51,7 +51,7 @@ func (s *Store) SaveMerchant(ctx context.Context, was, m payment.Merchant, by pa
 	if err != nil {
 		return err
 	}
-	data, err := encode(m)
+	data, err := encodeRow(m, was.Unread) // m may be made of what an operator wrote
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 func (d *draft) refund(r payment.Refund) error {
 	version := r.Version
 	r.Version = 0 // the column has it
-	data, err := encode(r)
+	data, err := encodeRow(r, r.Unread)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (s *Store) Refunds(ctx context.Context, b payment.BusinessID, p payment.Ref
 			if err := row.Scan(&version, &data); err != nil {
 				return err
 			}
-			err := decode(data, &r)
+			err := decodeRow(data, &r, &r.Unread)
 			r.Version = version
 			list = append(list, r)
 			return err

@@ -12,7 +12,7 @@ import (
 func (d *draft) request(r payment.Request, verifier []byte) error {
 	version := r.Version
 	r.Version = 0 // the column has it
-	data, err := encode(r)
+	data, err := encodeRow(r, r.Unread)
 	if err != nil {
 		return err
 	}

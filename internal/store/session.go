@@ -6,7 +6,7 @@ import "reprise/internal/payment"
 func (d *draft) session(s payment.Session) error {
 	version := s.Version
 	s.Version = 0 // the column has it
-	data, err := encode(s)
+	data, err := encodeRow(s, s.Unread)
 	if err != nil {
 		return err
 	}

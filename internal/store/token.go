@@ -26,7 +26,7 @@ func (r *tokenRow) token() (t payment.Token, err error) {
 	if r.id == nil {
 		return t, nil
 	}
-	if err := decode(r.data, &t); err != nil {
+	if err := decodeRow(r.data, &t, &t.Unread); err != nil {
 		return t, err
 	}
 	t.ID, t.Business, t.Customer = payment.TokenID(*r.id), payment.BusinessID(*r.business), payment.CustomerID(*r.customer)
@@ -41,7 +41,7 @@ func tokenArgs(t payment.Token) ([]any, error) {
 	rest := t
 	rest.ID, rest.Business, rest.Customer, rest.Status = "", "", "", ""
 	rest.SealedPAN, rest.Fingerprint, rest.Version = nil, "", 0
-	data, err := encode(rest)
+	data, err := encodeRow(rest, t.Unread)
 	return []any{
 		string(t.ID), string(t.Business), string(t.Customer), string(t.Status), full(t.SealedPAN),
 		t.Fingerprint, micros(t.Created), data,
