@@ -16,6 +16,9 @@ type cli struct {
 	LogLevel string           `help:"Log from this level on: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
 	Version  kong.VersionFlag `help:"Say which version this is."`
 
+	Serve     serveCmd     `cmd:"" help:"Run a gateway: one node of any number on one database."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring a gateway's database up to date."`
+	Vault     vaultCmd     `cmd:"" help:"Make the key file of a gateway."`
 	Sandbox   sandboxCmd   `cmd:"" help:"Run everything on this machine: gateway, simulated bank and acquirer, example shop."`
 	Simulator simulatorCmd `cmd:"" help:"Run the simulated outside world alone: acquirer host, directory server, the bank's pages."`
 	Merchant  merchantCmd  `cmd:"" help:"Make, change and list merchants."`

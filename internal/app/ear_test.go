@@ -1,8 +1,10 @@
 package app
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -32,11 +34,27 @@ type webhookSeen struct {
 
 // listen opens an endpoint, which checks every webhook against the contract.
 func listen(t *testing.T) *ear {
-	e := &ear{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(e.receive(t, r)) }))
-	t.Cleanup(server.Close)
+	e, server := newEar(t)
+	server.Start()
 	e.url = server.URL + "/hook"
 	return e
+}
+
+// listenTLS is an endpoint as the internet has it.
+func listenTLS(t *testing.T, certificate tls.Certificate) *ear {
+	e, server := newEar(t)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	server.StartTLS()
+	e.url = server.URL + "/hook"
+	return e
+}
+
+func newEar(t *testing.T) (*ear, *httptest.Server) {
+	e := &ear{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(e.receive(t, r)) }))
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	t.Cleanup(server.Close)
+	return e, server
 }
 
 func (e *ear) receive(t *testing.T, r *http.Request) int {

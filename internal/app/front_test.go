@@ -23,12 +23,14 @@ type front struct {
 	said *lockedBuffer // every answer of the gateway, headers and body
 
 	made *atomic.Int64 // payment requests made, which need references of their own
+
+	secretKey, publicKey string // the sandbox's where nothing else is said
 }
 
 func newFront(t *testing.T, base, shop string) *front {
 	straight := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: dialLocalhost}
 	t.Cleanup(straight.CloseIdleConnections) // a server that is closed waits for connections that were never used
-	f := &front{t: t, base: base, shop: shop, said: &lockedBuffer{}, made: &atomic.Int64{}}
+	f := &front{t: t, base: base, shop: shop, said: &lockedBuffer{}, made: &atomic.Int64{}, secretKey: SandboxSecretKey, publicKey: SandboxPublicKey}
 	f.http = &http.Client{Transport: listening{straight, f}}
 	return f
 }
@@ -50,7 +52,7 @@ type listening struct {
 
 func (l listening) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := l.RoundTripper.RoundTrip(r)
-	if err != nil || l.f.base != "http://"+r.URL.Host {
+	if err != nil || l.f.base != r.URL.Scheme+"://"+r.URL.Host {
 		return response, err
 	}
 	body, err := io.ReadAll(response.Body)
@@ -130,7 +132,7 @@ func (f *front) call(method, path, key string, body any) (int, map[string]any) {
 // read gets an object of the merchant's, which must be there.
 func (f *front) read(path string) map[string]any {
 	f.t.Helper()
-	status, body := f.call("GET", path, SandboxSecretKey, nil)
+	status, body := f.call("GET", path, f.secretKey, nil)
 	if status != http.StatusOK {
 		f.t.Fatalf("GET %s: %d %v", path, status, body)
 	}
@@ -171,7 +173,7 @@ func (f *front) request(token string, change ...func(map[string]any)) map[string
 // newSession opens a session for a stored card; change edits the request first.
 func (f *front) newSession(token string, change ...func(map[string]any)) map[string]any {
 	f.t.Helper()
-	status, session := f.call("POST", "/sessions", SandboxSecretKey, f.request(token, change...))
+	status, session := f.call("POST", "/sessions", f.secretKey, f.request(token, change...))
 	if status != http.StatusCreated {
 		f.t.Fatalf("POST /sessions: %d %v", status, session)
 	}
@@ -182,7 +184,7 @@ func (f *front) newSession(token string, change ...func(map[string]any)) map[str
 func (f *front) newRequest(token string, change ...func(map[string]any)) map[string]any {
 	f.t.Helper()
 	body := f.paymentRequest(token, change...)
-	status, request := f.call("POST", "/v3/payment_requests", SandboxSecretKey, body)
+	status, request := f.call("POST", "/v3/payment_requests", f.secretKey, body)
 	if status != http.StatusCreated {
 		f.t.Fatalf("POST /v3/payment_requests: %d %v", status, request)
 	}
@@ -285,7 +287,7 @@ func typed(session map[string]any, number string, change ...func(map[string]any)
 // hand hands in what a payer typed, which must be taken.
 func (f *front) hand(body map[string]any) map[string]any {
 	f.t.Helper()
-	status, accepted := f.call("POST", "/v3/payment_with_session", SandboxPublicKey, body)
+	status, accepted := f.call("POST", "/v3/payment_with_session", f.publicKey, body)
 	if status != http.StatusOK {
 		f.t.Fatalf("payment_with_session: %d %v", status, accepted)
 	}
@@ -295,7 +297,7 @@ func (f *front) hand(body map[string]any) map[string]any {
 // submit hands in a CVN for a session, as the SDK does.
 func (f *front) submit(session map[string]any, cvn string) (int, map[string]any) {
 	f.t.Helper()
-	return f.call("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, cvn))
+	return f.call("POST", "/v3/payment_with_session", f.publicKey, submission(session, cvn))
 }
 
 // submitted hands in a CVN that must be taken.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"path"
 	"strings"
@@ -38,11 +37,13 @@ type House struct {
 	log     *slog.Logger
 	outside Outside
 
-	ranges  context.CancelFunc // stops keeping card ranges fresh
-	servers []*http.Server
-	doors   []*door // of the servers, in the same order
-	gate    *gate.Gate
-	ready   readiness
+	ranges       context.CancelFunc // stops keeping card ranges fresh
+	servers      []*http.Server
+	doors        []*door               // of the servers, in the same order
+	certificates []*Certificate        // what the doors speak TLS with
+	linger       func(context.Context) // waits for the drain delay
+	gate         *gate.Gate
+	ready        readiness
 }
 
 // Open builds a house and opens its doors. Whatever was opened is closed again when it fails.
@@ -50,7 +51,7 @@ func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (*House,
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	h := &House{outside: o, log: log}
+	h := &House{outside: o, log: log, linger: o.wait(s.DrainDelay)}
 	if err := h.open(ctx, o, s); err != nil {
 		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
 	}
@@ -80,8 +81,13 @@ func (h *House) open(ctx context.Context, o Outside, s Settings) error {
 	if err != nil {
 		return errors.Join(err, door.Close(), results.Close())
 	}
+	h.certificates = append(h.certificates, s.ResultsCertificate)
+	if s.Certificate != nil {
+		h.certificates = append(h.certificates, s.Certificate)
+		door = tls.NewListener(door, s.Certificate.serverTLS())
+	}
 	h.serve(o, door, handler, cmp.Or(s.Connections, doorConnections), s.Patience)
-	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCert, s.ResultsRoots)), resultsHandler, resultsConnections, s.Patience)
+	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCertificate.Get, s.ResultsRoots)), resultsHandler, resultsConnections, s.Patience)
 	h.line.Start()
 	rangesCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	h.ranges = cancel
@@ -99,14 +105,14 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		Render: func(k payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) {
 			return merchants.NoticeData(k, c)
 		},
-		Watch: s.Watch, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		NoMigrate: s.NoMigrate, Watch: s.Watch, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	h.line, err = acquirer.New(acquirer.Options{
 		Address: s.AcquirerAddress, TLS: s.AcquirerTLS, Forwarder: s.Forwarder, AnswerTimeout: s.AnswerTimeout,
-		MaxInFlight: inFlight(s.Bounds), Lease: h.store.Lease,
+		Location: s.AcquirerLocation, MaxInFlight: inFlight(s.Bounds), Lease: h.store.Lease,
 		Late: func(ctx context.Context, key string, judge func(payment.Trace) payment.Answer) error {
 			return h.flow.Late(ctx, key, judge)
 		},
@@ -133,14 +139,15 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	})
 	merchants.Flow = h.flow
 	h.desk = newDesk(o, h.store, h.vault, s.CallbackToken, webhook.Options{
-		Schedule: s.WebhookSchedule, Networks: s.networks(), Log: h.log,
+		Schedule: s.WebhookSchedule, Networks: s.networks(), Roots: s.WebhookRoots, Log: h.log,
 	})
 	h.store.Work(h.work())
 
+	from := proxies(s.TrustedProxies)
 	h.gate, err = gate.New(gate.Options{
-		Keys: h.store.Key, Answered: h.store.Answered,
+		Keys: s.keys(h.store.Key), Answered: h.store.Answered,
 		Fingerprint: func(data []byte) [32]byte { return h.vault.Keyed("idempotency", data) },
-		Limits:      s.Limits, ClientIP: remoteIP, Bounds: s.Bounds, Payable: h.payable,
+		Limits:      s.Limits, ClientIP: from.clientIP, Bounds: s.Bounds, Payable: h.payable,
 		Now: o.Now, Rand: o.Rand, Log: h.log, AllowHTTP: s.Sandbox, Violation: s.Violation,
 	})
 	if err != nil {
@@ -148,7 +155,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	}
 	g := h.gate
 	pages, err := checkout.New(checkout.Options{
-		Flow: h.flow, Now: o.Now, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, PublicURL: h.PublicURL, ClientIP: remoteIP, ChallengeBroken: challengeBroken,
+		Flow: h.flow, Now: o.Now, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, PublicURL: h.PublicURL, ClientIP: from.clientIP, ChallengeBroken: challengeBroken,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -161,7 +168,11 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	mux.Handle("GET /docs", g.Reference(s.sample(h.PublicURL)))
 	mux.Handle("/", g.NotFound())
 	h.health(mux, g)
-	return asWritten(mux, g.NotFound()), h.threeDS.Results(), nil
+	door = asWritten(mux, g.NotFound())
+	if !s.Sandbox && s.Certificate == nil {
+		door = from.only(door)
+	}
+	return door, h.threeDS.Results(), nil
 }
 
 // asWritten has paths answered as they are: the mux would redirect "//sessions", and a client that follows
@@ -176,13 +187,11 @@ func asWritten(mux, notFound http.Handler) http.Handler {
 	})
 }
 
-// remoteIP is the payer's address where nobody stands between browser and gateway.
-func remoteIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return host
+// Drain says that the house is not ready and goes on taking requests for the drain delay, so that load
+// balancers send theirs elsewhere before Close refuses them.
+func (h *House) Drain(ctx context.Context) {
+	h.ready.close()
+	h.linger(ctx)
 }
 
 // Close stops in order: not ready, no new requests, wait for those in flight, then the doors, the workers, the

@@ -21,7 +21,7 @@ func killVisits() visits {
 // lives on, and the payer finishes in the same tab.
 func killed(t *testing.T, browser context.Context, answerFirst bool) {
 	log := &lockedBuffer{}
-	world, err := OpenWorld(Real(), "127.0.0.1:0", t.TempDir(), true, slog.New(slog.NewTextHandler(log, nil)))
+	world, err := OpenWorld(Real(), WorldSettings{Listen: "127.0.0.1:0", Data: t.TempDir(), Calm: true}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

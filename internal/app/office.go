@@ -31,10 +31,8 @@ type Office struct {
 // there is not made: who mistyped a path would otherwise be told that all is well. account is who works in it,
 // by the operating system.
 func OpenOffice(ctx context.Context, o Outside, database, account string, log *slog.Logger) (*Office, error) {
-	if !onServer(database) {
-		if _, err := os.Stat(strings.TrimPrefix(database, "file:")); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no database at %s: a gateway makes it when it starts; name another with --database", database)
-		}
+	if err := isThere(database); err != nil {
+		return nil, err
 	}
 	memory, err := store.Open(ctx, store.Options{
 		URL: database, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: log,
@@ -43,6 +41,16 @@ func OpenOffice(ctx context.Context, o Outside, database, account string, log *s
 		return nil, err
 	}
 	return &Office{store: memory, outside: o, database: database, by: payment.Operator(account)}, nil
+}
+
+// isThere refuses an SQLite file that does not exist.
+func isThere(database string) error {
+	if !onServer(database) {
+		if _, err := os.Stat(strings.TrimPrefix(database, "file:")); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database at %s: a gateway makes it when it starts; name another with --database", database)
+		}
+	}
+	return nil
 }
 
 // onServer says whether a database is PostgreSQL's, and not a file.

@@ -43,3 +43,18 @@ func Real() Outside {
 		Go:     func(task func()) { go task() },
 	}
 }
+
+// wait waits for d, or until ctx ends.
+func (o Outside) wait(d time.Duration) func(context.Context) {
+	return func(ctx context.Context) {
+		if d <= 0 {
+			return
+		}
+		over, stop := o.Timer(d)
+		defer stop()
+		select {
+		case <-over:
+		case <-ctx.Done():
+		}
+	}
+}

@@ -3,6 +3,7 @@ package app
 import (
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"strings"
@@ -24,7 +25,7 @@ func newDatabase(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("reprise_app_%d", os.Getpid())
+	name := fmt.Sprintf("reprise_app_%d_%08x", os.Getpid(), rand.Uint32())
 	if _, err := admin.Exec(`CREATE DATABASE ` + name); err != nil {
 		t.Fatal(err)
 	}

@@ -191,15 +191,19 @@ func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Log
 	if err != nil {
 		return Settings{}, err
 	}
+	var line *tls.Config
+	if kit.AcquirerTLS {
+		line = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{client}, Time: o.Now}
+	}
 	database := s.Database
 	if database == "" {
 		database = filepath.Join(s.Data, "reprise.db")
 	}
 	return Settings{
 		Sandbox: true, Listen: s.Listen,
-		ResultsListen: portAfter(s.Listen, portResults), ResultsCert: server, ResultsRoots: roots,
+		ResultsListen: portAfter(s.Listen, portResults), ResultsCertificate: fixedCertificate(server), ResultsRoots: roots,
 		Database: database, Keys: keys,
-		AcquirerAddress: kit.Acquirer, Forwarder: "400000", AnswerTimeout: 8 * time.Second,
+		AcquirerAddress: kit.Acquirer, AcquirerTLS: line, Forwarder: "400000", AnswerTimeout: 8 * time.Second,
 		Directories: []threeds.Directory{{
 			Name: "simulator", URL: kit.DirectoryURL, Roots: roots, Certificate: client,
 			ResultNames: []string{kit.DirectoryIdentity},
@@ -223,7 +227,7 @@ func sandboxKeys(o Outside, s SandboxSettings, log *slog.Logger) (vault.Keys, er
 	if _, err := os.Stat(filepath.Join(s.Data, "reprise.db")); err == nil {
 		log.Warn("the key file is gone and a new one is made: the sandbox's cards are stored anew, webhook secrets change", "file", path)
 	}
-	return vault.CreateKeys(path, o.Rand)
+	return vault.CreateSandboxKeys(path, o.Rand)
 }
 
 // seed writes the merchants, their keys, the endpoints, the customer and the stored cards, as often as the

@@ -23,18 +23,26 @@ type Settings struct {
 	Listen    string // host:port of the API and the payer's pages
 	PublicURL string // where browsers and merchants reach Listen; empty: http:// and the address bound
 
-	ResultsListen string // host:port where directory servers send results, with mutual TLS
-	ResultsURL    string // where they reach it; empty: https:// and the address bound
-	ResultsCert   tls.Certificate
-	ResultsRoots  *x509.CertPool // who may have issued a directory server's client certificate
+	// Certificate is what Listen speaks TLS with; nil: plain HTTP, and outside a sandbox from TrustedProxies
+	// alone. Of these the gateway believes in X-Forwarded-For where a request came from.
+	Certificate    *Certificate
+	TrustedProxies []netip.Prefix
+
+	ResultsListen      string // host:port where directory servers send results, with mutual TLS
+	ResultsURL         string // where they reach it; empty: https:// and the address bound
+	ResultsCertificate *Certificate
+	ResultsRoots       *x509.CertPool // who may have issued a directory server's client certificate
 
 	Database string // postgres://… or the path of an SQLite file
-	Keys     vault.Keys
+	// NoMigrate refuses a database that lacks a migration, instead of bringing it up to date.
+	NoMigrate bool
+	Keys      vault.Keys
 
-	AcquirerAddress string
-	AcquirerTLS     *tls.Config // nil: plain TCP
-	Forwarder       string      // DE33
-	AnswerTimeout   time.Duration
+	AcquirerAddress  string
+	AcquirerTLS      *tls.Config    // nil: plain TCP
+	AcquirerLocation *time.Location // where the merchants' clocks are; nil: UTC
+	Forwarder        string         // DE33
+	AnswerTimeout    time.Duration
 
 	Directories []threeds.Directory // ResultsURL is filled in
 
@@ -44,6 +52,8 @@ type Settings struct {
 	// WebhookNetworks are networks beside the public internet in which merchants' endpoints may be. The
 	// sandbox's may be on this machine.
 	WebhookNetworks []netip.Prefix
+	// WebhookRoots may have issued the certificates of merchants' endpoints; nil: whom the machine trusts.
+	WebhookRoots *x509.CertPool
 
 	// Sandbox allows loopback http where the internet has https, and pages of the bank from these origins.
 	Sandbox      bool
@@ -58,6 +68,10 @@ type Settings struct {
 
 	Connections int      // that Listen keeps at once; 0: 1024
 	Patience    Patience // how long a client may take; the zero value has defaults
+
+	// DrainDelay is how long Drain goes on taking requests after readiness has said no: the time that a load
+	// balancer needs to notice.
+	DrainDelay time.Duration
 
 	// Watch stands between the store and its database; see store.Options. Tests set it.
 	Watch func(what string, do func() error) error
@@ -86,6 +100,7 @@ func (s Settings) check() error {
 	need(s.ResultsListen != "", "no address to listen on for results of directory servers")
 	need(s.Database != "", "no database")
 	need(s.Keys != (vault.Keys{}), "no keys")
+	need(s.ResultsCertificate != nil, "no certificate for results of directory servers")
 	need(s.AcquirerAddress != "", "no acquirer address")
 	need(len(s.Directories) > 0, "no directory server")
 	need(s.AnswerTimeout > 0 && s.AnswerTimeout <= 8*time.Second, "the acquirer's answer time-out must be above 0 and at most 8 s")
@@ -96,6 +111,7 @@ func (s Settings) check() error {
 		// The browser's share travels in an action_url, the PAN on the acquirer line: never in the clear.
 		u, err := url.Parse(s.PublicURL)
 		need(err == nil && u.Scheme == "https" && u.Host != "", "the public URL must be an https URL")
+		need(s.Certificate != nil || len(s.TrustedProxies) > 0, "the door needs a certificate, or trusted proxies that have one")
 		need(s.AcquirerTLS != nil, "the acquirer line needs TLS")
 		need(len(s.FrameSources) == 0, "frame sources beside https are for the sandbox")
 	}

@@ -35,7 +35,7 @@ func (b *Sandbox) meetWorld(ctx context.Context, o Outside, s SandboxSettings, l
 		}
 		return kit, err
 	}
-	world, err := OpenWorld(o, portAfter(s.Listen, portACS), filepath.Join(s.Data, "world"), s.Calm, log)
+	world, err := OpenWorld(o, WorldSettings{Listen: portAfter(s.Listen, portACS), Data: filepath.Join(s.Data, "world"), Calm: s.Calm}, log)
 	if err != nil {
 		return simulator.Kit{}, err
 	}
@@ -43,15 +43,24 @@ func (b *Sandbox) meetWorld(ctx context.Context, o Outside, s SandboxSettings, l
 	return world.Kit(), nil
 }
 
-// OpenWorld starts a simulator whose ACS listens at an address, and whose other doors take the ports after.
-func OpenWorld(o Outside, listen, dir string, calm bool, log *slog.Logger) (*simulator.World, error) {
-	if err := thisMachine(listen, portControl-portACS); err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", listen, err)
+// WorldSettings are what the simulator command may be told.
+type WorldSettings struct {
+	Listen    string // loopback host:port of the ACS; the world's other doors take the ports after it
+	Data      string // directory of its certificates
+	Calm      bool
+	Authority string // name of its certificate authority; empty: that of every sandbox
+	TLS       bool   // for the acquirer host and the ACS, as a gateway outside a sandbox wants it
+}
+
+// OpenWorld starts a simulator.
+func OpenWorld(o Outside, s WorldSettings, log *slog.Logger) (*simulator.World, error) {
+	if err := thisMachine(s.Listen, portControl-portACS); err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", s.Listen, err)
 	}
 	world, err := simulator.New(simulator.Options{
-		Dir: dir, Calm: calm, Log: log,
-		ACS: listen, DS: portAfter(listen, portDirectory-portACS), Acquirer: portAfter(listen, portAcquirer-portACS),
-		Control: portAfter(listen, portControl-portACS),
+		Dir: s.Data, Calm: s.Calm, Authority: s.Authority, TLS: s.TLS, Log: log,
+		ACS: s.Listen, DS: portAfter(s.Listen, portDirectory-portACS), Acquirer: portAfter(s.Listen, portAcquirer-portACS),
+		Control: portAfter(s.Listen, portControl-portACS),
 		Now:     o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Listen: o.Listen,
 	})
 	if err != nil {

@@ -18,10 +18,15 @@ import (
 	"time"
 )
 
+// SandboxAuthority is the name of the CA that signs in a sandbox. Everybody can have one of that name, so a
+// gateway that moves money refuses it.
+const SandboxAuthority = "Nobody Real Root (sandbox only)"
+
 const (
 	// directoryIdentity is the name in the certificate with which the DS calls the gateway.
 	directoryIdentity = "ds.nobody-real.test"
 	gatewayIdentity   = "threeds-server.gateway.test"
+	acquirerIdentity  = "acquirer.nobody-real.test"
 
 	day          = 24 * time.Hour
 	leafLifetime = 397 * day
@@ -29,14 +34,16 @@ const (
 	rootLifetime = 3650 * day
 )
 
-// papers are the certificates of this world: those of the DS, and those that it issues to the
-// gateway, as a scheme's CA would.
+// papers are the certificates of this world: those of the DS, of the acquirer host and of the ACS, and those
+// that it issues to the gateway, as a scheme's CA would.
 type papers struct {
 	rootPEM       []byte
 	root          *x509.Certificate
 	pool          *x509.CertPool
 	dsServer      paper
 	dsClient      paper
+	acquirer      paper
+	acs           paper
 	gatewayServer paper
 	gatewayClient paper
 }
@@ -47,10 +54,10 @@ type paper struct {
 	pair            tls.Certificate
 }
 
-// openPapers reads the certificates in dir and makes those that are missing, damaged, of another
+// openPapers reads the certificates in the directory and makes those that are missing, damaged, of another
 // root, or near their end.
-func openPapers(dir string, now time.Time, rand io.Reader) (*papers, error) {
-	o := office{dir: dir, now: now, rand: rand}
+func openPapers(w Options) (*papers, error) {
+	o := office{dir: w.Dir, authority: w.Authority, now: w.Now(), rand: w.Rand}
 	root, err := o.root()
 	if err != nil {
 		return nil, err
@@ -65,6 +72,8 @@ func openPapers(dir string, now time.Time, rand io.Reader) (*papers, error) {
 	}{
 		{&p.dsServer, "ds-server", directoryIdentity, x509.ExtKeyUsageServerAuth},
 		{&p.dsClient, "ds-client", directoryIdentity, x509.ExtKeyUsageClientAuth},
+		{&p.acquirer, "acquirer-server", acquirerIdentity, x509.ExtKeyUsageServerAuth},
+		{&p.acs, "acs-server", w.ACSHost, x509.ExtKeyUsageServerAuth},
 		{&p.gatewayServer, "gateway-server", gatewayIdentity, x509.ExtKeyUsageServerAuth},
 		{&p.gatewayClient, "gateway-client", gatewayIdentity, x509.ExtKeyUsageClientAuth},
 	} {
@@ -75,14 +84,24 @@ func openPapers(dir string, now time.Time, rand io.Reader) (*papers, error) {
 	return p, nil
 }
 
-// directoryListener puts mutual TLS on the directory server's line: nobody without a certificate
-// of this CA gets as far as a request.
-func (p *papers) directoryListener(l net.Listener, s *stage) net.Listener {
+// mutual puts mutual TLS on a line from the gateway: nobody without a certificate of this CA gets as far as a
+// request.
+func (p *papers) mutual(l net.Listener, as paper, s *stage) net.Listener {
 	return tls.NewListener(l, &tls.Config{
 		MinVersion:   tls.VersionTLS12,
-		Certificates: []tls.Certificate{p.dsServer.pair},
+		Certificates: []tls.Certificate{as.pair},
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 		ClientCAs:    p.pool,
+		NextProtos:   []string{"http/1.1"},
+		Time:         s.now,
+	})
+}
+
+// pages puts TLS on the line from payers' browsers.
+func (p *papers) pages(l net.Listener, s *stage) net.Listener {
+	return tls.NewListener(l, &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{p.acs.pair},
 		NextProtos:   []string{"http/1.1"},
 		Time:         s.now,
 	})
@@ -100,17 +119,19 @@ func (p *papers) resultTLS(s *stage) *tls.Config {
 
 // office is where certificates are made and kept.
 type office struct {
-	dir  string
-	now  time.Time
-	rand io.Reader
+	dir       string
+	authority string // the root's name
+	now       time.Time
+	rand      io.Reader
 }
 
 func (o office) root() (paper, error) {
-	if kept, err := o.read("ca"); err == nil && o.good(kept, nil, x509.ExtKeyUsageAny, leafLifetime+renewBefore) {
+	kept, err := o.read("ca")
+	if err == nil && kept.pair.Leaf.Subject.CommonName == o.authority && o.good(kept, nil, x509.ExtKeyUsageAny, leafLifetime+renewBefore) {
 		return kept, nil
 	}
 	return o.issue("ca", &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "Nobody Real Root (sandbox only)"},
+		Subject:               pkix.Name{CommonName: o.authority},
 		NotAfter:              o.now.Add(rootLifetime),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
@@ -131,7 +152,7 @@ func (o office) leaf(root paper, pool *x509.CertPool, file, name string, usage x
 		DNSNames:    []string{name},
 	}
 	if usage == x509.ExtKeyUsageServerAuth {
-		template.DNSNames = []string{"localhost"}
+		template.DNSNames = []string{"localhost", name}
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	}
 	return o.issue(file, template, &root)

@@ -14,6 +14,8 @@ import (
 type Kit struct {
 	// Acquirer is the host:port of the ISO 8583 line.
 	Acquirer string `json:"acquirer"`
+	// AcquirerTLS says that this line wants mutual TLS, with ClientCert.
+	AcquirerTLS bool `json:"acquirer_tls,omitempty"`
 	// DirectoryURL takes AReq and PReq by POST, over mutual TLS.
 	DirectoryURL string `json:"directory_url"`
 	// DirectoryIdentity is the DNS name (and CN) in the certificate with which the DS sends RReq.
@@ -22,7 +24,7 @@ type Kit struct {
 	ACSOrigin string `json:"acs_origin"`
 	// CA signed all certificates of this world, the gateway's included.
 	CA string `json:"ca_pem"`
-	// ClientCert and ClientKey identify the gateway to the DS.
+	// ClientCert and ClientKey identify the gateway to the DS, and to the acquirer host where that asks.
 	ClientCert string `json:"client_cert_pem"`
 	ClientKey  string `json:"client_key_pem"`
 	// ServerCert and ServerKey are for the gateway's RReq listener (127.0.0.1, localhost).

@@ -27,6 +27,12 @@ import (
 type Options struct {
 	// Dir holds the certificate authority and its certificates; created with mode 0700.
 	Dir string
+	// Authority is the name of that authority; empty means SandboxAuthority, which no gateway takes that moves
+	// money. To rehearse with such a gateway, give it a name of your own.
+	Authority string
+	// TLS has the acquirer host ask for mutual TLS, and the bank's pages come by https: a gateway outside a
+	// sandbox takes nothing less. The directory server always does.
+	TLS bool
 	// ACS, DS, Acquirer and Control are listen addresses; empty means 127.0.0.1 and any free port.
 	ACS, DS, Acquirer, Control string
 	// ACSHost is the name by which browsers reach the ACS; empty means acs.localhost, so that the
@@ -83,6 +89,9 @@ func New(o Options) (*World, error) {
 			*address = "127.0.0.1:0"
 		}
 	}
+	if o.Authority == "" {
+		o.Authority = SandboxAuthority
+	}
 	if o.ACSHost == "" {
 		o.ACSHost = "acs.localhost"
 	}
@@ -92,7 +101,7 @@ func New(o Options) (*World, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
-	papers, err := openPapers(o.Dir, o.Now(), o.Rand)
+	papers, err := openPapers(o)
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
@@ -147,11 +156,16 @@ func (w *World) Start() (err error) {
 	w.kit.Acquirer = acquirer.Addr().String()
 	w.kit.DirectoryURL = "https://" + ds.Addr().String() + "/"
 	w.kit.ACSOrigin = "http://" + net.JoinHostPort(w.opts.ACSHost, acsPort)
+	if w.kit.AcquirerTLS = w.opts.TLS; w.opts.TLS {
+		w.kit.ACSOrigin = "https://" + net.JoinHostPort(w.opts.ACSHost, acsPort)
+		acs = w.papers.pages(acs, w.stage)
+		acquirer = w.papers.mutual(acquirer, w.papers.acquirer, w.stage)
+	}
 	w.control = "http://" + control.Addr().String()
 	w.acs.origin = w.kit.ACSOrigin
 
 	w.serveHTTP(acs, w.acs.routes())
-	w.serveHTTP(w.papers.directoryListener(ds, w.stage), w.ds)
+	w.serveHTTP(w.papers.mutual(ds, w.papers.dsServer, w.stage), w.ds)
 	w.serveHTTP(control, w.controlRoutes())
 	w.stage.spawn(func() { w.host.serve(acquirer) })
 	w.closers = append(w.closers, w.host.close)

@@ -21,6 +21,8 @@ type dialect struct {
 	unlogged string
 	// readOnly says on or off. On SQLite a commit that reads is answered at all only where a lock to write was had.
 	readOnly string
+	// versioned counts the table in which migrations are noted.
+	versioned string
 }
 
 var (
@@ -29,8 +31,13 @@ var (
 		skipLocked: `FOR UPDATE SKIP LOCKED`,
 		unlogged:   `ALTER TABLE cvn_escrow SET UNLOGGED`,
 		readOnly:   `SELECT current_setting('transaction_read_only')`,
+		versioned:  `SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')`,
 	}
-	sqliteDialect = dialect{goose: goose.DialectSQLite3, readOnly: `SELECT 'off'`}
+	sqliteDialect = dialect{
+		goose:     goose.DialectSQLite3,
+		readOnly:  `SELECT 'off'`,
+		versioned: `SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'`,
+	}
 )
 
 //go:embed migrations/*.sql
@@ -38,9 +45,21 @@ var migrations embed.FS
 
 // migrate brings the tables up to date. Nodes that start together take turns.
 func (d dialect) migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+	provider, err := d.provider(db)
 	if err != nil {
 		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("store: migrations: %w", err)
+	}
+	return nil
+}
+
+// provider knows all migrations. It asks the database nothing yet.
+func (d dialect) provider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(
 		goose.NewGoMigration(2, &goose.GoFunc{RunTx: d.unlog}, nil),
@@ -49,18 +68,11 @@ func (d dialect) migrate(ctx context.Context, db *sql.DB) error {
 	if d.goose == goose.DialectPostgres {
 		turns, err := lock.NewPostgresSessionLocker()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		options = append(options, goose.WithSessionLocker(turns))
 	}
-	provider, err := goose.NewProvider(d.goose, db, files, options...)
-	if err != nil {
-		return err
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
-	}
-	return nil
+	return goose.NewProvider(d.goose, db, files, options...)
 }
 
 func (d dialect) unlog(ctx context.Context, tx *sql.Tx) error {

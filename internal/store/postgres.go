@@ -40,7 +40,8 @@ type postgres struct {
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 }
 
-func openPostgres(ctx context.Context, o Options, within func(context.Context, time.Duration) (context.Context, context.CancelFunc)) (*postgres, error) {
+// postgresConfig is how connections are made.
+func postgresConfig(o Options) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, err // it leaves the password out
@@ -59,13 +60,20 @@ func openPostgres(ctx context.Context, o Options, within func(context.Context, t
 	parameters["application_name"] = "reprise"
 	// The guards read a row again after waiting for it. Under a stricter level they would fail instead.
 	parameters["default_transaction_isolation"] = "read committed"
+	return config, nil
+}
 
-	db := stdlib.OpenDB(*config.ConnConfig)
-	err = errors.Join(postgresDialect.migrate(ctx, db), db.Close())
+func openPostgres(ctx context.Context, o Options, within func(context.Context, time.Duration) (context.Context, context.CancelFunc)) (*postgres, error) {
+	config, err := postgresConfig(o)
 	if err != nil {
 		return nil, err
 	}
-	parameters["statement_timeout"] = fmt.Sprint(commitLimit.Milliseconds())
+	db := stdlib.OpenDB(*config.ConnConfig)
+	err = errors.Join(postgresDialect.prepare(ctx, db, o), db.Close())
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(commitLimit.Milliseconds())
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err

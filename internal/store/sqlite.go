@@ -53,11 +53,15 @@ type waiting struct {
 }
 
 func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
-	path := strings.TrimPrefix(strings.TrimPrefix(o.URL, "file:"), "//")
+	path := sqlitePath(o.URL)
 	if path == "" || path == ":memory:" {
 		return nil, errors.New("store: the database needs a file")
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // its journals get the same mode
+	mode := os.O_RDWR | os.O_CREATE
+	if o.NoMigrate {
+		mode = os.O_RDWR
+	}
+	file, err := os.OpenFile(path, mode, 0o600) // its journals get the same mode
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sqliteDialect.migrate(ctx, q.write); err != nil {
+	if err := sqliteDialect.prepare(ctx, q.write, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), q.write.Close())
 	}
 	q.write.SetMaxOpenConns(1)
@@ -92,6 +96,8 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	o.Go(q.serve)
 	return q, nil
 }
+
+func sqlitePath(url string) string { return strings.TrimPrefix(strings.TrimPrefix(url, "file:"), "//") }
 
 // location is a file's name as SQLite wants it with parameters.
 func location(path string, parameters url.Values) string {

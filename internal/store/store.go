@@ -27,6 +27,10 @@ type Options struct {
 	// is missing, readable to its owner only.
 	URL string
 
+	// NoMigrate refuses a database that lacks a migration with ErrBehind, instead of bringing it up to date:
+	// a node that is started must not change what others stand on.
+	NoMigrate bool
+
 	// Render makes the JSON of a notice's data from the case as it stands after the change.
 	Render func(kind payment.NoticeKind, c payment.Case, at time.Time) ([]byte, error)
 
@@ -68,7 +72,7 @@ type Store struct {
 	working context.Context
 }
 
-// Open opens a database, brings its tables up to date, and returns the memory that is in it.
+// Open opens a database, brings its tables up to date unless told not to, and returns the memory that is in it.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Lease == 0 {
 		o.Lease = 12 * time.Second
@@ -88,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: no randomness: %w", err)
 	}
 	s.claims.Store(int64(binary.BigEndian.Uint64(first[:]) >> 1))
-	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
+	if onPostgres(o.URL) {
 		s.dialect = postgresDialect
 		s.engine, err = openPostgres(ctx, o, s.within)
 	} else {
@@ -102,6 +106,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.engine = watched{s.engine, o.Watch}
 	}
 	return s, nil
+}
+
+func onPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
 }
 
 // Close ends the connections, after the commits under way. Work must have been stopped.

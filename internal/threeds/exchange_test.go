@@ -83,7 +83,10 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	listener.Config.Handler = h.Results()
-	listener.TLS = h.ResultsTLS(pair(kit.ServerCert, kit.ServerKey), roots)
+	listener.TLS = h.ResultsTLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		shown := pair(kit.ServerCert, kit.ServerKey)
+		return &shown, nil
+	}, roots)
 	listener.StartTLS()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {

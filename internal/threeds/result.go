@@ -12,14 +12,15 @@ import (
 )
 
 // ResultsTLS is the server's side of the line on which directory servers bring results. They must show a
-// certificate of theirs: clients holds who may have issued it.
-func (s *Server) ResultsTLS(certificate tls.Certificate, clients *x509.CertPool) *tls.Config {
+// certificate of theirs: clients holds who may have issued it. certificate is asked for ours with every
+// connection.
+func (s *Server) ResultsTLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), clients *x509.CertPool) *tls.Config {
 	return &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		Certificates: []tls.Certificate{certificate},
-		ClientAuth:   tls.RequireAndVerifyClientCert,
-		ClientCAs:    clients,
-		Time:         s.o.Now,
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: certificate,
+		ClientAuth:     tls.RequireAndVerifyClientCert,
+		ClientCAs:      clients,
+		Time:           s.o.Now,
 	}
 }
 

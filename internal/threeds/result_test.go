@@ -32,7 +32,8 @@ func newResultLine(t *testing.T) *resultLine {
 	})
 	server := httptest.NewUnstartedServer(w.Results())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	server.TLS = w.ResultsTLS(w.ca.issue(t, "gateway.example", x509.ExtKeyUsageServerAuth), w.ca.pool)
+	ours := w.ca.issue(t, "gateway.example", x509.ExtKeyUsageServerAuth)
+	server.TLS = w.ResultsTLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &ours, nil }, w.ca.pool)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return &resultLine{w, server.URL}

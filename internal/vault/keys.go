@@ -28,6 +28,7 @@ type ring struct {
 	masters     []master // the first seals, all open
 	fingerprint []byte
 	derive      []byte
+	sandbox     bool
 }
 
 // master is a half of every escrow key.
@@ -37,6 +38,9 @@ type master struct {
 }
 
 func (k Keys) get() *ring { return *k.at }
+
+// OfSandbox says that the keys were made for a sandbox, where nobody guards them.
+func (k Keys) OfSandbox() bool { return k.get().sandbox }
 
 func (r *ring) master(id string) (master, bool) {
 	for _, m := range r.masters {
@@ -60,6 +64,7 @@ type keyFile struct {
 	CVNMasterKeys  []keyEntry      `json:"cvn_master_keys"`
 	FingerprintKey []byte          `json:"fingerprint_key"`
 	DeriveKey      []byte          `json:"derive_key"`
+	Sandbox        bool            `json:"sandbox,omitempty"`
 }
 
 type keyEntry struct {
@@ -106,7 +111,7 @@ func parseKeys(text []byte) (*ring, error) {
 	}
 	defer card.Wipe(content.PANKeyset)
 
-	ring := &ring{fingerprint: content.FingerprintKey, derive: content.DeriveKey}
+	ring := &ring{fingerprint: content.FingerprintKey, derive: content.DeriveKey, sandbox: content.Sandbox}
 	if len(ring.fingerprint) != keySize || len(ring.derive) != keySize {
 		return nil, errors.New("fingerprint_key and derive_key must have 32 bytes")
 	}
@@ -132,8 +137,15 @@ func parseKeys(text []byte) (*ring, error) {
 // CreateKeys makes a key file, readable by its owner only, and loads it. It never replaces one
 // (fs.ErrExist): with its keys, every stored card would be lost. It appears whole or not at all. The card
 // key comes from Tink's own randomness, all others from rand.
-func CreateKeys(path string, rand io.Reader) (Keys, error) {
-	text, err := newKeys(rand)
+func CreateKeys(path string, rand io.Reader) (Keys, error) { return createKeys(path, rand, false) }
+
+// CreateSandboxKeys is CreateKeys for a sandbox; the file says so.
+func CreateSandboxKeys(path string, rand io.Reader) (Keys, error) {
+	return createKeys(path, rand, true)
+}
+
+func createKeys(path string, rand io.Reader, sandbox bool) (Keys, error) {
+	text, err := newKeys(rand, sandbox)
 	if err != nil {
 		return Keys{}, fmt.Errorf("vault: make keys: %w", err)
 	}
@@ -144,7 +156,7 @@ func CreateKeys(path string, rand io.Reader) (Keys, error) {
 	return LoadKeys(path) // what counts is what is there, whoever wrote it
 }
 
-func newKeys(rand io.Reader) ([]byte, error) {
+func newKeys(rand io.Reader, sandbox bool) ([]byte, error) {
 	random := make([]byte, 3*keySize+4)
 	defer card.Wipe(random)
 	if _, err := io.ReadFull(rand, random); err != nil {
@@ -164,6 +176,7 @@ func newKeys(rand io.Reader) ([]byte, error) {
 		CVNMasterKeys:  []keyEntry{{ID: hex.EncodeToString(random[3*keySize:]), Key: random[:keySize]}},
 		FingerprintKey: random[keySize : 2*keySize],
 		DeriveKey:      random[2*keySize : 3*keySize],
+		Sandbox:        sandbox,
 	}, "", "  ")
 }
 

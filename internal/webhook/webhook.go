@@ -4,6 +4,8 @@ package webhook
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -43,6 +45,7 @@ type Options struct {
 
 	Schedule []time.Duration // nil: DefaultSchedule
 	Networks Networks
+	Roots    *x509.CertPool // who may have issued an endpoint's certificate; nil: whom the machine trusts
 
 	Now   func() time.Time
 	Timer func(d time.Duration) (<-chan time.Time, func() bool)
@@ -67,7 +70,8 @@ func New(o Options) *Sender {
 	s := &Sender{Options: o}
 	s.client = &http.Client{
 		Transport: &http.Transport{
-			DialContext: s.dial, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
+			DialContext: s.dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots, Time: o.Now},
+			MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
 		},
 		// A notice is for whom the merchant named, not for whom an answer names.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -1,0 +1,269 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // for machines without a table of time zones
+
+	"reprise/internal/threeds"
+	"reprise/internal/vault"
+)
+
+// settingsReader makes values of texts, and remembers what was wrong with them.
+type settingsReader struct {
+	outside  Outside
+	log      *slog.Logger
+	problems []error
+}
+
+func (r *settingsReader) wrong(key, problem string) {
+	r.problems = append(r.problems, fmt.Errorf("%s: %s", key, problem))
+}
+
+func (r *settingsReader) hostPort(key, text string) string {
+	if text == "" {
+		r.wrong(key, "missing. Give host:port")
+	} else if _, port, err := net.SplitHostPort(text); err != nil || port == "" {
+		r.wrong(key, "not of the form host:port (an IPv6 address stands in brackets)")
+	}
+	return text
+}
+
+func (r *settingsReader) https(key, text string) string {
+	if text == "" {
+		r.wrong(key, "missing. Give the https URL by which others reach it")
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		r.wrong(key, "not an https URL that others can reach: https://host, perhaps with a port and a path")
+	} else if key == "public-url" && strings.Trim(u.Path, "/") != "" {
+		r.wrong(key, "the gateway has a host of its own: no path may follow it")
+	}
+	return text
+}
+
+func (r *settingsReader) duration(key, text string, least, most time.Duration) time.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least || d > most {
+		r.wrong(key, fmt.Sprintf("not a duration from %s to %s, such as %s", least, most, most))
+	}
+	return d
+}
+
+func (r *settingsReader) networks(key string, texts []string) []netip.Prefix {
+	var networks []netip.Prefix
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if address, alone := netip.ParseAddr(text); alone == nil {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			r.wrong(key, fmt.Sprintf("%q is no network, such as 10.1.0.0/16 or 2001:db8::/32", text))
+		case network.Bits() == 0:
+			r.wrong(key, fmt.Sprintf("%s is everybody", text))
+		}
+		networks = append(networks, network)
+	}
+	return networks
+}
+
+// limit is how many within a minute; zero where nothing is said, -1 where there is none.
+func (r *settingsReader) limit(key, text string) int {
+	if text == "" {
+		return 0
+	}
+	if text == "none" {
+		return -1
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		r.wrong(key, "not a number above 0, or none")
+	}
+	return n
+}
+
+func (r *settingsReader) forwarder(key, text string) string {
+	if !regexp.MustCompile(`^[0-9]{1,11}$`).MatchString(text) {
+		r.wrong(key, "missing, or not 1 to 11 digits (DE33). Ask the acquirer by which id it knows this gateway")
+	}
+	return text
+}
+
+func (r *settingsReader) location(key, text string) *time.Location {
+	location, err := time.LoadLocation(text)
+	if err != nil || text == "Local" {
+		r.wrong(key, "not a time zone, such as Asia/Jakarta")
+	}
+	return location
+}
+
+func (r *settingsReader) database(text, file string) string {
+	switch {
+	case text != "" && file != "":
+		r.wrong("database-file", "there is a database besides: name one of the two")
+	case file != "":
+		content, err := readSecret(file)
+		if err != nil {
+			r.wrong("database-file", err.Error())
+			return ""
+		}
+		if text = strings.TrimSpace(string(content)); text == "" || strings.ContainsAny(text, "\r\n") {
+			r.wrong("database-file", "not one line with a URL")
+		}
+	case text == "":
+		r.wrong("database", "missing. Give the URL of a PostgreSQL database, one with a password in the variable "+
+			"REPRISE_DATABASE or in a file that --database-file names, or for one small node the path of an SQLite file")
+	}
+	return text
+}
+
+func (r *settingsReader) keys(key, path string) vault.Keys {
+	if path == "" {
+		r.wrong(key, "missing. Name the key file; 'reprise vault create' makes one")
+		return vault.Keys{}
+	}
+	keys, err := vault.LoadKeys(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.wrong(key, fmt.Sprintf("there is no key file %s. Copy that of the other nodes; for the first, 'reprise vault create' makes one", path))
+	case err != nil:
+		r.wrong(key, err.Error())
+	case keys.OfSandbox():
+		r.wrong(key, path+" was made for a sandbox. 'reprise vault create' makes another")
+	}
+	return keys
+}
+
+// certificate reads a pair of files, which must both be named.
+func (r *settingsReader) certificate(key, certFile, keyFile string) *Certificate {
+	if certFile == "" || keyFile == "" {
+		missing := key
+		if certFile != "" {
+			missing += "-key"
+		}
+		r.wrong(missing, "missing. A certificate and its key are two PEM files")
+		return nil
+	}
+	c, err := loadCertificate(r.outside, certFile, keyFile, r.log)
+	if err == nil {
+		err = notOfSandbox(c.pair.Leaf)
+	}
+	if err != nil {
+		r.wrong(key, err.Error())
+		return nil
+	}
+	return c
+}
+
+// named wants a certificate to be of a host, by which others will know it.
+func (r *settingsReader) named(key string, c *Certificate, host string) {
+	if err := c.pair.Leaf.VerifyHostname(host); err != nil && host != "" {
+		r.wrong(key, fmt.Sprintf("%s is not for %s: %v", c.certFile, host, err))
+	}
+}
+
+func (r *settingsReader) roots(key, file string) *x509.CertPool {
+	pool := x509.NewCertPool()
+	r.addRoots(pool, key, file)
+	return pool
+}
+
+// addRoots adds the certificates in a PEM file.
+func (r *settingsReader) addRoots(pool *x509.CertPool, key, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		r.wrong(key, err.Error())
+		return
+	}
+	found := false
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err == nil {
+			err = notOfSandbox(c)
+		}
+		if err != nil {
+			r.wrong(key, fmt.Sprintf("%s: %v", file, err))
+			return
+		}
+		pool.AddCert(c)
+		found = true
+	}
+	if !found {
+		r.wrong(key, file+" holds no certificate in PEM")
+	}
+}
+
+func (r *settingsReader) acquirerTLS(s ServeSettings) *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.AcquirerName, Time: r.outside.Now}
+	if s.AcquirerRoots != "" {
+		config.RootCAs = r.roots("acquirer-roots", s.AcquirerRoots)
+	}
+	if s.AcquirerCertificate != "" || s.AcquirerCertificateKey != "" {
+		if c := r.certificate("acquirer-certificate", s.AcquirerCertificate, s.AcquirerCertificateKey); c != nil {
+			config.GetClientCertificate = c.Show
+		}
+	}
+	return config
+}
+
+// directories reads how we are enrolled, and who may have issued the certificates with which results come.
+func (r *settingsReader) directories(list []DirectorySettings, resultsURL string) ([]threeds.Directory, *x509.CertPool) {
+	if len(list) == 0 {
+		r.wrong("directories", "missing. List the directory servers in the file that --config names")
+		return nil, nil
+	}
+	before := len(r.problems)
+	results := x509.NewCertPool()
+	var directories []threeds.Directory
+	for i, s := range list {
+		key := fmt.Sprintf("directories[%d].", i)
+		for _, required := range []struct{ name, value string }{
+			{"name", s.Name}, {"url", s.URL}, {"roots", s.Roots}, {"server-reference", s.ServerRef},
+			{"requestor-id", s.RequestorID}, {"requestor-name", s.RequestorName}, {"result-names", strings.Join(s.ResultNames, "")},
+		} {
+			if required.value == "" {
+				r.wrong(key+required.name, "missing. The scheme gives it")
+			}
+		}
+		d := threeds.Directory{
+			Name: s.Name, URL: s.URL, ResultNames: s.ResultNames, ServerRef: s.ServerRef, OperatorID: s.OperatorID,
+			RequestorID: s.RequestorID, RequestorName: s.RequestorName, ResultsURL: resultsURL,
+		}
+		if s.Roots != "" {
+			d.Roots = r.roots(key+"roots", s.Roots)
+		}
+		if s.ResultRoots != "" {
+			r.addRoots(results, key+"result-roots", s.ResultRoots)
+		} else if s.Roots != "" && len(r.problems) == before {
+			r.addRoots(results, key+"roots", s.Roots)
+		}
+		if c := r.certificate(key+"certificate", s.Certificate, s.CertificateKey); c != nil {
+			d.Certificate = *c.pair
+		}
+		directories = append(directories, d)
+	}
+	if len(r.problems) == before {
+		if _, err := threeds.New(threeds.Options{Directories: directories, Now: r.outside.Now}); err != nil {
+			r.wrong("directories", err.Error())
+		}
+	}
+	return directories, results
+}
