@@ -3,7 +3,9 @@ package simulator
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -283,8 +285,8 @@ func TestPapersAreKeptAndRenewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 10 {
-		t.Errorf("%d files, want 10", len(files))
+	if len(files) != 14 {
+		t.Errorf("%d files, want 14", len(files))
 	}
 	for _, f := range files {
 		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
@@ -298,6 +300,51 @@ func TestPapersAreKeptAndRenewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(now.Add(3600 * day)) // fails the test if a damaged key is not replaced
+}
+
+// A world with an authority of its own, and TLS on the lines that a sandbox leaves open.
+func TestTLS(t *testing.T) {
+	o := realOptions(t.TempDir())
+	w, err := New(o) // the papers of a sandbox are there first
+	if err != nil {
+		t.Fatal(err)
+	}
+	sandbox := w.papers.kit().CA
+	o.Authority, o.TLS = "Rehearsal Root", true
+	if w, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close(context.Background()) })
+	kit := w.Kit()
+	if kit.CA == sandbox || w.papers.root.Subject.CommonName != "Rehearsal Root" || !kit.AcquirerTLS || !strings.HasPrefix(kit.ACSOrigin, "https://acs.localhost:") {
+		t.Errorf("%s, of %s", kit.ACSOrigin, w.papers.root.Subject)
+	}
+	client, err := tls.X509KeyPair([]byte(kit.ClientCert), []byte(kit.ClientKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &tls.Config{RootCAs: w.papers.pool, ServerName: "127.0.0.1"}
+	if c, err := tls.Dial("tcp", kit.Acquirer, config); err == nil {
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second)) // TLS 1.3 refuses behind the handshake
+		if _, err := c.Read(make([]byte, 1)); !strings.Contains(fmt.Sprint(err), "certificate required") {
+			t.Errorf("without a certificate: %v", err)
+		}
+		_ = c.Close()
+	}
+	config.Certificates = []tls.Certificate{client}
+	c, err := tls.Dial("tcp", kit.Acquirer, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	pages, err := tls.Dial("tcp", strings.Replace(kit.ACSOrigin, "https://acs.localhost", "127.0.0.1", 1), &tls.Config{RootCAs: w.papers.pool, ServerName: "acs.localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = pages.Close()
 }
 
 func TestScenarios(t *testing.T) {

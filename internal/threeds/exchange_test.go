@@ -83,10 +83,8 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	listener.Config.Handler = h.Results()
-	listener.TLS = h.ResultsTLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		shown := pair(kit.ServerCert, kit.ServerKey)
-		return &shown, nil
-	}, roots)
+	listener.TLS = h.ResultsTLS(nil, roots)
+	listener.TLS.Certificates = []tls.Certificate{pair(kit.ServerCert, kit.ServerKey)}
 	listener.StartTLS()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {

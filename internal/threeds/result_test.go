@@ -32,8 +32,8 @@ func newResultLine(t *testing.T) *resultLine {
 	})
 	server := httptest.NewUnstartedServer(w.Results())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	ours := w.ca.issue(t, "gateway.example", x509.ExtKeyUsageServerAuth)
-	server.TLS = w.ResultsTLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &ours, nil }, w.ca.pool)
+	server.TLS = w.ResultsTLS(nil, w.ca.pool)
+	server.TLS.Certificates = []tls.Certificate{w.ca.issue(t, "gateway.example", x509.ExtKeyUsageServerAuth)}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return &resultLine{w, server.URL}

@@ -137,14 +137,14 @@ func parseKeys(text []byte) (*ring, error) {
 // CreateKeys makes a key file, readable by its owner only, and loads it. It never replaces one
 // (fs.ErrExist): with its keys, every stored card would be lost. It appears whole or not at all. The card
 // key comes from Tink's own randomness, all others from rand.
-func CreateKeys(path string, rand io.Reader) (Keys, error) { return createKeys(path, rand, false) }
+func CreateKeys(path string, rand io.Reader) (Keys, error) { return makeKeys(path, rand, false) }
 
 // CreateSandboxKeys is CreateKeys for a sandbox; the file says so.
 func CreateSandboxKeys(path string, rand io.Reader) (Keys, error) {
-	return createKeys(path, rand, true)
+	return makeKeys(path, rand, true)
 }
 
-func createKeys(path string, rand io.Reader, sandbox bool) (Keys, error) {
+func makeKeys(path string, rand io.Reader, sandbox bool) (Keys, error) {
 	text, err := newKeys(rand, sandbox)
 	if err != nil {
 		return Keys{}, fmt.Errorf("vault: make keys: %w", err)
