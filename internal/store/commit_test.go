@@ -353,6 +353,27 @@ func TestCommitLimit(t *testing.T) {
 	}
 }
 
+// A commit that was given up goes on at the server: cancelling one that waits for a standby would make it seem done.
+func TestNothingIsCancelled(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	db := newDatabase(t, "PostgreSQL")
+	impatient := db.open(t, func(o *Options) {
+		o.Timer = func(time.Duration) (<-chan time.Time, func() bool) {
+			timer := time.NewTimer(300 * time.Millisecond)
+			return timer.C, timer.Stop
+		}
+	})
+	must(t, impatient.Ping(t.Context()))
+	err := impatient.engine.commit(t.Context(), []stmt{{sql: `INSERT INTO lane (name, next) SELECT 'n', 1 FROM pg_sleep(1)`}})
+	if !errors.Is(err, payment.ErrUnsure) {
+		t.Fatalf("%v, want it lost", err)
+	}
+	other := db.open(t)
+	eventually(t, "the commit is made", func() bool { return rows(t, other, "lane", `name = 'n'`) == 1 })
+}
+
 // A commit that is on its way is seen through when its caller leaves: the caller gets the outcome.
 func TestCallerLeavesInFlight(t *testing.T) {
 	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,11 +75,33 @@ func openPostgres(ctx context.Context, o Options, within func(context.Context, t
 		return nil, err
 	}
 	config.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(commitLimit.Milliseconds())
+	config.BeforeConnect = neverCancel
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	return &postgres{pool: pool, within: within}, nil
+}
+
+// neverCancel keeps a connection from dialling a second time, which it does when it is given up: to have the
+// server cancel what it is doing. A commit that waits for a synchronous standby is done for everybody to see when
+// that wait is cancelled, though the standby does not have it: an answer would be given, or a message sent, that
+// is forgotten when the standby takes over. What waits goes on until the standby has it, or the server is gone;
+// statement_timeout ends everything else.
+func neverCancel(_ context.Context, config *pgx.ConnConfig) error {
+	var connected atomic.Bool
+	dial := config.DialFunc
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if connected.Load() {
+			return nil, errors.New("store: nothing is cancelled")
+		}
+		return dial(ctx, network, address)
+	}
+	config.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		connected.Store(true)
+		return nil
+	}
+	return nil
 }
 
 // commit waits for a connection as long as the caller does, within bounds, but once the list is on its way it is
