@@ -118,6 +118,9 @@ func (a *acs) post(t *transaction, v verdict, body []byte) error {
 	if err != nil {
 		return err
 	}
+	if o.text("messageType") == "Erro" && o.text("errorCode") == "403" {
+		return errGatewayDown // transient system failure (EMV 3DS 2.2 table A.4): it could not keep the result just now
+	}
 	return checkRRes(t, v, o)
 }
 
