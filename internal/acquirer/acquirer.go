@@ -147,6 +147,22 @@ func (l *Line) Ready() error {
 	return l.why
 }
 
+// Counts is what a line has seen since it was made, and what is going on on it now.
+type Counts struct {
+	Connections uint64 // signed on
+	Late        uint64 // approvals that nobody waited for
+	Unmatched   uint64 // other answers that nobody waited for
+	Refused     uint64 // messages that broke the profile
+	Calls       int    // messages that wait for their answer
+}
+
+// Counts returns what the line has seen.
+func (l *Line) Counts() Counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load(), l.calls}
+}
+
 // Authorise sends an 0100 or 0200, as the trace says, and waits for its answer, at most for the answer time-out.
 // It is Unsent when not one byte has left, Unknown when one may have and no answer came.
 func (l *Line) Authorise(ctx context.Context, p Authorisation) payment.Answer {

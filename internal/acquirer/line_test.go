@@ -127,7 +127,7 @@ func TestEchoOnAnIdleLine(t *testing.T) {
 		if echoes != 19 { // the first half minute has the sign-on in it
 			t.Errorf("%d echoes in ten idle minutes", echoes)
 		}
-		if l.counts().Connections != 1 {
+		if l.Counts().Connections != 1 {
 			t.Error("the line was lost")
 		}
 		slices.Sort(stans)
@@ -206,7 +206,7 @@ func TestNoAnswerIsUnknown(t *testing.T) {
 		if want := []string{p.Trace.Key() + " APPROVED 831000", p.Trace.Key() + " UNWANTED 831000"}; !slices.Equal(want, got) {
 			t.Errorf("%v", got)
 		}
-		if got := l.counts(); got != (counts{Connections: 1, Late: 2, Unmatched: 1}) {
+		if got := l.Counts(); got != (Counts{Connections: 1, Late: 2, Unmatched: 1}) {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -249,7 +249,7 @@ func TestOnlyMoneyIsLate(t *testing.T) {
 		if key := <-late; key != hold.Trace.Key() || len(late) > 0 {
 			t.Errorf("%s, and %d more", key, len(late))
 		}
-		if got := l.counts(); got.Late != 1 || got.Unmatched != 2 {
+		if got := l.Counts(); got.Late != 1 || got.Unmatched != 2 {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -292,8 +292,8 @@ func TestLateNeverBlocks(t *testing.T) {
 		if a := l.Authorise(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Approved {
 			t.Errorf("%s", a.Outcome)
 		}
-		if l.counts().Late != 500 || told.Load() != 64 {
-			t.Errorf("%d late, %d told at once", l.counts().Late, told.Load())
+		if l.Counts().Late != 500 || told.Load() != 64 {
+			t.Errorf("%d late, %d told at once", l.Counts().Late, told.Load())
 		}
 		close(release)
 	})
@@ -320,7 +320,7 @@ func TestAnswerThatBreaksTheProfile(t *testing.T) {
 				t.Errorf("%s, want %s", a.Outcome, want)
 			}
 		}
-		if got := l.counts(); got != (counts{Connections: 1, Refused: 2}) {
+		if got := l.Counts(); got != (Counts{Connections: 1, Refused: 2}) {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -417,7 +417,7 @@ func TestAnswerBeforeTheRequest(t *testing.T) {
 				t.Errorf("%s with code %s", a.Outcome, a.Authorization.AuthorizationCode)
 			}
 		}
-		if late := l.counts().Late; late != 1 {
+		if late := l.Counts().Late; late != 1 {
 			t.Errorf("%d answers were nobody's", late)
 		}
 	})
@@ -569,17 +569,4 @@ func TestNewSaysAllThatIsWrong(t *testing.T) {
 			t.Errorf("%q is not in %v", want, err)
 		}
 	}
-}
-
-// counts is what the line has seen since it was made.
-type counts struct {
-	Connections uint64 // signed on
-	Late        uint64 // approvals that nobody waited for
-	Unmatched   uint64 // other answers that nobody waited for
-	Refused     uint64 // messages that broke the profile
-}
-
-// counts returns what the line has seen.
-func (l *Line) counts() counts {
-	return counts{l.connections.Load(), l.late.Load(), l.unmatched.Load(), l.refused.Load()}
 }

@@ -206,7 +206,7 @@ func TestGarbageEndsTheConnectionAndNothingElse(t *testing.T) {
 			if got := buyAll(t, l, 5*time.Second, nthPurchase(t, 1))[0]; got.Outcome != payment.Unknown {
 				t.Errorf("%s", got.Outcome)
 			}
-			until(t, "the line is back", func() bool { return l.Ready() == nil && l.counts().Connections == 2 })
+			until(t, "the line is back", func() bool { return l.Ready() == nil && l.Counts().Connections == 2 })
 			if got := buyAll(t, l, 5*time.Second, nthPurchase(t, 2))[0]; got.Outcome != payment.Approved {
 				t.Errorf("on the next connection: %s", got.Outcome)
 			}

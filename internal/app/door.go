@@ -22,11 +22,11 @@ type Patience struct {
 	Idle   time.Duration // between two requests: 2 min
 }
 
-// doorConnections and resultsConnections are how many connections a door keeps, where the settings do not say. A
-// directory server needs few.
+// How many connections a door keeps, the public one where the settings do not say. Directory servers need few.
 const (
 	doorConnections    = 1024
 	resultsConnections = 128
+	metricsConnections = 16
 )
 
 // door is a listener that keeps a bounded number of connections. When there are too many, the one that has been idle
@@ -34,9 +34,9 @@ const (
 // keep connections for later nor a crowd can fill the memory, and whoever asks how the gateway is gets in.
 type door struct {
 	net.Listener
+	name string
 	most int
 	hang func(func()) // runs what may take a while
-	log  *slog.Logger
 
 	mu     sync.Mutex
 	open   map[net.Conn]*list.Element // nil: busy, or nothing was heard of it yet
@@ -44,8 +44,8 @@ type door struct {
 	turned uint64                     // connections that were closed for want of room, idle ones among them
 }
 
-func (h *House) serve(o Outside, l net.Listener, handler http.Handler, most int, p Patience) {
-	d := &door{Listener: l, most: most, hang: o.Go, log: h.log, open: map[net.Conn]*list.Element{}, idle: list.New()}
+func (h *House) serve(name string, l net.Listener, handler http.Handler, most int, p Patience) {
+	d := &door{Listener: l, name: name, most: most, hang: h.outside.Go, open: map[net.Conn]*list.Element{}, idle: list.New()}
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: cmp.Or(p.Header, 10*time.Second),
@@ -57,7 +57,7 @@ func (h *House) serve(o Outside, l net.Listener, handler http.Handler, most int,
 		ConnState:         d.turnsTo,
 	}
 	h.servers, h.doors = append(h.servers, server), append(h.doors, d)
-	o.Go(func() {
+	h.outside.Go(func() {
 		if err := server.Serve(d); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("door closed by itself", "error", err)
 		}

@@ -26,7 +26,8 @@ import (
 
 // House is a running gateway.
 type House struct {
-	PublicURL string
+	PublicURL  string
+	MetricsURL string // empty where there are none
 
 	store   *store.Store
 	vault   *vault.Vault
@@ -43,6 +44,8 @@ type House struct {
 	certificates []*Certificate        // what the doors speak TLS with
 	linger       func(context.Context) // waits for the drain delay
 	gate         *gate.Gate
+	metrics      *metrics
+	ends         map[string]func() time.Time // when our certificates do, by what they are for
 	ready        readiness
 }
 
@@ -51,7 +54,8 @@ func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (*House,
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	h := &House{outside: o, log: log, linger: o.wait(s.DrainDelay)}
+	h := &House{outside: o, log: log, linger: o.wait(s.DrainDelay), ends: s.ends()}
+	h.metrics = newMetrics(h)
 	if err := h.open(ctx, o, s); err != nil {
 		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
 	}
@@ -86,8 +90,16 @@ func (h *House) open(ctx context.Context, o Outside, s Settings) error {
 		h.certificates = append(h.certificates, s.Certificate)
 		door = tls.NewListener(door, s.Certificate.serverTLS())
 	}
-	h.serve(o, door, handler, cmp.Or(s.Connections, doorConnections), s.Patience)
-	h.serve(o, tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCertificate.Get, s.ResultsRoots)), resultsHandler, resultsConnections, s.Patience)
+	h.serve("public", door, handler, cmp.Or(s.Connections, doorConnections), s.Patience)
+	h.serve("results", tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCertificate.Get, s.ResultsRoots)), resultsHandler, resultsConnections, s.Patience)
+	if s.MetricsListen != "" {
+		l, err := o.Listen("tcp", s.MetricsListen)
+		if err != nil {
+			return fmt.Errorf("no door for metrics: %w", err)
+		}
+		h.MetricsURL = "http://" + l.Addr().String() + "/metrics"
+		h.serve("metrics", l, h.metrics.handler(), metricsConnections, s.Patience)
+	}
 	h.line.Start()
 	rangesCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	h.ranges = cancel
@@ -133,7 +145,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		return nil, nil, err
 	}
 	h.flow = flow.New(flow.Options{
-		Store: h.store, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
+		Store: counted{h.store, h.metrics.ended}, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
 		Now: o.Now, Timer: o.Timer, Rand: o.Rand, Go: o.Go, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
 		Simulates: s.Sandbox,
 	})
@@ -141,13 +153,14 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	h.desk = newDesk(o, h.store, h.vault, s.CallbackToken, webhook.Options{
 		Schedule: s.WebhookSchedule, Networks: s.networks(), Roots: s.WebhookRoots, Log: h.log,
 	})
+	h.desk.sender.Record = h.metrics.delivery(h.desk.sender.Record)
 	h.store.Work(h.work())
 
 	from := proxies(s.TrustedProxies)
 	h.gate, err = gate.New(gate.Options{
 		Keys: s.keys(h.store.Key), Answered: h.store.Answered,
 		Fingerprint: func(data []byte) [32]byte { return h.vault.Keyed("idempotency", data) },
-		Limits:      s.Limits, ClientIP: from.clientIP, Bounds: s.Bounds, Payable: h.payable,
+		Limits:      s.Limits, ClientIP: from.clientIP, Bounds: s.Bounds, Payable: h.payable, Served: h.metrics.served,
 		Now: o.Now, Rand: o.Rand, Log: h.log, AllowHTTP: s.Sandbox, Violation: s.Violation,
 	})
 	if err != nil {

@@ -23,6 +23,8 @@ type Settings struct {
 	Listen    string // host:port of the API and the payer's pages
 	PublicURL string // where browsers and merchants reach Listen; empty: http:// and the address bound
 
+	MetricsListen string // host:port of GET /metrics, for who watches the gateway and nobody else; empty: none
+
 	// Certificate is what Listen speaks TLS with; nil: plain HTTP, and outside a sandbox from TrustedProxies
 	// alone. Of these the gateway believes in X-Forwarded-For where a request came from.
 	Certificate    *Certificate

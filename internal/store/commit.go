@@ -32,6 +32,7 @@ type engine interface {
 	// query reads. It sees everything that was committed before it was called. It fails with
 	// payment.ErrUnavailable or an error that is the database's own.
 	query(ctx context.Context, q stmt) error
+	connections() Connections
 	close()
 }
 

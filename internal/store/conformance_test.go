@@ -62,6 +62,8 @@ func TestConformance(t *testing.T) {
 		{"refunds crowded out", testRefundsCrowdedOut},
 		{"refund read back", testRefundReadBack},
 		{"refunds listed", testRefundsListed},
+		{"figures", testFigures},
+		{"ping", testPing},
 		{"CVN kept and taken", testEscrow},
 		{"CVN taken by many", testTakenByMany},
 		{"CVN forgotten", testForgotten},

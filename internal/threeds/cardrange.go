@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"reprise/internal/card"
 	"reprise/internal/payment"
@@ -52,6 +53,7 @@ func versionNumber(s string) int {
 
 // rangeTable is what one directory server told us. It never changes: a new one takes its place.
 type rangeTable struct {
+	loaded time.Time   // by the PRes that told of it
 	serial string      // of the last PRes: the next one holds only what changed since
 	ranges []cardRange // by digits, then lo
 	reach  []uint64    // the highest hi among the ranges of the same digits up to here
@@ -111,6 +113,26 @@ func (s *Server) Ready() error {
 		return nil
 	}
 	return &NotReadyError{missing}
+}
+
+// Ranges is how much a directory server has told us, and when.
+type Ranges struct {
+	Directory string
+	N         int
+	Loaded    time.Time // zero: never
+}
+
+// Ranges says what every directory server has told us.
+func (s *Server) Ranges() []Ranges {
+	var all []Ranges
+	for _, d := range s.directories {
+		r := Ranges{Directory: d.Name}
+		if table := d.ranges.Load(); table != nil {
+			r.N, r.Loaded = len(table.ranges), table.loaded
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // Range finds the protocol version to speak about a card, and the URL of its 3DS Method, which may be empty.

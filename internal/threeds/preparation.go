@@ -88,7 +88,9 @@ func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) er
 			l.ranges[key] = r
 		}
 	}
-	d.ranges.Store(newRangeTable(answer.text("serialNum"), l.ranges))
+	table := newRangeTable(answer.text("serialNum"), l.ranges)
+	table.loaded = s.o.Now()
+	d.ranges.Store(table)
 	s.o.Log.Info("card ranges loaded", "directory", d.Name, "rows", l.rows, "ranges", len(l.ranges), "complete", have == nil)
 	return nil
 }
