@@ -95,6 +95,7 @@ func TestConformance(t *testing.T) {
 		{"slow peers", testSlowPeers},
 		{"stop", testStop},
 		{"stop unheeded", testStopUnheeded},
+		{"clocks differ", testSkew},
 		{"sweep", testSweep},
 		{"sweep counts", testSweepCounts},
 		{"audit", testAudit},
@@ -151,9 +152,8 @@ type clock struct{ ahead atomic.Int64 }
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// open starts a node on the database. It polls often.
-func (d *database) open(t testing.TB, set ...func(*Options)) *Store {
-	t.Helper()
+// options are those of a node on the database that polls often.
+func (d *database) options(set ...func(*Options)) Options {
 	o := Options{
 		URL: d.url, Now: time.Now, Rand: rand.Reader, Poll: 5 * time.Millisecond,
 		Timer: func(d time.Duration) (<-chan time.Time, func() bool) {
@@ -169,7 +169,13 @@ func (d *database) open(t testing.TB, set ...func(*Options)) *Store {
 	for _, f := range set {
 		f(&o)
 	}
-	s, err := Open(context.Background(), o)
+	return o
+}
+
+// open starts a node on the database.
+func (d *database) open(t testing.TB, set ...func(*Options)) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), d.options(set...))
 	if err != nil {
 		t.Fatal(err)
 	}

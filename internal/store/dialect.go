@@ -23,6 +23,8 @@ type dialect struct {
 	readOnly string
 	// versioned counts the table in which migrations are noted.
 	versioned string
+	// clock is the database's time in microseconds, where the database may be on another machine than we are.
+	clock string
 }
 
 var (
@@ -32,6 +34,7 @@ var (
 		unlogged:   `ALTER TABLE cvn_escrow SET UNLOGGED`,
 		readOnly:   `SELECT current_setting('transaction_read_only')`,
 		versioned:  `SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')`,
+		clock:      `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 	}
 	sqliteDialect = dialect{
 		goose:     goose.DialectSQLite3,

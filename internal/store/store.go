@@ -51,6 +51,9 @@ type Options struct {
 	Lease time.Duration
 	// Poll is how often due work is looked for that nobody handed over. Zero: 1 s.
 	Poll time.Duration
+	// MaxSkew is how far Now may be off the clock of a database that is elsewhere: the constant, for a gateway. Open
+	// refuses more, and what comes later is logged as an error. Zero: nobody looks.
+	MaxSkew time.Duration
 	// Workers is how much work is done at once, at most. Zero: 64.
 	Workers int
 }
@@ -104,6 +107,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if o.Watch != nil {
 		s.engine = watched{s.engine, o.Watch}
+	}
+	if err := s.checkClock(ctx); err != nil {
+		s.engine.close()
+		return nil, err
 	}
 	return s, nil
 }

@@ -41,6 +41,13 @@ func (s *Store) StartWork() {
 		defer s.polled.Done()
 		s.every(sweepEvery, nil, s.Sweep, "sweep failed")
 	})
+	if s.clocked() {
+		s.polled.Add(1)
+		s.Go(func() {
+			defer s.polled.Done()
+			s.every(skewEvery, nil, s.checkClock, "clock not as the database's")
+		})
+	}
 }
 
 // grace is how long what is cut short is waited for.
