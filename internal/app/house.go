@@ -117,7 +117,8 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		Render: func(k payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) {
 			return merchants.NoticeData(k, c)
 		},
-		NoMigrate: s.NoMigrate, Watch: s.Watch, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		NoMigrate: s.NoMigrate, Watch: s.Watch, MaxSkew: s.maxSkew(),
+		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -13,6 +13,7 @@ import (
 
 	"reprise/internal/gate"
 	"reprise/internal/payment"
+	"reprise/internal/store"
 	"reprise/internal/threeds"
 	"reprise/internal/vault"
 	"reprise/internal/webhook"
@@ -88,6 +89,14 @@ func (s Settings) sample(publicURL string) gate.Sample {
 		return gate.Sample{URL: publicURL, SecretKey: SandboxSecretKey, PublicKey: SandboxPublicKey}
 	}
 	return gate.Sample{URL: publicURL, SecretKey: "YOUR_SECRET_KEY", PublicKey: "YOUR_PUBLIC_KEY"}
+}
+
+// maxSkew is how far our clock may be off the database's. A sandbox is one process, at any time that it was given.
+func (s Settings) maxSkew() time.Duration {
+	if s.Sandbox {
+		return 0
+	}
+	return store.MaxSkew
 }
 
 // check reports everything that is wrong at once.

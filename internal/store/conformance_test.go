@@ -89,6 +89,7 @@ func TestConformance(t *testing.T) {
 		{"work panics", testPanic},
 		{"work moved by itself", testMovedByItself},
 		{"work of a dead node", testDeadNode},
+		{"work taken up in time", testTakenUpInTime},
 		{"work claimed twice in a moment", testClaims},
 		{"work of others", testForeignKinds},
 		{"slow peer", testSlowPeer},
