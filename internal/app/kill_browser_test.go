@@ -39,7 +39,7 @@ func killed(t *testing.T, browser context.Context, answerFirst bool) {
 	}}
 	w.front = newFront(t, w.PublicURL, w.ShopURL)
 	w.bank = &bank{t: t, control: world.ControlURL(), http: w.front.http}
-	gateway := &process{t: t, w: w, path: program(t), args: []string{
+	gateway := &process{t: t, w: w, path: program(t, ""), args: []string{
 		"sandbox", "--calm", "--listen", address(portAPI), "--data", w.dir, "--simulator", world.ControlURL(), "--webhook", w.ear.url,
 	}}
 	gateway.start()

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -21,23 +22,21 @@ type site struct {
 	*front
 	*ear
 	auditor
-	t       *testing.T
-	binary  string
-	listen  string
-	dir     string
-	log     *lockedBuffer
-	gateway *exec.Cmd
+	t        *testing.T
+	binary   string
+	listen   string
+	dir      string
+	database string // URL of a PostgreSQL database; empty: SQLite in dir
+	log      *lockedBuffer
+	gateway  *exec.Cmd
 }
 
 // openSite starts a simulator and a sandbox that uses it.
-func openSite(t *testing.T, binary string) *site {
+func openSite(t *testing.T, binary, database string) *site {
 	t.Helper()
-	s := &site{t: t, binary: binary, dir: t.TempDir(), ear: listen(t), log: &lockedBuffer{}}
-	port := freePorts(t, 7)
-	at := func(n int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
-	s.listen = at(portAPI)
-	s.front = newFront(t, "http://"+s.listen, "http://localhost:"+strconv.Itoa(port+portShop))
-	s.auditor = audit(t, filepath.Join(s.dir, "reprise.db"), "", &bank{t: t, control: "http://" + at(portControl), http: s.front.http})
+	s := &site{t: t, binary: binary, dir: t.TempDir(), database: database, ear: listen(t), log: &lockedBuffer{}}
+	at := s.atPorts()
+	s.auditor = audit(t, filepath.Join(s.dir, "reprise.db"), database, &bank{t: t, control: "http://" + at(portControl), http: s.front.http})
 	s.run("simulator", "--listen", at(portACS), "--data", filepath.Join(t.TempDir(), "world"), "--calm")
 	eventually(t, "the simulator lives", func() bool { return s.healthy(s.bank.control + "/healthz") })
 	t.Cleanup(func() {
@@ -47,6 +46,33 @@ func openSite(t *testing.T, binary string) *site {
 	})
 	s.start()
 	return s
+}
+
+// atPorts gives the gateway ports of its own, which at names.
+func (s *site) atPorts() (at func(n int) string) {
+	port := freePorts(s.t, 7)
+	at = func(n int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
+	s.listen = at(portAPI)
+	s.front = newFront(s.t, "http://"+s.listen, "http://localhost:"+strconv.Itoa(port+portShop))
+	return at
+}
+
+// beside starts another gateway in the same world, on the same database, with the same keys.
+func (s *site) beside(binary string) *site {
+	s.t.Helper()
+	other := *s
+	other.binary, other.dir = binary, s.t.TempDir()
+	keys, err := os.ReadFile(filepath.Join(s.dir, keyFileName))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(other.dir, keyFileName), keys, 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	other.atPorts()
+	other.front.made = s.front.made // references are the merchant's, at whichever gateway
+	other.start()
+	return &other
 }
 
 // run starts a process, which ends with the test.
@@ -67,7 +93,11 @@ func (s *site) run(arguments ...string) *exec.Cmd {
 // start starts the gateway, with what it has.
 func (s *site) start() {
 	s.t.Helper()
-	s.gateway = s.run("sandbox", "--listen", s.listen, "--data", s.dir, "--simulator", s.bank.control, "--webhook", s.ear.url)
+	arguments := []string{"sandbox", "--listen", s.listen, "--data", s.dir, "--simulator", s.bank.control, "--webhook", s.ear.url}
+	if s.database != "" {
+		arguments = append(arguments, "--database", s.database)
+	}
+	s.gateway = s.run(arguments...)
 	eventually(s.t, "the gateway is ready", func() bool { return s.healthy(s.base + "/readyz") })
 }
 
@@ -92,11 +122,13 @@ func (s *site) healthy(url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// program compiles the command.
-func program(t *testing.T) string {
+// program compiles the command, of the source in a folder or of this one.
+func program(t *testing.T, source string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "reprise")
-	if output, err := exec.Command("go", "build", "-o", binary, "reprise/cmd/reprise").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", binary, "reprise/cmd/reprise")
+	build.Dir = source
+	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	return binary
@@ -131,7 +163,7 @@ func TestKill(t *testing.T) {
 		t.Skip("builds the program and waits for real time-outs; run without -short")
 	}
 	t.Parallel()
-	binary := program(t)
+	binary := program(t, "")
 	for name, test := range map[string]func(*testing.T, *site){
 		"in the challenge, confirmed meanwhile":   confirmedMeanwhile,
 		"in the challenge, confirmed afterwards":  confirmedAfterwards,
@@ -144,7 +176,7 @@ func TestKill(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, openSite(t, binary))
+			test(t, openSite(t, binary, ""))
 		})
 	}
 }
