@@ -82,18 +82,16 @@ func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.On
 // means for the attempt or the refund. left is the case as it stood when it was sent.
 func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.Once, left payment.Case, a payment.Advice, answer payment.Answer) (payment.Case, error) {
 	now := f.o.Now()
-	a, pause := judgeTry(a, answer, now)
-	switch {
-	case a.Status == payment.AdviceNoTrace || a.Status == payment.AdviceGivenUp:
-		f.o.Log.Error("advice not confirmed", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request, "status", a.Status)
-	case pause == adviseRarely:
-		f.o.Log.Error("advice not confirmed for a day", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request)
-	}
-	e, err := f.follow(ctx, l, a, payment.Event{At: now, Answer: &answer})
+	judged, pause := judgeTry(a, answer, now)
+	e, err := f.follow(ctx, l, judged, payment.Event{At: now, Answer: &answer})
 	if err != nil {
 		return payment.Case{}, err
 	}
-	return f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
+	done, err := f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
+		a = judged
+		if payment.Outrun(left, c, a) && (a.Status == payment.AdviceDone || now.Sub(a.Opened) < reverseLimit) {
+			a.Status, a.NoTrace, pause = payment.AdviceOpen, 0, adviseSoon
+		}
 		work := payment.Work{Kind: payment.WorkAdvice, Ref: string(a.ID)}
 		ch := payment.Changes{Effects: []payment.Effect{payment.SaveAdvice{Advice: a}, payment.Rest{Work: work}}}
 		if a.Status == payment.AdviceOpen {
@@ -106,6 +104,14 @@ func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.
 		after, err := payment.Acknowledged(c, a, e)
 		return ch.Then(after), err
 	})
+	switch {
+	case err != nil:
+	case a.Status == payment.AdviceNoTrace || a.Status == payment.AdviceGivenUp:
+		f.o.Log.Error("advice not confirmed", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request, "status", a.Status)
+	case pause == adviseRarely:
+		f.o.Log.Error("advice not confirmed for a day", "advice", a.ID, "kind", a.Kind, "payment_request", a.Request)
+	}
+	return done, err
 }
 
 // judgeTry says what an advice is after a try, and how long it pauses where it is still open.

@@ -72,10 +72,31 @@ func (f *Flow) Late(ctx context.Context, traceKey string, judge func(sent paymen
 	if c.Request.Purpose() == payment.Verification {
 		return nil // nothing was moved
 	}
-	if c.Request.State != payment.Failed || answer.Outcome != payment.Approved && answer.Outcome != payment.Unwanted {
-		return nil // a second copy of an answer we have, or a reversal is on its way already
+	switch state := c.Request.State; {
+	case answer.Outcome != payment.Approved && answer.Outcome != payment.Unwanted:
+		return nil
+	case state == payment.Reversing:
+		return f.noteLate(ctx, c, traceKey, judge, answer)
+	case state == payment.Failed:
+		return f.undoLate(ctx, c, answer)
 	}
-	return f.undoLate(ctx, c, answer)
+	return nil // a second copy of an answer we have
+}
+
+// noteLate writes down that what is being reversed was approved. The reversal may have been answered before the
+// purchase reached the issuer, and so be about nothing: what it ends with is judged by this, see acknowledge.
+func (f *Flow) noteLate(ctx context.Context, c payment.Case, traceKey string, judge func(payment.Trace) payment.Answer, answer payment.Answer) error {
+	settled := false
+	_, err := f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
+		if settled = c.Request.State != payment.Reversing; settled || c.Request.Authorization != nil {
+			return payment.Changes{}, nil
+		}
+		return payment.ApprovedLate(c, answer.Authorization), nil
+	})
+	if err == nil && settled {
+		return f.Late(ctx, traceKey, judge) // the reversal ended meanwhile, and did not know of the approval
+	}
+	return err
 }
 
 // undoLate reverses an approval of an attempt that has failed, unless that is being done. A reversal that is

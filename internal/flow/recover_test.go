@@ -136,6 +136,50 @@ func TestLateApproval(t *testing.T) {
 	}
 }
 
+// TestLateApprovalWhileItIsReversed: a reversal that the host answered before the purchase reached the issuer is
+// about nothing, whatever the answer said, and is tried again.
+func TestLateApprovalWhileItIsReversed(t *testing.T) {
+	for name, test := range map[string]struct {
+		answers []string // of the host, by try
+		at      int      // the try during which the approval comes
+	}{
+		"acknowledged at once":             {[]string{"00", "00"}, 0},
+		"no trace, three times":            {[]string{"25", "25", "25", "00"}, 2},
+		"no trace, though it was approved": {[]string{"25", "25", "25", "25", "25", "25", "00"}, 0},
+	} {
+		s := newScene(t)
+		k := s.bring(s.session(), payment.Reversing)
+		s.host.acknowledge = func(a payment.Advice) payment.Answer {
+			if a.Tries == test.at {
+				if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			return acknowledged(test.answers[a.Tries])
+		}
+		s.pass(10 * time.Minute)
+		if n := len(s.host.advices); n != len(test.answers) || s.at(k).State != payment.Failed || len(s.memory.advices) != 1 {
+			t.Errorf("%s: %s after %d tries of %d reversals", name, s.at(k).State, n, len(s.memory.advices))
+		}
+	}
+
+	// A host that never finds what it approved is the operator's to settle, after a day.
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	if err := s.Late(ctx, s.at(k).Trace.Key(), judged(approved)); err != nil {
+		t.Fatal(err)
+	}
+	s.host.acknowledge = func(payment.Advice) payment.Answer { return acknowledged("25") }
+	s.pass(23 * time.Hour)
+	if s.at(k).State != payment.Reversing {
+		t.Errorf("%s: given up within a day", s.at(k).State)
+	}
+	s.pass(2 * time.Hour)
+	if s.at(k).State != payment.Failed || !strings.Contains(s.log.String(), "advice not confirmed") {
+		t.Errorf("%s; log: %s", s.at(k).State, s.log.String())
+	}
+}
+
 func TestLateApprovalOfNothing(t *testing.T) {
 	s := newScene(t)
 	if err := s.Late(ctx, "02|nobody", judged(approved)); err != nil || len(s.memory.advices) != 0 {

@@ -89,6 +89,23 @@ func Acknowledged(c Case, a Advice, e Event) (Changes, error) {
 	return Changes{}, nil
 }
 
+// ApprovedLate notes that the acquirer has approved what is being reversed already.
+func ApprovedLate(c Case, approved Authorization) Changes {
+	r := *c.Request
+	r.Authorization = &approved
+	return Changes{Requests: []Request{r}}
+}
+
+// Outrun says whether the end of a reversal is none, because an approval came that its last try cannot have been
+// about: one that came while the try was under way, or one of a message of which the host finds no trace. left is
+// the case as it stood when the try was sent.
+func Outrun(left, c Case, a Advice) bool {
+	if a.Kind != Reversal || c.Request.State != Reversing || c.Request.Authorization == nil {
+		return false
+	}
+	return a.Status == AdviceDone && left.Request.Authorization == nil || a.Status == AdviceNoTrace
+}
+
 // UndoLate has money given back that was approved when the attempt had ended without it.
 func UndoLate(c Case, reversal Advice, approved Authorization, at time.Time) Changes {
 	r := *c.Request
