@@ -70,6 +70,17 @@ func (b *bank) history() []simulator.Passage {
 	return book.Passages
 }
 
+// passed counts the messages of a type so far.
+func (b *bank) passed(kind string) (n int) {
+	b.t.Helper()
+	for _, p := range b.history() {
+		if p.Type == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // connections counts the connections of the acquirer line so far.
 func (b *bank) connections() (n int) {
 	b.t.Helper()

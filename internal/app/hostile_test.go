@@ -2,9 +2,12 @@ package app
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"reprise/internal/payment"
 )
 
 // faced is a payer on the page of an attempt whose purchase meets what the knobs say.
@@ -93,10 +96,14 @@ func (f *faced) again() {
 func (f *faced) isBooked(want ...string) {
 	f.w.t.Helper()
 	var got []string
-	_, entries := f.w.booking(f.request)
-	for _, e := range entries {
-		got = append(got, e.Kind+" "+e.State)
-	}
+	f.w.eventually("booked", func() bool {
+		got = nil
+		_, entries := f.w.booking(f.request)
+		for _, e := range entries {
+			got = append(got, e.Kind+" "+e.State)
+		}
+		return len(got) >= len(want) && (len(got) == 0 || got[0] == want[0])
+	})
 	if !slices.Equal(got, want) {
 		f.w.t.Errorf("the issuer has %q, want %q", got, want)
 	}
@@ -126,4 +133,120 @@ func TestAnswersThatAreNone(t *testing.T) {
 		})
 	}
 	town.balanced()
+}
+
+// TestReversalBeforeItsPurchase: the acquirer answers 25 to reversals of a purchase that is still on its way to the
+// issuer, which approves it afterwards.
+func TestReversalBeforeItsPurchase(t *testing.T) {
+	t.Parallel()
+	town := openTown(t)
+	t.Run("before the first", func(t *testing.T) {
+		w := town.in(t)
+		f := w.faces(`{"next_acquirer":{"behaviour":"after_reversal"}}`)
+		f.unknown()
+		f.wasReversed(1) // by the repeat, a minute later
+		if n := len(w.advices()); n != 1 || w.advices()[0].NoTrace != 1 {
+			t.Errorf("%d reversals, the first %+v", n, w.advices()[0])
+		}
+	})
+	t.Run("when it is given up", func(t *testing.T) {
+		w := town.in(t)
+		f := w.faces(`{"next_acquirer":{"behaviour":"after_reversal","reversals":3}}`)
+		// The approval comes while the third 25 is being written down, or after that: then by a reversal of its own.
+		f.wasReversed(1)
+		w.eventually("acknowledged", func() bool {
+			all := w.advices()
+			return all[len(all)-1].Status == payment.AdviceDone
+		})
+	})
+	town.balanced()
+}
+
+// TestAnswerOverAnotherConnection: what the house asked over one connection is answered over the next.
+func TestAnswerOverAnotherConnection(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	f := w.faces(`{"next_acquirer":{"behaviour":"other_connection"}}`)
+	f.unknown()
+	f.isBooked("purchase kept")
+	w.unplug()
+	w.plug()
+	f.wasReversed(1)
+	w.balanced()
+}
+
+// TestHostThatDoesNotRead: the reversal waits behind its purchase, and both are carried out.
+func TestHostThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	f := w.faces(`{"next_acquirer":{"behaviour":"stall","delay_ms":20000}}`)
+	f.unknown()
+	f.wasReversed(1)
+	w.balanced()
+}
+
+// TestReversalsThatMeetTrouble: whatever becomes of the answers to a reversal, it is repeated until one is an
+// acknowledgement, and carried out once.
+func TestReversalsThatMeetTrouble(t *testing.T) {
+	t.Parallel()
+	town := openTown(t)
+	for _, fault := range []string{
+		`"silence","times":3`, `"lost","times":2`, `"decline","code":"25","times":2`, `"decline","code":"96"`, `"twice"`,
+		`"garbled"`, `"wrong_length"`, `"half_answer","times":2`, `"other_stan"`, `"other_connection"`, `"reconnect"`,
+		`"drop_connection","times":2`, `"half_open"`, `"stall","delay_ms":7000`, `"late","delay_ms":7000`,
+	} {
+		t.Run(strings.Trim(strings.Split(fault, ",")[0], `"`), func(t *testing.T) {
+			w := town.in(t)
+			f := w.faces(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":` + fault + `}}`)
+			f.wasReversed(1)
+		})
+	}
+	town.balanced()
+}
+
+// TestHostThatLetsNobodyIn: without a connection no payment begins, nothing is kept of the submission, and the
+// house says that it is not ready; with the next connection the same session is paid.
+func TestHostThatLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	town := openTown(t)
+	for name, knobs := range map[string]string{
+		"connection reset":   `{"next_connection":{"behaviour":"refuse","times":3}}`,
+		"connection is deaf": `{"next_connection":{"behaviour":"half_open"}}`,
+		"sign-on refused":    `{"next_sign_on":{"behaviour":"decline","code":"91","times":2}}`,
+		"sign-on unanswered": `{"next_sign_on":{"behaviour":"silence"}}`,
+		"sign-on dropped":    `{"next_sign_on":{"behaviour":"drop_connection","times":2}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := town.in(t)
+			session := w.newSession(visaFrictionless, skipping)
+			w.bank.turn(knobs)
+			w.wires.cut(w.world.Kit().Acquirer)
+			w.eventually("the line is down", func() bool { return len(w.problems(t.Context())) > 0 })
+			before := len(w.requests())
+			w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123")).
+				refuses(t, refusal{503, "SERVICE_UNAVAILABLE", "", ""})
+			if n := len(w.requests()) - before; n != 0 || w.escrow() != 0 {
+				t.Errorf("kept of what was refused: %d attempts, %d sealed CVNs", n, w.escrow())
+			}
+			w.plug()
+			w.payAgain(session)
+		})
+	}
+	town.balanced()
+}
+
+// TestEchoUnanswered: a line that has died without a sign is found by an echo, and laid anew.
+func TestEchoUnanswered(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	before := w.bank.connections()
+	w.bank.turn(`{"next_echo":{"behaviour":"silence"}}`)
+	w.eventually("the line is laid anew", func() bool {
+		if w.bank.connections() == before {
+			w.clock.forward(3 * time.Second)
+		}
+		return w.bank.connections() > before && len(w.problems(t.Context())) == 0
+	})
+	w.payAgain(w.newSession(visaFrictionless, skipping))
+	w.balanced()
 }

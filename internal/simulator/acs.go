@@ -61,6 +61,7 @@ func (a *acs) authenticate(o object) (object, error) {
 			account: a.issuer.account(pan), amount: o.text("purchaseAmount"), currency: o.text("purchaseCurrency"),
 			eci: schemes[r.scheme].eci,
 		},
+		about:    aboutAReq(o),
 		begun:    a.stage.now(),
 		finished: make(chan struct{}),
 		told:     make(chan struct{}),

@@ -14,13 +14,15 @@ type advised struct {
 }
 
 // advise answers an 0220, 0221, 0420 or 0421. A repeat gets the same answer and changes nothing; only
-// "no such original" is judged again, because the original may have come in between.
+// "no such original" is judged again, because the original may have come in between, and a reversal that a fault
+// declined, which a host has no reason to decline for ever.
 func (h *host) advise(_ *line, m message, fault Fault) (message, manner) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if fault.Behaviour == behaviourLost {
 		return message{}, manner{}
 	}
+	reverses := m.mti[1] == '4'
 	key, seal, how := m.trace(), h.seal(m), manner{delivery: atOnce}
 	known := h.advised[key]
 	switch {
@@ -36,10 +38,10 @@ func (h *host) advise(_ *line, m message, fault Fault) (message, manner) {
 	if fault.Behaviour != behaviourDecline {
 		code = h.carryOut(m)
 	}
-	if code == notLocated && m.mti[1] == '4' {
+	if code == notLocated && reverses {
 		how.then = h.comesAfter(m)
 	}
-	if code != notLocated {
+	if again := reverses && fault.Behaviour == behaviourDecline; code != notLocated && !again {
 		h.advised[key] = &advised{mti: m.mti, seal: seal, code: code}
 	}
 	if code == booked && fault.Behaviour == "" {

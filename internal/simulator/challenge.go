@@ -17,10 +17,12 @@ type transaction struct {
 	resultURL, notification                                 string
 	merchant, scheme, card                                  string
 	proof                                                   proof
+	about                                                   subject
 	begun                                                   time.Time
 
 	mu          sync.Mutex
 	shown       bool // a CReq has come
+	mute        bool // nothing is ever said about it any more
 	touches     int
 	tries       int // wrong codes so far
 	sessionData string
@@ -61,7 +63,7 @@ func (a *acs) concludeLocked(t *transaction, v verdict) {
 	}
 	t.end = &v
 	close(t.finished)
-	if !a.stage.spawn(func() { a.tell(t, v); close(t.told) }) {
+	if !a.stage.spawn(func() { a.report(t, v) }) {
 		close(t.told)
 	}
 }
@@ -136,11 +138,38 @@ func (a *acs) begin(rw http.ResponseWriter, r *http.Request) {
 	t.sessionData = strings.Join(session, "")
 	over := t.end != nil
 	t.mu.Unlock()
-	if over {
+	switch {
+	case over:
 		a.finish(rw, r, t)
-		return
+	case a.strays(rw, t):
+	default:
+		a.show(rw, t, "")
 	}
-	a.show(rw, t, "")
+}
+
+// strays does what a fault does to a challenge that begins, and says whether that was all.
+func (a *acs) strays(rw http.ResponseWriter, t *transaction) (all bool) {
+	fault := a.stage.knobs.next(onChallenge, t.about)
+	if fault.Behaviour != "" {
+		a.stage.passed(Passage{Line: "acs", From: "world", Type: "page", ID: t.serverTransID, Did: fault.Behaviour})
+	}
+	switch fault.Behaviour {
+	case behaviourAbandon:
+		a.conclude(t, verdict{status: "N", cancel: "04", reason: "14"})
+		a.goHome(rw, home{Title: "You have left this page", Text: "It goes no further."})
+	case behaviourSilence:
+		t.mu.Lock()
+		t.mute = true
+		t.mu.Unlock()
+		a.goHome(rw, home{Title: "Please wait", Text: "This page goes no further."})
+	case behaviourError:
+		a.sorry(rw, http.StatusInternalServerError)
+	case behaviourLate:
+		return !a.stage.pause(fault.delay())
+	default:
+		return false
+	}
+	return true
 }
 
 // reopened tells whether a page of this challenge has been shown and is still open.

@@ -22,6 +22,10 @@ type Knobs struct {
 	NextConnection *Fault `json:"next_connection"`
 	NextSignOn     *Fault `json:"next_sign_on"`
 	NextEcho       *Fault `json:"next_echo"`
+	NextAReq       *Fault `json:"next_areq"`
+	NextResult     *Fault `json:"next_result"`    // of RReqs
+	NextChallenge  *Fault `json:"next_challenge"` // of CReqs
+	NextDelivery   *Fault `json:"next_delivery"`  // of webhooks to the merchant's server
 	// AcquirerExponents are the minor digits by which the acquirer host counts currencies (alphabetic
 	// codes) that it does not count as ISO 4217 does; never more than that.
 	AcquirerExponents map[string]int `json:"acquirer_exponents"`
@@ -55,6 +59,14 @@ func (k *Knobs) at(on occasion) **Fault {
 		return &k.NextSignOn
 	case onEcho:
 		return &k.NextEcho
+	case onAReq:
+		return &k.NextAReq
+	case onResult:
+		return &k.NextResult
+	case onChallenge:
+		return &k.NextChallenge
+	case onDelivery:
+		return &k.NextDelivery
 	}
 	panic("simulator: an occasion without a knob")
 }
@@ -136,6 +148,7 @@ func (w *World) controlRoutes() http.Handler {
 	})
 	mux.HandleFunc("GET /knobs", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, w.stage.knobs.now()) })
 	mux.HandleFunc("POST /knobs", w.postKnobs)
+	w.merchant.routes(mux)
 	return localOnly(mux)
 }
 

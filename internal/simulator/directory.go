@@ -44,7 +44,11 @@ func (d *directory) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	o, err := parseObject(body)
 	var answer object
+	var fault Fault
 	if err == nil {
+		if fault = d.fault(o); d.before(rw, r, fault) {
+			return
+		}
 		answer, err = d.answer(o)
 	}
 	if err != nil {
@@ -61,8 +65,73 @@ func (d *directory) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		answer = fault.message("D", version, elementName(about), o)
 	}
+	d.say(rw, r, answer, fault)
+}
+
+// fault is what shall happen to a message; it is written into the history with it.
+func (d *directory) fault(o object) (fault Fault) {
+	if o.text("messageType") == "AReq" && checkAReq(o) == nil {
+		fault = d.stage.knobs.next(onAReq, aboutAReq(o))
+	}
+	d.stage.passed3DS("directory", "gateway", o, fault.Behaviour)
+	return fault
+}
+
+// aboutAReq is what a fault can pick an authentication by.
+func aboutAReq(o object) subject {
+	pan := o.text("acctNumber")
+	return subject{card: pan[len(pan)-4:], merchant: o.text("acquirerMerchantID"), amount: minorOf(o.text("purchaseAmount"))}
+}
+
+// before does what a fault does instead of a decision, and says whether that was all.
+func (d *directory) before(rw http.ResponseWriter, r *http.Request, fault Fault) (all bool) {
+	switch fault.Behaviour {
+	case behaviourLost:
+		d.stage.leaveWaiting(r)
+	case behaviourError:
+		http.Error(rw, "out of order", http.StatusInternalServerError)
+	default:
+		return false
+	}
+	return true
+}
+
+// say answers, or does what a fault does instead.
+func (d *directory) say(rw http.ResponseWriter, r *http.Request, answer object, fault Fault) {
+	switch fault.Behaviour {
+	case behaviourSilence:
+		d.stage.leaveWaiting(r)
+		return
+	case behaviourDrop:
+		panic(http.ErrAbortHandler)
+	case behaviourLate:
+		if !d.stage.pause(fault.delay()) {
+			return
+		}
+	case behaviourResultFirst:
+		if t := d.acs.find(answer.text("acsTransID")); t != nil {
+			d.acs.reportFirst(t)
+		}
+	}
+	d.stage.passed3DS("directory", "world", answer, fault.Behaviour)
 	rw.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_ = json.NewEncoder(rw).Encode(answer)
+	body, err := json.Marshal(answer)
+	if err != nil {
+		d.stage.log.Error("answer not marshalled", "err", err)
+		return
+	}
+	if fault.Behaviour == behaviourHalf {
+		body = body[:len(body)/2]
+	}
+	_, _ = rw.Write(body)
+}
+
+// leaveWaiting lets a request wait until whoever sent it gives up, or the world ends.
+func (s *stage) leaveWaiting(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.over:
+	}
 }
 
 func (d *directory) answer(o object) (object, error) {

@@ -28,6 +28,13 @@ const (
 	behaviourAfterReversal = "after_reversal"
 	behaviourDecline       = "decline"
 	behaviourRefuse        = "refuse"
+	behaviourError         = "error"
+	behaviourResultFirst   = "result_first"
+	behaviourAbandon       = "abandon"
+	behaviourGone          = "gone"
+	behaviourRedirect      = "redirect"
+	behaviourDrip          = "drip"
+	behaviourHuge          = "huge"
 	behaviourAny           = "any"
 )
 
@@ -40,10 +47,14 @@ const (
 	onEcho       occasion = "next_echo"
 	onAcquirer   occasion = "next_acquirer"
 	onAdvice     occasion = "next_advice"
+	onAReq       occasion = "next_areq"
+	onResult     occasion = "next_result"
+	onChallenge  occasion = "next_challenge"
+	onDelivery   occasion = "next_delivery" // of a webhook to the merchant's server
 )
 
 // occasions in the order in which they are documented.
-var occasions = []occasion{onAcquirer, onAdvice, onConnection, onSignOn, onEcho}
+var occasions = []occasion{onAcquirer, onAdvice, onConnection, onSignOn, onEcho, onAReq, onResult, onChallenge, onDelivery}
 
 // faults are all that can go wrong; Scenarios prints them.
 var faults = []struct {
@@ -99,6 +110,36 @@ var faults = []struct {
 	{onEcho, behaviourLate, "the next echoes are answered after delay_ms"},
 	{onEcho, behaviourDrop, "at the next echoes the connection is dropped"},
 	{onEcho, behaviourDecline, "the next echoes are refused with code (DE39)"},
+
+	{onAReq, behaviourSilence, "the next AReqs are decided and never answered"},
+	{onAReq, behaviourLost, "the next AReqs are neither decided nor answered"},
+	{onAReq, behaviourLate, "the next AReqs are decided and answered after delay_ms"},
+	{onAReq, behaviourError, "the next AReqs are answered with HTTP status 500"},
+	{onAReq, behaviourHalf, "the next AReqs are answered with half of an ARes"},
+	{onAReq, behaviourDrop, "the next AReqs are decided, then the connection is dropped"},
+	{onAReq, behaviourResultFirst, "if the next AReqs lead to a challenge, its result (Y) is sent before the ARes"},
+	{onAReq, behaviourAny, "one of the above by chance, but what needs a member that is not given"},
+
+	{onResult, behaviourLost, "the next results of challenges are never sent; the CRes comes all the same"},
+	{onResult, behaviourTwice, "the next results of challenges are sent twice"},
+	{onResult, behaviourLate, "the next results of challenges are sent delay_ms after the payer was sent home"},
+	{onResult, behaviourAny, "one of the above by chance, but what needs a member that is not given"},
+
+	{onChallenge, behaviourAbandon, "the payer leaves at the bank's next page: the result is N with challengeCancel 04, and nobody is sent home"},
+	{onChallenge, behaviourSilence, "the bank's next page leads nowhere: no result and no CRes ever come"},
+	{onChallenge, behaviourLate, "the bank's next page is shown after delay_ms"},
+	{onChallenge, behaviourError, "instead of its next page the bank answers with HTTP status 500"},
+	{onChallenge, behaviourAny, "one of the above by chance, but what needs a member that is not given"},
+
+	{onDelivery, behaviourLate, "the next webhooks are answered after delay_ms"},
+	{onDelivery, behaviourError, "the next webhooks are answered with status 500"},
+	{onDelivery, behaviourGone, "the next webhooks are answered with status 410"},
+	{onDelivery, behaviourSilence, "the next webhooks are never answered, and the connection stays open"},
+	{onDelivery, behaviourRedirect, "the next webhooks are answered with status 307 to another path"},
+	{onDelivery, behaviourDrop, "the next webhooks are read, then the connection is dropped"},
+	{onDelivery, behaviourDrip, "the next webhooks are answered with a byte every delay_ms"},
+	{onDelivery, behaviourHuge, "the next webhooks are answered with status 200 and some 300 MB"},
+	{onDelivery, behaviourAny, "one of the above by chance, but what needs a member that is not given"},
 }
 
 // Fault is what goes wrong with the next messages of an occasion.
@@ -128,18 +169,32 @@ type Only struct {
 	Amount   int64  `json:"amount,omitempty"`   // minor units
 	RRN      string `json:"rrn,omitempty"`      // DE37
 	Card     string `json:"card,omitempty"`     // the last four digits
-	Merchant string `json:"merchant,omitempty"` // DE42
+	Merchant string `json:"merchant,omitempty"` // DE42, acquirerMerchantID
+	Event    string `json:"event,omitempty"`    // of a webhook
+}
+
+// possible says whether the messages of an occasion have such fields.
+func (o Only) possible(on occasion) bool {
+	switch on {
+	case onAcquirer, onAdvice:
+		return o.Event == ""
+	case onAReq, onResult, onChallenge:
+		return o.MTI == "" && o.RRN == "" && o.Event == ""
+	case onDelivery:
+		return o == Only{Event: o.Event}
+	}
+	return o == Only{}
 }
 
 // subject is the message that a fault is looked for.
 type subject struct {
-	mti, rrn, card, merchant string
-	amount                   int64
+	mti, rrn, card, merchant, event string
+	amount                          int64
 }
 
 func (o Only) fits(s subject) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
-	return same(o.MTI, s.mti) && same(o.RRN, s.rrn) && same(o.Card, s.card) && same(o.Merchant, s.merchant) &&
+	return same(o.MTI, s.mti) && same(o.RRN, s.rrn) && same(o.Card, s.card) && same(o.Merchant, s.merchant) && same(o.Event, s.event) &&
 		(o.Amount == 0 || o.Amount == s.amount)
 }
 
@@ -154,7 +209,7 @@ func behavioursOf(on occasion) (all []string) {
 }
 
 // needsDelay are the behaviours that a delay_ms belongs to.
-var needsDelay = []string{behaviourLate, behaviourStall}
+var needsDelay = []string{behaviourLate, behaviourStall, behaviourDrip}
 
 // check judges a fault before it is set, and fills in how often it happens.
 func (f *Fault) check(on occasion) error {
@@ -184,8 +239,8 @@ func (f *Fault) check(on occasion) error {
 		return wrong("times is negative")
 	case f.Chance < 0 || f.Chance > 1 || f.Seed != 0 && f.Chance == 0 && !anything:
 		return wrong("chance is a number from 0 to 1, and nothing without it has a seed")
-	case f.Only != Only{} && on != onAcquirer && on != onAdvice:
-		return wrong("only is for messages that have such fields")
+	case !f.Only.possible(on):
+		return wrong("only names a field that such messages do not have")
 	}
 	return nil
 }

@@ -47,6 +47,21 @@ func (s *stage) passed(p Passage) {
 	h.kept[(h.passed-1)%historyLength] = p
 }
 
+// passed3DS writes down an EMV 3DS message.
+func (s *stage) passed3DS(line, from string, o object, did string) {
+	p := Passage{
+		Line: line, From: from, Type: elementName(o.text("messageType")), Currency: o.text("purchaseCurrency"),
+		Amount: minorOf(o.text("purchaseAmount")), Code: orElse(o, "transStatus", o.text("errorCode")), Did: did,
+	}
+	if id := o.text("threeDSServerTransID"); uuidShape.MatchString(id) {
+		p.ID = id
+	}
+	if pan := o.text("acctNumber"); len(pan) >= 12 {
+		p.Card = mask(pan)
+	}
+	s.passed(p)
+}
+
 // list returns what is kept, oldest first.
 func (h *history) list() []Passage {
 	h.mu.Lock()

@@ -19,18 +19,56 @@ const resultTimeout = 5 * time.Second
 
 var errGatewayDown = errors.New("gateway not reached")
 
-// tell sends the RReq from the DS to the gateway (EMV 3DS 2.2 table B.8), before the browser gets
-// its CRes. A gateway that cannot be reached is tried again; one that answers wrongly is not.
-func (a *acs) tell(t *transaction, v verdict) {
-	if a.stage.knobs.now().SkipRReq {
+// report sends the result of a challenge, before the browser gets its CRes, unless a fault has it otherwise.
+func (a *acs) report(t *transaction, v verdict) {
+	t.mu.Lock()
+	mute := t.mute
+	t.mu.Unlock()
+	fault, copies := a.stage.knobs.next(onResult, t.about), 0
+	switch {
+	case mute, a.stage.knobs.now().SkipRReq, fault.Behaviour == behaviourLost:
+		a.stage.passed3DS("directory", "world", t.result(v), behaviourLost)
+		close(t.told)
 		return
+	case fault.Behaviour == behaviourLate:
+		close(t.told)
+		if a.stage.pause(fault.delay()) {
+			a.tell(t, v, 1)
+		}
+		return
+	case fault.Behaviour == behaviourTwice:
+		copies = 2
+	default:
+		copies = a.stage.hostility.result(a.stage.knobs.now().Calm)
 	}
+	a.tell(t, v, copies)
+	close(t.told)
+}
+
+// reportFirst has a challenge end before its ARes is out, as if the payer had proven himself in another way. The
+// gateway cannot use that result yet; so it is sent again.
+func (a *acs) reportFirst(t *transaction) {
+	t.mu.Lock()
+	v := verdict{status: "Y", value: a.prove(t), count: 1}
+	t.end = &v
+	close(t.finished)
+	t.mu.Unlock()
+	if body, err := json.Marshal(t.result(v)); err == nil {
+		_ = a.post(t, v, body)
+	}
+	if !a.stage.spawn(func() { a.report(t, v) }) {
+		close(t.told)
+	}
+}
+
+// tell sends the RReq from the DS to the gateway (EMV 3DS 2.2 table B.8). A gateway that cannot be reached, or says
+// that it has a transient failure, is tried again; one that answers wrongly is not.
+func (a *acs) tell(t *transaction, v verdict, copies int) {
 	body, err := json.Marshal(t.result(v))
 	if err != nil {
 		a.stage.log.Error("result not marshalled", "err", err)
 		return
 	}
-	copies := a.stage.hostility.result(a.stage.knobs.now().Calm)
 	for _, wait := range resultWaits {
 		if wait > 0 && !a.stage.pause(wait) {
 			return
@@ -101,6 +139,7 @@ func (a *acs) post(t *transaction, v verdict, body []byte) error {
 		return errors.New("threeDSServerURL cannot be used")
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	a.stage.passed3DS("directory", "world", t.result(v), "")
 	res, err := client.Do(req)
 	if err != nil {
 		a.stage.log.Info("gateway not reached with a result", "err", err)
@@ -118,6 +157,7 @@ func (a *acs) post(t *transaction, v verdict, body []byte) error {
 	if err != nil {
 		return err
 	}
+	a.stage.passed3DS("directory", "gateway", o, "")
 	if o.text("messageType") == "Erro" && o.text("errorCode") == "403" {
 		return errGatewayDown // transient system failure (EMV 3DS 2.2 table A.4): it could not keep the result just now
 	}

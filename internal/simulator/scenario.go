@@ -7,8 +7,8 @@ import (
 
 // Scenario is one row of the documented list: when this is sent, that happens.
 type Scenario struct {
-	Kind string `json:"kind"` // card, amount, cvn, otp, knob or fault
-	When string `json:"when"` // a PAN, an amount in units, a CVN, an OTP, a knob's name
+	Kind string `json:"kind"` // card, amount, cvn, otp, knob, fault or merchant
+	When string `json:"when"` // a PAN, an amount in units, a CVN, an OTP, a knob's name, a path
 	Then string `json:"then"`
 }
 
@@ -169,5 +169,6 @@ func Scenarios() []Scenario {
 	for _, f := range faults {
 		all = append(all, Scenario{"fault", string(f.on) + " " + f.behaviour, f.then})
 	}
+	all = append(all, merchantPaths()...)
 	return all
 }

@@ -61,6 +61,8 @@ type World struct {
 	ds     *directory
 	acs    *acs
 
+	merchant *merchant
+
 	mu      sync.Mutex
 	kit     Kit
 	control string
@@ -112,6 +114,7 @@ func New(o Options) (*World, error) {
 	w.host = newHost(w.stage, w.issuer)
 	w.acs = newACS(w.stage, w.issuer, papers)
 	w.ds = newDirectory(w.stage, w.acs)
+	w.merchant = &merchant{stage: w.stage}
 	return w, nil
 }
 
@@ -229,6 +232,9 @@ func (w *World) Complaints() []Complaint { return w.stage.complaints.list() }
 
 // History is what passed on the lines of this world, oldest first; of much that passed, the last of it.
 func (w *World) History() []Passage { return w.stage.history.list() }
+
+// Deliveries are the webhooks that came to the merchant's server, oldest first; of many, the last.
+func (w *World) Deliveries() []Delivery { return w.merchant.list() }
 
 // Turn changes knobs. The function gets the present setting and alters it; an impossible setting
 // is refused and changes nothing.
