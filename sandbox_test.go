@@ -25,7 +25,7 @@ func TestSandboxScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sections := map[string]string{"card": "Cards", "amount": "Amounts", "cvn": "CVNs", "otp": "One-time codes", "knob": "Knobs", "fault": "Faults", "merchant": "A merchant's server"}
+	sections := map[string]string{"card": "Cards", "amount": "Amounts", "trouble": "Amounts that break something", "cvn": "CVNs", "otp": "One-time codes", "knob": "Knobs", "fault": "Faults", "merchant": "A merchant's server"}
 	want := map[string]string{}
 	for _, s := range simulatorScenarios(t) {
 		if sections[s.Kind] == "" {

@@ -119,11 +119,14 @@ func (k *Knobs) check() error {
 	return errors.Join(wrong...)
 }
 
-// next takes what shall happen to one message.
+// next takes what shall happen to one message: what the knob says, or else what its amount has in store.
 func (k *knobs) next(on occasion, about subject) Fault {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return take(k.set.at(on), on, about)
+	if fault := take(k.set.at(on), on, about); fault.Behaviour != "" {
+		return fault
+	}
+	return troubleAt(on, about)
 }
 
 // controlRoutes is the door for whoever directs the play: tests, the sandbox, a curious developer.

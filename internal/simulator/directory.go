@@ -80,7 +80,10 @@ func (d *directory) fault(o object) (fault Fault) {
 // aboutAReq is what a fault can pick an authentication by.
 func aboutAReq(o object) subject {
 	pan := o.text("acctNumber")
-	return subject{card: pan[len(pan)-4:], merchant: o.text("acquirerMerchantID"), amount: minorOf(o.text("purchaseAmount"))}
+	return subject{
+		card: pan[len(pan)-4:], merchant: o.text("acquirerMerchantID"),
+		amount: minorOf(o.text("purchaseAmount")), currency: o.text("purchaseCurrency"),
+	}
 }
 
 // before does what a fault does instead of a decision, and says whether that was all.

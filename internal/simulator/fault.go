@@ -190,6 +190,8 @@ func (o Only) possible(on occasion) bool {
 type subject struct {
 	mti, rrn, card, merchant, event string
 	amount                          int64
+	currency                        string // numeric; empty where there is no amount
+	tries                           int    // of an advice, this one included
 }
 
 func (o Only) fits(s subject) bool {

@@ -19,6 +19,7 @@ type host struct {
 	asked   map[trace]*asked
 	advised map[trace]*advised
 	held    map[trace]*held
+	tries   map[trace]int    // of advices
 	rrns    map[string]trace // by DE32 and DE37
 
 	switchboard
@@ -27,7 +28,7 @@ type host struct {
 func newHost(s *stage, i *issuer) *host {
 	return &host{
 		stage: s, issuer: i, dialect: newDialect(),
-		asked: map[trace]*asked{}, advised: map[trace]*advised{}, held: map[trace]*held{}, rrns: map[string]trace{},
+		asked: map[trace]*asked{}, advised: map[trace]*advised{}, held: map[trace]*held{}, tries: map[trace]int{}, rrns: map[string]trace{},
 		switchboard: switchboard{lines: map[*line]bool{}},
 	}
 }
@@ -117,15 +118,19 @@ func (h *host) fault(m message) Fault {
 	case m.mti == "0800":
 		return Fault{}
 	}
-	on := onAcquirer
+	on, pan := onAcquirer, m.fields[2]
+	about := subject{
+		mti: m.mti, rrn: m.fields[37], card: pan[max(0, len(pan)-4):], merchant: m.fields[42],
+		amount: h.minor(m.fields[4], m.fields[49]), currency: m.fields[49],
+	}
 	if m.mti[2] == '2' {
 		on = onAdvice
+		h.mu.Lock()
+		h.tries[m.trace()]++
+		about.tries = h.tries[m.trace()]
+		h.mu.Unlock()
 	}
-	pan := m.fields[2]
-	return h.stage.knobs.next(on, subject{
-		mti: m.mti, rrn: m.fields[37], card: pan[max(0, len(pan)-4):], merchant: m.fields[42],
-		amount: h.minor(m.fields[4], m.fields[49]),
-	})
+	return h.stage.knobs.next(on, about)
 }
 
 // note writes into the history that a message passed.

@@ -7,7 +7,7 @@ import (
 
 // Scenario is one row of the documented list: when this is sent, that happens.
 type Scenario struct {
-	Kind string `json:"kind"` // card, amount, cvn, otp, knob, fault or merchant
+	Kind string `json:"kind"` // card, amount, trouble, cvn, otp, knob, fault or merchant
 	When string `json:"when"` // a PAN, an amount in units, a CVN, an OTP, a knob's name, a path
 	Then string `json:"then"`
 }
@@ -111,23 +111,37 @@ var declines = []decline{
 
 // declineFor looks an amount of minor units up; "" means that the amount is no reason to decline.
 func declineFor(minor int64, numeric, scheme string) (code string) {
-	for e := currencies[numeric].exponent; e != 2; {
-		if e < 2 {
-			minor, e = minor*10, e+1
-			continue
-		}
-		if minor%10 != 0 {
-			return ""
-		}
-		minor, e = minor/10, e-1
+	amount, ok := hundredths(minor, numeric)
+	if !ok {
+		return ""
 	}
 	for _, d := range declines {
 		here := d.currency == numeric || d.currency == "" && numeric != "704"
-		if d.hundredths == minor && here && (d.scheme == "" || d.scheme == scheme) {
+		if d.hundredths == amount && here && (d.scheme == "" || d.scheme == scheme) {
 			return d.code
 		}
 	}
 	return ""
+}
+
+// hundredths counts minor units of a currency as hundredths of its unit; false where that is no whole number of them.
+func hundredths(minor int64, numeric string) (n int64, ok bool) {
+	c, known := currencies[numeric]
+	for ; c.exponent < 2; c.exponent++ {
+		minor *= 10
+	}
+	for ; c.exponent > 2; c.exponent-- {
+		if minor%10 != 0 {
+			return 0, false
+		}
+		minor /= 10
+	}
+	return minor, known
+}
+
+// inUnits prints hundredths of a currency's unit.
+func inUnits(hundredths int64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%d.%02d", hundredths/100, hundredths%100), ".00")
 }
 
 // rightOTP is the only one-time code of every card.
@@ -144,8 +158,7 @@ func Scenarios() []Scenario {
 		all = append(all, Scenario{"card", c.pan, string(c.then)})
 	}
 	for _, d := range declines {
-		when := fmt.Sprintf("%d.%02d", d.hundredths/100, d.hundredths%100)
-		when = strings.TrimSuffix(when, ".00")
+		when := inUnits(d.hundredths)
 		if d.currency != "" {
 			when = currencies[d.currency].alpha + " " + when
 		}
@@ -154,6 +167,9 @@ func Scenarios() []Scenario {
 			then += ", " + d.scheme + " only"
 		}
 		all = append(all, Scenario{"amount", when, then})
+	}
+	for _, t := range troubles() {
+		all = append(all, Scenario{"trouble", inUnits(t.hundredths), t.then})
 	}
 	all = append(all,
 		Scenario{"cvn", "999", "CVN result N, declined (N7 from Visa, 82 from others)"},
