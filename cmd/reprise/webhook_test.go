@@ -75,7 +75,7 @@ func TestWebhooks(t *testing.T) {
 }
 
 // runSandbox starts a sandbox in the desk's folder, on free ports, and ends it with the test.
-func (d *desk) runSandbox() {
+func (d *desk) runSandbox() *exec.Cmd {
 	d.t.Helper()
 	sandbox := exec.Command(d.binary, "sandbox", "--listen", "127.0.0.1:0", "--calm")
 	sandbox.Dir = d.dir
@@ -92,8 +92,9 @@ func (d *desk) runSandbox() {
 	})
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if strings.Contains(lines.Text(), "Stop with Ctrl-C") {
-			return
+			return sandbox
 		}
 	}
 	d.t.Fatal("the sandbox did not start")
+	return nil
 }

@@ -124,9 +124,22 @@ func (l *Line) ReserveAdvice(ctx context.Context, m payment.Merchant, kind payme
 	return t, nil
 }
 
+// Beyond is where a lane goes on whose counter was set back, as by a backup that is restored, to next of a period:
+// what was given out since is not given out again. STANs go on in the group whose turn is next, which was used last 55
+// minutes ago or earlier, serials on the other half of all there are. In both the second at which that happens says
+// where, so that the same backup can be restored again a minute later.
+func Beyond(lane string, period, next int64, now time.Time) (goesOn, at int64) {
+	if strings.HasPrefix(lane, "stan/") {
+		elapsed := now.Unix() % int64(stanPeriod/time.Second)
+		return max(period, periodOf(now)+1), elapsed * (stanGroup / 2) / int64(stanPeriod/time.Second) // half is left, for what is left of both periods
+	}
+	return period, next + serials/2 + now.Unix()%3600*(serials/2/3600)
+}
+
+func periodOf(now time.Time) int64 { return now.Unix() / int64(stanPeriod/time.Second) }
+
 func (l *Line) stan(ctx context.Context, acquirer, terminal string) (string, error) {
-	now := l.o.Now().Unix() / int64(stanPeriod/time.Second)
-	number, period, err := l.draw(ctx, "stan/"+acquirer+"/"+strings.TrimRight(terminal, " "), now)
+	number, period, err := l.draw(ctx, "stan/"+acquirer+"/"+strings.TrimRight(terminal, " "), periodOf(l.o.Now()))
 	if err == nil && number >= stanGroup {
 		err = errSTANs
 	}

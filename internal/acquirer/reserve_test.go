@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -250,6 +251,51 @@ func TestTheGroupsOfSTANs(t *testing.T) {
 		}
 		if _, err := l.stan(t.Context(), "1", "T"); !errors.Is(err, payment.ErrUnavailable) {
 			t.Errorf("period %d has no more: %v", period, err)
+		}
+	}
+}
+
+// TestBeyond: a database is lost, its backup is older, and what is given out after it was restored was given out
+// neither within the hour before nor, of serials, at any time, however old the backup is, and how often it is restored.
+func TestBeyond(t *testing.T) {
+	for _, age := range []time.Duration{0, time.Second, 10 * time.Minute, 40 * time.Minute, 5 * time.Hour} {
+		now, shared := sampleTime, &counters{}
+		line := func() *Line {
+			return reserving(t, func(o *Options) { o.Now, o.Lease = func() time.Time { return now }, shared.lease })
+		}
+		backup := map[string]int64{}
+		periods := map[string]int64{}
+		stans, rrns := map[string]time.Time{}, map[string]bool{}
+		draw := func(l *Line, n int) {
+			t.Helper()
+			for range n {
+				trace, err := l.Reserve(t.Context(), sampleMerchant, payment.Purchase, hundredThousandRupiah)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last, again := stans[trace.STAN]; again && now.Sub(last) < 55*time.Minute {
+					t.Fatalf("backup of %v before: STAN %s again after %v", age, trace.STAN, now.Sub(last))
+				}
+				if rrns[trace.RRN] {
+					t.Fatalf("backup of %v before: RRN %s again", age, trace.RRN)
+				}
+				stans[trace.STAN], rrns[trace.RRN] = now, true
+			}
+		}
+		first := line()
+		draw(first, 250)
+		maps.Copy(backup, shared.next)
+		maps.Copy(periods, shared.periods)
+		for range 10 {
+			now = now.Add(age / 10)
+			draw(first, 250)
+		}
+		for range 3 {
+			for lane, next := range backup {
+				shared.periods[lane], shared.next[lane] = Beyond(lane, periods[lane], next, now)
+			}
+			draw(line(), 250)
+			now = now.Add(20 * time.Second)
 		}
 	}
 }

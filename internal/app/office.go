@@ -63,8 +63,7 @@ func onServer(database string) bool {
 func (o *Office) keyFile() string {
 	folder := "reprise-data"
 	if !onServer(o.database) {
-		file, _, _ := strings.Cut(strings.TrimPrefix(o.database, "file:"), "?")
-		folder = filepath.Dir(file)
+		folder = filepath.Dir(fileOf(o.database))
 	}
 	return filepath.Join(folder, keyFileName)
 }

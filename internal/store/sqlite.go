@@ -353,6 +353,9 @@ func (q *sqlite) close() {
 	q.mu.Unlock()
 	q.signal()
 	<-q.done
+	for _, p := range q.prepared { // else SQLite keeps the connection, and the file, for them
+		_ = p.Close()
+	}
 	if q.conn != nil {
 		_ = q.conn.Close()
 	}
