@@ -15,7 +15,11 @@ type migrateCmd struct {
 
 func (c *migrateCmd) Run(log *slog.Logger) error {
 	return untilInterrupted(func(r run) error {
-		missing, err := app.Missing(r.ctx, app.Real(), c.Database)
+		database, err := c.named()
+		if err != nil {
+			return err
+		}
+		missing, err := app.Missing(r.ctx, app.Real(), database)
 		switch {
 		case err != nil:
 			return err
@@ -26,7 +30,7 @@ func (c *migrateCmd) Run(log *slog.Logger) error {
 			fmt.Println(strings.Join(missing, "\n"))
 			return fmt.Errorf("the database lacks %d migrations", len(missing))
 		}
-		err = app.Migrate(r.ctx, app.Real(), c.Database, log)
+		err = app.Migrate(r.ctx, app.Real(), database, log)
 		if err == nil {
 			fmt.Println(strings.Join(missing, "\n"))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -14,13 +15,24 @@ import (
 
 // officeFlags are those of every command that works on the database of a gateway, whether one runs or not.
 type officeFlags struct {
-	Database string `help:"PostgreSQL URL, or path of an SQLite file." default:"./reprise-data/reprise.db" env:"REPRISE_DATABASE"`
+	Database     string `help:"PostgreSQL URL, or path of an SQLite file; without it ./reprise-data/reprise.db, which is the sandbox's." placeholder:"URL" env:"REPRISE_DATABASE"`
+	DatabaseFile string `help:"File that holds the URL on one line." type:"path" placeholder:"FILE" env:"REPRISE_DATABASE_FILE"`
+}
+
+// named is the database that the command is to work on.
+func (f officeFlags) named() (string, error) {
+	database, err := app.NamedDatabase(f.Database, f.DatabaseFile)
+	return cmp.Or(database, "./reprise-data/reprise.db"), err
 }
 
 // open opens the office for as long as do takes.
 func (f officeFlags) open(log *slog.Logger, do func(context.Context, *app.Office) error) error {
 	return untilInterrupted(func(r run) error {
-		office, err := app.OpenOffice(r.ctx, app.Real(), f.Database, account(), log)
+		database, err := f.named()
+		if err != nil {
+			return err
+		}
+		office, err := app.OpenOffice(r.ctx, app.Real(), database, account(), log)
 		if err != nil {
 			return err
 		}

@@ -116,23 +116,32 @@ func (r *settingsReader) location(key, text string) *time.Location {
 }
 
 func (r *settingsReader) database(text, file string) string {
-	switch {
-	case text != "" && file != "":
-		r.wrong("database-file", "there is a database besides: name one of the two")
-	case file != "":
-		content, err := readSecret(file)
-		if err != nil {
-			r.wrong("database-file", err.Error())
-			return ""
-		}
-		if text = strings.TrimSpace(string(content)); text == "" || strings.ContainsAny(text, "\r\n") {
-			r.wrong("database-file", "not one line with a URL")
-		}
-	case text == "":
+	database, err := NamedDatabase(text, file)
+	if err != nil {
+		r.wrong("database-file", err.Error())
+	} else if database == "" {
 		r.wrong("database", "missing. Give the URL of a PostgreSQL database, one with a password in the variable "+
 			"REPRISE_DATABASE or in a file that --database-file names, or for one small node the path of an SQLite file")
 	}
-	return text
+	return database
+}
+
+// NamedDatabase is the database that is named by itself, or on the one line of a file; empty where none is.
+func NamedDatabase(database, file string) (string, error) {
+	switch {
+	case file == "":
+		return database, nil
+	case database != "":
+		return "", errors.New("there is a database besides (--database or REPRISE_DATABASE): name one of the two")
+	}
+	content, err := readSecret(file)
+	if err != nil {
+		return "", err
+	}
+	if database = strings.TrimSpace(string(content)); database == "" || strings.ContainsAny(database, "\r\n") {
+		return "", fmt.Errorf("%s does not hold a URL on one line", file)
+	}
+	return database, nil
 }
 
 func (r *settingsReader) keys(key, path string) vault.Keys {
