@@ -124,7 +124,7 @@ func TestSettingsSayAllThatIsWrong(t *testing.T) {
 	for _, want := range []string{
 		"the settings are not good:", "key acquirer-forwader is not known", "drain-delay is no single value", "key operator is not known",
 		"public-url: not an https URL", "acquirer-forwarder: missing", "keys: there is no key file", "results-certificate: ", "mode -rw-r--r--",
-		"limit-key: not a number", "trusted-proxy: 0.0.0.0/0 is everybody", "database: it holds a password", "database-file: there is a database besides",
+		"limit-key: not a number", "trusted-proxy: 0.0.0.0/0 is everybody", "database: it holds a password", "database: there is a database besides",
 		"acquirer-answer-timeout: not a duration from 1s to 8s", "acquirer-time-zone: not a time zone", "directories[0].requestor-name: missing",
 	} {
 		if !strings.Contains(said, want) {

@@ -34,6 +34,8 @@ type serveFlags struct {
 	TrustedProxy   []string `help:"Network of proxies whose X-Forwarded-For is believed; may be repeated. Without a certificate, plain HTTP is taken from them and from nobody else." group:"Door of merchants and payers" placeholder:"CIDR" env:"REPRISE_TRUSTED_PROXY"`
 	DrainDelay     string   `help:"How long a stop goes on taking requests after /readyz has said no: what your load balancer needs to notice." default:"0s" group:"Door of merchants and payers" placeholder:"DURATION" env:"REPRISE_DRAIN_DELAY"`
 
+	MetricsListen string `help:"host:port of GET /metrics, for who watches the gateway and nobody else: no key is asked for. Without this flag there is none." group:"Door of who watches" placeholder:"HOST:PORT" env:"REPRISE_METRICS_LISTEN"`
+
 	ResultsListen         string `help:"host:port at which directory servers bring the results of challenges, with mutual TLS." group:"Door of directory servers" placeholder:"HOST:PORT" env:"REPRISE_RESULTS_LISTEN"`
 	ResultsURL            string `help:"The https URL by which they reach it." name:"results-url" group:"Door of directory servers" placeholder:"URL" env:"REPRISE_RESULTS_URL"`
 	ResultsCertificate    string `help:"Certificate of that URL, with its chain, PEM." group:"Door of directory servers" type:"path" placeholder:"FILE" env:"REPRISE_RESULTS_CERTIFICATE"`
@@ -60,6 +62,11 @@ type serveFlags struct {
 	LimitTestKey string `help:"Of any other secret key. Default: 60." group:"Requests taken within a minute, by each node" placeholder:"N" env:"REPRISE_LIMIT_TEST_KEY"`
 	LimitSession string `help:"About one session or attempt, at each operation. Default: 120." group:"Requests taken within a minute, by each node" placeholder:"N" env:"REPRISE_LIMIT_SESSION"`
 	LimitAddress string `help:"From one address, at all doors together. Default: 18000." group:"Requests taken within a minute, by each node" placeholder:"N" env:"REPRISE_LIMIT_ADDRESS"`
+
+	BoundRequests string `help:"Requests that are answered at once; what comes on top is told to come again. Default: 256." group:"How much is taken at once, by each node" placeholder:"N" env:"REPRISE_BOUND_REQUESTS"`
+	BoundBegins   string `help:"Of these, those that may begin a payment. Default: 192." group:"How much is taken at once, by each node" placeholder:"N" env:"REPRISE_BOUND_BEGINS"`
+	BoundReserve  string `help:"Beyond these, what finishes a payment that has begun. Default: 128." group:"How much is taken at once, by each node" placeholder:"N" env:"REPRISE_BOUND_RESERVE"`
+	Connections   string `help:"Connections of merchants and payers. Default: 1024." group:"How much is taken at once, by each node" placeholder:"N" env:"REPRISE_CONNECTIONS"`
 
 	Directories []app.DirectorySettings `kong:"-"` // of the file alone
 }

@@ -87,15 +87,20 @@ func (r *settingsReader) networks(key string, texts []string) []netip.Prefix {
 
 // limit is how many within a minute; zero where nothing is said, -1 where there is none.
 func (r *settingsReader) limit(key, text string) int {
-	if text == "" {
-		return 0
-	}
 	if text == "none" {
 		return -1
 	}
+	return r.number(key, text)
+}
+
+// number is above zero, or zero where nothing is said.
+func (r *settingsReader) number(key, text string) int {
+	if text == "" {
+		return 0
+	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		r.wrong(key, "not a number above 0, or none")
+		r.wrong(key, "not a number above 0")
 	}
 	return n
 }
@@ -118,7 +123,7 @@ func (r *settingsReader) location(key, text string) *time.Location {
 func (r *settingsReader) database(text, file string) string {
 	database, err := NamedDatabase(text, file)
 	if err != nil {
-		r.wrong("database-file", err.Error())
+		r.wrong("database", err.Error())
 	} else if database == "" {
 		r.wrong("database", "missing. Give the URL of a PostgreSQL database, one with a password in the variable "+
 			"REPRISE_DATABASE or in a file that --database-file names, or for one small node the path of an SQLite file")
@@ -128,18 +133,22 @@ func (r *settingsReader) database(text, file string) string {
 
 // NamedDatabase is the database that is named by itself, or on the one line of a file; empty where none is.
 func NamedDatabase(database, file string) (string, error) {
-	switch {
-	case file == "":
-		return database, nil
-	case database != "":
+	if file != "" && database != "" {
 		return "", errors.New("there is a database besides (--database or REPRISE_DATABASE): name one of the two")
 	}
-	content, err := readSecret(file)
-	if err != nil {
-		return "", err
+	if file != "" {
+		content, err := readSecret(file)
+		if err != nil {
+			return "", err
+		}
+		if database = strings.TrimSpace(string(content)); database == "" || strings.ContainsAny(database, "\r\n") {
+			return "", fmt.Errorf("%s does not hold a URL on one line", file)
+		}
 	}
-	if database = strings.TrimSpace(string(content)); database == "" || strings.ContainsAny(database, "\r\n") {
-		return "", fmt.Errorf("%s does not hold a URL on one line", file)
+	// What is no URL of ours would be taken for a path, and repeated where there is no such file.
+	odd := strings.Contains(database, "://") && !strings.HasPrefix(database, "file://") || strings.Contains(database, "host=") || strings.Contains(database, "password=")
+	if odd && !onServer(database) {
+		return "", errors.New("the database is no path, and its URL does not begin with postgres://")
 	}
 	return database, nil
 }

@@ -80,7 +80,10 @@ func TestSettingsThatDoNotFit(t *testing.T) {
 		"results-certificate: " + s.paper("gateway-server.pem") + " is not for 3ds.example": func(n *ServeSettings) { n.ResultsURL = "https://3ds.example/" },
 		"acquirer-roots: " + nothing + " holds no":                                          func(n *ServeSettings) { n.AcquirerRoots = nothing },
 		"keys: vault: key file " + nothing:                                                  func(n *ServeSettings) { n.Keys = nothing },
-		"database-file: " + nothing + " does not hold":                                      func(n *ServeSettings) { n.Database, n.DatabaseFile = "", nothing },
+		"database: " + nothing + " does not hold":                                           func(n *ServeSettings) { n.Database, n.DatabaseFile = "", nothing },
+		"database: the database is no path":                                                 func(n *ServeSettings) { n.Database = "mysql://reprise:secret@db.example/reprise" },
+		"metrics-listen: not of the form":                                                   func(n *ServeSettings) { n.MetricsListen = "9090" },
+		"bound-begins: not a number":                                                        func(n *ServeSettings) { n.BoundBegins = "none" },
 		"listen: not of the form":                                                           func(n *ServeSettings) { n.Listen = "8443" },
 		"limit-address: not a number":                                                       func(n *ServeSettings) { n.LimitAddress = "0" },
 		"webhook-network: \"10/8\" is no network":                                           func(n *ServeSettings) { n.WebhookNetwork = []string{"10/8"} },
@@ -125,6 +128,29 @@ func TestProxies(t *testing.T) {
 		r := &http.Request{RemoteAddr: test.peer, Header: http.Header{"X-Forwarded-For": test.forwarded}}
 		if got := p.clientIP(r); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestNamedDatabase: what names a database and is neither a URL nor a path is not repeated, for it may hold a password.
+func TestNamedDatabase(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "database")
+	if err := os.WriteFile(file, []byte("postgres://reprise:secret@db.example/reprise\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ database, file, want string }{
+		{"", "", ""}, {"reprise.db", "", "reprise.db"}, {"file:reprise.db", "", "file:reprise.db"}, {"file:///var/lib/reprise.db", "", "file:///var/lib/reprise.db"},
+		{"", file, "postgres://reprise:secret@db.example/reprise"}, {"postgresql://db.example/reprise?host=a&password=b", "", "postgresql://db.example/reprise?host=a&password=b"},
+		{"reprise.db", file, "error"}, {"mysql://reprise:secret@db.example/reprise", "", "error"},
+		{"host=db.example user=reprise password=secret", "", "error"}, {"", dir, "error"},
+	} {
+		got, err := NamedDatabase(test.database, test.file)
+		if err != nil {
+			got = "error"
+		}
+		if got != test.want || err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q %q: %q %v", test.database, test.file, got, err)
 		}
 	}
 }

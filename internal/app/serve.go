@@ -24,6 +24,8 @@ type ServeSettings struct {
 	TrustedProxy   []string
 	DrainDelay     string
 
+	MetricsListen string
+
 	ResultsListen         string
 	ResultsURL            string
 	ResultsCertificate    string
@@ -50,6 +52,11 @@ type ServeSettings struct {
 	LimitTestKey string
 	LimitSession string
 	LimitAddress string
+
+	BoundRequests string
+	BoundBegins   string
+	BoundReserve  string
+	Connections   string
 
 	Directories []DirectorySettings
 }
@@ -123,6 +130,14 @@ func (s ServeSettings) Read(o Outside, log *slog.Logger) (Settings, error) {
 			PerKey: r.limit("limit-key", s.LimitKey), PerTestKey: r.limit("limit-test-key", s.LimitTestKey),
 			PerSession: r.limit("limit-session", s.LimitSession), PerAddress: r.limit("limit-address", s.LimitAddress),
 		},
+		Bounds: gate.Bounds{
+			Requests: r.number("bound-requests", s.BoundRequests), Begins: r.number("bound-begins", s.BoundBegins),
+			Reserve: r.number("bound-reserve", s.BoundReserve),
+		},
+		Connections: r.number("connections", s.Connections),
+	}
+	if s.MetricsListen != "" {
+		settings.MetricsListen = r.hostPort("metrics-listen", s.MetricsListen)
 	}
 	switch {
 	case s.Certificate != "" || s.CertificateKey != "":

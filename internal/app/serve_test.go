@@ -222,6 +222,9 @@ func TestTrustedProxies(t *testing.T) {
 	if status, _ := get(proxy, "/nowhere", "198.51.100.1, 203.0.113.9"); status != http.StatusNotFound {
 		t.Errorf("another address: %d", status)
 	}
+	if status, _ := get(proxy, "/v3/payment_requests", "203.0.113.50"); status != http.StatusUnauthorized || !strings.Contains(s.log.String(), "address=203.0.113.50") {
+		t.Errorf("who tries keys is not named: %d", status)
+	}
 }
 
 // TestTheDoorsCertificateIsRenewed: a new certificate is shown to the next connection, and an open one stays.

@@ -70,7 +70,7 @@ func (a askedBy) Unwrap() error { return a.error }
 func (g *Gate) logForbidden(r *http.Request, here call, status int, err error) {
 	attrs := []slog.Attr{
 		slog.String("request_id", here.requestID), slog.String("operation", here.operation),
-		slog.String("address", r.RemoteAddr), slog.Int("status", status),
+		slog.String("address", g.o.ClientIP(r)), slog.Int("status", status),
 	}
 	var known askedBy
 	if errors.As(err, &known) {
