@@ -216,9 +216,6 @@ func (m *memory) write(ctx context.Context, c payment.Case, ch payment.Changes, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if refused != nil {
-		if m.repeated(once) {
-			refused = payment.ErrRepeated
-		}
 		return payment.Case{}, refused
 	}
 	if ch.Empty() {

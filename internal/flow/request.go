@@ -234,8 +234,14 @@ func (f *Flow) Simulate(ctx context.Context, b payment.BusinessID, id payment.Re
 	if amount != nil && *amount != c.Request.Amount {
 		return c, payment.Refuse("INVALID_VALUE_ERROR", "amount must be the request_amount of the payment request.")
 	}
-	return f.authorize(ctx, authorization{
+	c, err = f.authorize(ctx, authorization{
 		lookup: payment.Lookup{Business: b, Request: id}, once: once, merchant: c.Merchant, token: c.Token,
 		terms: c.Request.Terms, amount: c.Request.Amount,
 	})
+	if notNow(err) { // another was first
+		if c, err = f.Request(ctx, b, id); err == nil {
+			err = payment.Simulable(c)
+		}
+	}
+	return c, err
 }

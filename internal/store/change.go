@@ -32,11 +32,11 @@ func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once
 			return payment.Case{}, err
 		}
 		if before != nil && unchanged(*before, c) {
-			return payment.Case{}, s.unlessRepeated(ctx, once, payment.ErrTaken)
+			return payment.Case{}, payment.ErrTaken
 		}
 		ch, err := fn(c)
 		if err != nil {
-			return payment.Case{}, s.unlessRepeated(ctx, once, err)
+			return payment.Case{}, err
 		}
 		if ch.Empty() {
 			return c, nil
@@ -92,19 +92,6 @@ func versions(c payment.Case) versioned {
 		v.refund, v.refundVersion = string(c.Refund.ID), c.Refund.Version
 	}
 	return v
-}
-
-// unlessRepeated is err, or payment.ErrRepeated if the command was carried out before: what it finds
-// refused is then its own doing.
-func (s *Store) unlessRepeated(ctx context.Context, once *payment.Once, err error) error {
-	if once == nil || once.Amends {
-		return err
-	}
-	_, _, _, absent := s.Answered(ctx, once.Business, once.Endpoint, once.Key)
-	if absent == nil {
-		return payment.ErrRepeated
-	}
-	return err
 }
 
 // readBack finds out whether a commit whose answer was lost was made: then its rows stand as it wrote them,
