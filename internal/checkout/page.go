@@ -49,6 +49,7 @@ func (c *Checkout) lost(w http.ResponseWriter, r *http.Request, err error) error
 		return c.show(w, http.StatusNotFound, "lost.html", "'none'", words, nil)
 	}
 	c.Log.Error("payment page", "error", err)
+	w.Header().Set("Retry-After", "2")
 	return c.show(w, http.StatusServiceUnavailable, "lost.html", "'none'", words, map[string]any{"Busy": true})
 }
 
