@@ -71,7 +71,8 @@ func New(o Options) *Sender {
 	s.client = &http.Client{
 		Transport: &http.Transport{
 			DialContext: s.dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots, Time: o.Now},
-			MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
+			MaxIdleConns: 64, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
+			MaxResponseHeaderBytes: 16 << 10, DisableCompression: true, // what an endpoint says must not fill the memory
 		},
 		// A notice is for whom the merchant named, not for whom an answer names.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +183,82 @@ func TestAnEndpointThatHangsOrIsGoneIsGivenUpAndTriedAgain(t *testing.T) {
 	gone.deliver(t, 0)
 	if got := gone.records[0].Attempts[0].Problem; got != "connection" {
 		t.Errorf("problem %q", got)
+	}
+}
+
+// drips answers with a text byte by byte, and says when it was hung up on.
+func (e *endpoint) drips(text string) (begun, over chan struct{}) {
+	begun, over = make(chan struct{}), make(chan struct{})
+	e.answer = func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer c.Close()
+		defer close(over)
+		for i := 0; ; i++ {
+			if _, err := c.Write([]byte{text[min(i, len(text)-1)]}); err != nil {
+				return
+			}
+			if i == len(text) {
+				close(begun)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return begun, over
+}
+
+// An answer that comes byte by byte holds nobody longer than a try may last, wherever in it the endpoint is by then.
+func TestAnEndpointThatDripsIsHungUpOn(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		want payment.DeliveryAttempt
+	}{
+		"its header": {"HTTP/1.1 200 OK\r\nX: y", payment.DeliveryAttempt{Problem: "timeout"}},
+		"its body":   {"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\nx", payment.DeliveryAttempt{Status: 200}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEndpoint(t)
+			begun, over := e.drips(test.text)
+			tried := make(chan struct{})
+			go func() {
+				defer close(tried)
+				e.deliver(t, 0)
+			}()
+			<-begun
+			select {
+			case <-tried:
+				t.Fatal("the try ended before its time")
+			default:
+			}
+			e.over <- e.now.Add(tryLimit)
+			<-tried
+			<-over
+			a := e.records[0].Attempts[0]
+			if a.Status != test.want.Status || a.Problem != test.want.Problem {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+}
+
+// What an endpoint says beside its status is not kept, however much it is.
+func TestAnEndpointThatTalksMuch(t *testing.T) {
+	e := newEndpoint(t)
+	e.answer = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("y", 20<<10)) }
+	if next := e.deliver(t, 0); next.IsZero() || e.records[0].Attempts[0].Problem != "connection" {
+		t.Errorf("a large header: %+v", e.records[0])
+	}
+	e.answer = func(w http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+				return
+			}
+		}
+	}
+	if next := e.deliver(t, 1); !next.IsZero() {
+		t.Errorf("an endless body: %+v", e.records[1])
 	}
 }
 
