@@ -269,6 +269,20 @@ func TestPurchaseOnlyAfterItsCommit(t *testing.T) {
 	}
 }
 
+// TestWhenItIsTooLateIsToldByBothClocks: a time that was taken through UTC, Round or a row has lost the clock that is
+// never set back, and a node whose wall clock is would send what others have reversed.
+func TestWhenItIsTooLateIsToldByBothClocks(t *testing.T) {
+	s := newScene(t)
+	s.clock.at = time.Now()
+	k := s.bring(s.session(), payment.Authenticated)
+	if _, err := s.Pay(ctx, k.page, k.share); err != nil {
+		t.Fatal(err)
+	}
+	if limit := s.host.purchases[0].NotAfter; limit == limit.Round(0) {
+		t.Errorf("%v has no reading of the monotonic clock", limit)
+	}
+}
+
 // TestPayerLeaves: whoever closes the page stops nothing that is on its way, and starts nothing that is not.
 func TestPayerLeaves(t *testing.T) {
 	s := newScene(t)

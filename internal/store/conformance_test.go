@@ -30,6 +30,7 @@ func TestConformance(t *testing.T) {
 	}{
 		{"migrations", testMigrations},
 		{"older rows", testOlderRows},
+		{"later migrations", testLaterMigrations},
 		{"behind", testBehind},
 		{"case", testCase},
 		{"create session", testCreateSession},

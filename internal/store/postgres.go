@@ -22,6 +22,9 @@ const (
 	// commitLimit ends a commit on a database that has stopped answering, and the making of a connection to
 	// it where the URL does not say (connect_timeout).
 	commitLimit = 5 * time.Second
+	// lockLimit is how long a migration waits for a table that somebody reads, a backup for instance. Everybody who
+	// comes after it waits behind it, so it gives up and is tried again later.
+	lockLimit = 2 * time.Second
 	// acquireLimit is how long a commit waits for a connection, and pingLimit how long one that was idle may take to
 	// show that it still leads somewhere.
 	acquireLimit = 3 * time.Second
@@ -69,7 +72,9 @@ func openPostgres(ctx context.Context, o Options, within func(context.Context, t
 	if err != nil {
 		return nil, err
 	}
-	db := stdlib.OpenDB(*config.ConnConfig)
+	migrating := config.ConnConfig.Copy()
+	migrating.RuntimeParams["lock_timeout"] = fmt.Sprint(lockLimit.Milliseconds())
+	db := stdlib.OpenDB(*migrating)
 	err = errors.Join(postgresDialect.prepare(ctx, db, o), db.Close())
 	if err != nil {
 		return nil, err
