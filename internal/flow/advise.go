@@ -89,11 +89,24 @@ func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.
 	}
 	done, err := f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
 		a = judged
+		// Whoever stood still for longer than a piece of work is one's own has been overtaken. What the other has
+		// heard stands; the attempt is written in any case, so that of two who write at once one looks again.
+		stands, err := f.o.Store.Advice(ctx, a.ID)
+		later := stands.Tries > max(a.Tries, 1) // a first try that did not leave counts for none afterwards
+		if err != nil || stands.Status != payment.AdviceOpen || a.Status == payment.AdviceOpen && later {
+			return payment.Changes{}, err
+		}
+		if later {
+			a.Tries = stands.Tries
+		}
 		if payment.Outrun(left, c, a) && (a.Status == payment.AdviceDone || now.Sub(a.Opened) < reverseLimit) {
 			a.Status, a.NoTrace, pause = payment.AdviceOpen, 0, adviseSoon
 		}
 		work := payment.Work{Kind: payment.WorkAdvice, Ref: string(a.ID)}
-		ch := payment.Changes{Effects: []payment.Effect{payment.SaveAdvice{Advice: a}, payment.Rest{Work: work}}}
+		ch := payment.Changes{
+			Requests: []payment.Request{*c.Request},
+			Effects:  []payment.Effect{payment.SaveAdvice{Advice: a}, payment.Rest{Work: work}},
+		}
 		if a.Status == payment.AdviceOpen {
 			if c.Refund != nil && c.Refund.Version != left.Refund.Version {
 				return payment.Changes{}, nil // overtaken: the other try tells what came of it
@@ -144,7 +157,7 @@ func (f *Flow) follow(ctx context.Context, l payment.Lookup, a payment.Advice, e
 		return e, nil
 	}
 	c, err := f.o.Store.Case(ctx, l)
-	if err != nil {
+	if err != nil || c.Request.State != payment.Capturing { // another try has ended it
 		return e, err
 	}
 	kind := payment.Reversal

@@ -182,3 +182,61 @@ func TestReversalIsGivenUp(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowTryIsOvertaken: a node stands still for a minute while it waits for the acquirer, long enough for another to
+// take its work. What it then makes of its own try undoes nothing of what the other has heard meanwhile.
+func TestSlowTryIsOvertaken(t *testing.T) {
+	refused := acknowledged("05")
+	for name, test := range map[string]struct {
+		state       payment.State
+		quick, slow payment.Answer // of the one that overtakes, and of the one that stood still
+	}{
+		"heard meanwhile, a reversal":      {payment.Reversing, acknowledged("00"), unknown},
+		"heard meanwhile, a capture":       {payment.Capturing, acknowledged("00"), unknown},
+		"refused meanwhile":                {payment.Capturing, refused, unknown},
+		"both heard":                       {payment.Reversing, acknowledged("00"), acknowledged("00")},
+		"heard after all":                  {payment.Capturing, unknown, acknowledged("00")},
+		"the one refused, the other heard": {payment.Capturing, refused, acknowledged("00")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			var k ticket
+			if test.state == payment.Reversing {
+				k = s.bring(s.session(), payment.Reversing)
+			} else {
+				k, s.host.acknowledge = s.hold(), silent
+				if _, err := s.capture(k, 400000); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var tries int
+			s.host.acknowledge = func(a payment.Advice) payment.Answer {
+				if tries++; tries > 1 {
+					return test.quick
+				}
+				s.clock.pass(time.Minute)
+				if err := s.Advise(ctx, a.ID); err != nil {
+					t.Errorf("the quick one: %v", err)
+				}
+				return test.slow
+			}
+			var id payment.AdviceID
+			for id = range s.memory.advices {
+			}
+			if err := s.Advise(ctx, id); err != nil {
+				t.Errorf("the slow one: %v", err)
+			}
+			ends := map[payment.State]payment.State{payment.Reversing: payment.Failed, payment.Capturing: payment.Succeeded}[test.state]
+			status := payment.AdviceDone
+			if test.quick.Outcome == payment.Declined {
+				ends, status = payment.Failed, payment.AdviceRefused
+			}
+			if a := s.memory.advices[id]; a.Status != status || s.at(k).State != ends {
+				t.Errorf("the advice is %s, the attempt %s", a.Status, s.at(k).State)
+			}
+			if _, scheduled := s.memory.work[payment.Work{Kind: payment.WorkAdvice, Ref: string(id)}]; scheduled {
+				t.Error("it is to be sent again")
+			}
+		})
+	}
+}
