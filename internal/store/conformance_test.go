@@ -77,6 +77,7 @@ func TestConformance(t *testing.T) {
 		{"endpoints choose", testEndpointsChoose},
 		{"deliveries listed", testDeliveries},
 		{"deliveries resent", testResend},
+		{"delivery late", testLateTry},
 		{"deliveries of before", testOldDeliveries},
 		{"lanes", testLanes},
 		{"commits of others", testCommitsOfOthers},

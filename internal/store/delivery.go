@@ -42,15 +42,18 @@ WHERE n.id = $1 AND e.id = $2`,
 }
 
 // RecordDelivery keeps what a delivery came to: its status, and the attempts that were made since the last
-// time. Where disable says why, its endpoint is told nothing from now on.
+// time. Where disable says why, its endpoint is told nothing from now on. A try that was in vain takes nothing back
+// from one that was not: it may be of a node that stood still while another did its work.
 func (s *Store) RecordDelivery(ctx context.Context, v payment.Delivery, disable string) error {
 	d := s.newDraft()
 	if disable != "" {
 		d.add(rankEndpoint, `UPDATE endpoint SET disabled = $2, reason = $3 WHERE id = $1 AND disabled = 0`,
 			string(v.Endpoint), micros(d.at), disable)
 	}
-	d.add(rankDelivery, `UPDATE delivery SET status = $3 WHERE business = (SELECT business FROM notice WHERE id = $1) AND notice = $1 AND endpoint = $2`,
-		string(v.Notice.ID), string(v.Endpoint), string(v.Status))
+	d.add(rankDelivery, `
+UPDATE delivery SET status = $3
+WHERE business = (SELECT business FROM notice WHERE id = $1) AND notice = $1 AND endpoint = $2 AND (status <> $4 OR $3 = $4)`,
+		string(v.Notice.ID), string(v.Endpoint), string(v.Status), string(payment.DeliveryDelivered))
 	for _, a := range v.Attempts {
 		d.add(rankDelivery, `
 INSERT INTO delivery_attempt (notice, endpoint, at, status, problem, took) VALUES ($1, $2, $3, $4, $5, $6)

@@ -101,6 +101,37 @@ func testDeliveries(t *testing.T, db *database) {
 }
 
 // A delivery is due again whatever became of the work that had it tried.
+// testLateTry: the node that was slow tells of its try in vain after another had the notice taken.
+func testLateTry(t *testing.T, db *database) {
+	slow, quick := db.open(t), db.open(t)
+	d := told(t, slow)[0]
+	record := func(s *Store, status payment.DeliveryStatus, answered int, at time.Time) {
+		t.Helper()
+		d.Status, d.Attempts = status, []payment.DeliveryAttempt{{At: at, Status: answered}}
+		must(t, s.RecordDelivery(t.Context(), d, ""))
+	}
+	stands := func() payment.Delivery {
+		t.Helper()
+		list, _, err := slow.Deliveries(t.Context(), payment.DeliveryFilter{Business: business, Notice: d.Notice.ID, Endpoint: d.Endpoint}, 1)
+		must(t, err)
+		return list[0]
+	}
+	record(quick, payment.DeliveryDelivered, 200, moment.Add(13*time.Second))
+	for _, status := range []payment.DeliveryStatus{payment.DeliveryPending, payment.DeliveryFailed} {
+		record(slow, status, 503, moment)
+		if got := stands(); got.Status != payment.DeliveryDelivered || len(got.Attempts) != 2 {
+			t.Errorf("after %s: %s, %d tries", status, got.Status, len(got.Attempts))
+		}
+	}
+	// Sent again by hand, it may fail.
+	_, _, err := quick.Resend(t.Context(), payment.DeliveryFilter{Business: business, Notice: d.Notice.ID}, 10, nil, func([]payment.Delivery, bool) {})
+	must(t, err)
+	record(quick, payment.DeliveryFailed, 500, moment.Add(time.Hour))
+	if got := stands(); got.Status != payment.DeliveryFailed {
+		t.Errorf("in vain by hand: %s", got.Status)
+	}
+}
+
 func testResend(t *testing.T, db *database) {
 	s := db.open(t)
 	ctx := t.Context()
