@@ -28,9 +28,25 @@ type back struct {
 	proxy *httputil.ReverseProxy
 }
 
-func openBalancer(t *testing.T, p papers, nodes []string) *balancer {
+// openBalancer opens the public door, behind which there is nobody yet.
+func openBalancer(t *testing.T, p papers) *balancer {
 	t.Helper()
 	b := &balancer{}
+	server := httptest.NewUnstartedServer(b)
+	server.Config.ErrorLog = quiet()
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{p.pair}}
+	server.StartTLS()
+	b.url = server.URL
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return b
+}
+
+// to names the nodes, and begins to ask each whether it is ready.
+func (b *balancer) to(t *testing.T, nodes []string) {
+	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 20 * time.Second, ResponseHeaderTimeout: 25 * time.Second}
 	for _, base := range nodes {
 		to, err := url.Parse(base)
@@ -47,15 +63,6 @@ func openBalancer(t *testing.T, p papers, nodes []string) *balancer {
 			ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 		}})
 	}
-	server := httptest.NewUnstartedServer(b)
-	server.Config.ErrorLog = quiet()
-	if p.pool == nil {
-		server.Start()
-	} else {
-		server.TLS = &tls.Config{Certificates: []tls.Certificate{p.pair}}
-		server.StartTLS()
-	}
-	b.url = server.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
 	for _, one := range b.backs {
@@ -64,10 +71,7 @@ func openBalancer(t *testing.T, p papers, nodes []string) *balancer {
 	t.Cleanup(func() {
 		cancel()
 		watching.Wait()
-		server.CloseClientConnections()
-		server.Close()
 	})
-	return b
 }
 
 // watch asks a node whether it is ready, again and again.

@@ -2,83 +2,101 @@ package cluster
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
+// number reads a setting of the run from the environment.
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s is no number", name)
+	}
+	return n
+}
+
+// TestCluster has customers buy at a gateway of three nodes while everything around them fails, and holds it
+// against its promises when everything is well again. REPRISE_CLUSTER_SECONDS is how long things go wrong (each
+// fault happens once in any case), REPRISE_CLUSTER_SEED what goes wrong: the plan, who buys what and when the
+// merchant misbehaves follow from it, the rest from what processes do. REPRISE_CLUSTER_FAULTS has only faults of these
+// kinds happen, which are set apart by semicolons.
 func TestCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts PostgreSQL twice and the gateway three times; run without -short")
 	}
-	p := openPair(t)
-	p.exec(p.primary, `CREATE DATABASE reprise`)
-	dir := t.TempDir()
-	binary := program(t, dir)
-	w := openWorld(t, binary, dir)
-	seed := uint64(time.Now().UnixNano())
-	hook := openSink(t, papers{}, seed)
-	var nodes []*node
-	keys := ""
-	for i := range 3 {
-		nodes = append(nodes, openSandboxNode(t, i, dir, binary, p, w, hook.url, keys))
-		keys = filepath.Join(dir, "node0", "keys.json")
+	seed := number(t, "REPRISE_CLUSTER_SEED", uint64(time.Now().UnixNano())%1e9)
+	faults := plan(seed, 3, time.Duration(number(t, "REPRISE_CLUSTER_SECONDS", 0))*time.Second)
+	if only := os.Getenv("REPRISE_CLUSTER_FAULTS"); only != "" {
+		faults = slices.DeleteFunc(faults, func(f fault) bool { return !slices.Contains(strings.Split(only, ";"), f.kind) })
 	}
-	var doors []string
-	for _, n := range nodes {
-		doors = append(doors, "http://"+n.door.address())
-	}
-	b := openBalancer(t, papers{}, doors)
-	eventually(t, "all nodes are ready", 10*time.Second, func() bool { return b.ready() == 3 })
-	s := &shop{
-		client: newClient(b.url, papers{}), secret: "xnd_development_sandbox", public: "xnd_public_development_sandbox",
-		back: "https://shop.example", chance: rand.New(rand.NewPCG(seed, 1)), typed: map[string]int{},
-		cards: []storedCard{{"pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e", true}, {"pt-00000000-0000-4000-8000-000000001000", false},
-			{"pt-00000000-0000-4000-8000-000000002151", true}, {"pt-00000000-0000-4000-8000-000000001005", false}},
-	}
+	t.Logf("seed %d: %v", seed, faults)
+	s := openSite(t, seed, 3)
+	sh := s.openShop(seed)
 	began := time.Now()
-	seconds, _ := strconv.Atoi(os.Getenv("REPRISE_CLUSTER_SECONDS"))
-	if seconds == 0 {
-		seconds = 10
+	stop := sh.open(t.Context(), s.hook)
+
+	trouble := &trouble{site: s}
+	for _, f := range faults {
+		trouble.strike(f)
 	}
-	hook.mood(true)
-	ctx := context.Background()
-	var customers sync.WaitGroup
-	beat := time.NewTicker(125 * time.Millisecond)
-	for time.Since(began) < time.Duration(seconds)*time.Second {
-		<-beat.C
-		customers.Go(func() { s.one(ctx) })
-	}
-	beat.Stop()
-	customers.Wait()
-	hook.mood(false)
-	t.Log("load is over after", time.Since(began))
-	db := p.open("reprise")
+	trouble.heal()
+	time.Sleep(3 * time.Second) // with everything well, customers are served as ever
+	stop()
+	over := time.Now()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	db := s.pair.open(database)
 	defer db.Close()
-	kept := settle(ctx, t, s, db, time.Minute)
-	t.Log("settled after", time.Since(began))
-	resent := deliver(ctx, t, s, hook, db, began)
-	t.Log("resent", resent)
-	kept = readBooks(t, db)
-	tr := hold(t, s, kept, w.ledger(), hook.deliveries(), []string{filepath.Join(dir, "node0.log"), filepath.Join(dir, "node1.log"), filepath.Join(dir, "node2.log")})
+	settle(ctx, t, sh, db, 90*time.Second)
+	r := report{seed: seed, began: began, lasted: over.Sub(began), incidents: trouble.incidents, pickUps: trouble.pickUps, ready: trouble.longest}
+	r.resent = deliver(ctx, t, sh, s.hook, db, began)
+	books := readBooks(t, db)
+	tr := hold(t, sh, books, s.world.ledger(), s.hook.deliveries(), s.logs())
 	tr.keptOnce(ctx)
-	tr.ended()
-	tr.settled()
+	r.untraced = tr.ended()
+	r.noTrace = tr.settled()
 	tr.toldOnce()
 	tr.taken()
 	tr.keepsItsWord(ctx)
-	for _, x := range s.strange {
-		t.Error(x)
+	tr.behaved(trouble)
+	tr.reconciled(s, r.untraced)
+	r.searched = tr.residue(s)
+	tr.count(&r)
+	r.gaps = gaps(trouble.incidents, sh.paid, over)
+	t.Logf("\n%s", r)
+}
+
+// open lets customers in, eight a second, until it is stopped: then it waits for those who are inside.
+func (s *shop) open(ctx context.Context, hook *sink) (stop func()) {
+	hook.mood(true)
+	closed := make(chan struct{})
+	var inside sync.WaitGroup
+	inside.Go(func() {
+		beat := time.NewTicker(125 * time.Millisecond)
+		defer beat.Stop()
+		for {
+			select {
+			case <-beat.C:
+				inside.Go(func() { s.one(ctx) })
+			case <-closed:
+				return
+			}
+		}
+	})
+	return func() {
+		close(closed)
+		inside.Wait()
+		hook.mood(false)
 	}
-	kinds := map[string]int{}
-	for _, a := range kept.attempts {
-		kinds[a.state]++
-	}
-	t.Log(fmt.Sprint(len(s.orders), " orders ", kinds, " completions ", len(s.paid), " 500s ", s.broken.Load(), " repeats ", s.repeats.Load(), " complaints ", w.complaints()))
-	t.Log(time.Since(began))
 }

@@ -152,6 +152,9 @@ func (s *shop) paymentOf(ctx context.Context, o *order) string {
 // raced are refusals of a capture, cancel or refund that came after another one.
 var raced = []string{"INELIGIBLE_TRANSACTION_STATUS", "REFUND_AMOUNT_EXCEEDED"}
 
+// capped are refusals of a card about which too little is known: its purchases were not answered.
+var capped = []string{"PAYMENT_ATTEMPT_COUNTS_EXCEEDED", "PAYMENT_REQUEST_RATE_LIMITED"}
+
 func (s *shop) capture(ctx context.Context, o *order, amount int64) {
 	id := s.paymentOf(ctx, o)
 	if id == "" {
@@ -231,7 +234,9 @@ func (s *shop) requested(ctx context.Context, o *order) {
 	}, func(a answer) {
 		id := text(a.body, "payment_request_id")
 		if !a.good() || id == "" {
-			s.wonder(o, "payment request", a)
+			if !slices.Contains(capped, a.code()) {
+				s.wonder(o, "payment request", a)
+			}
 			return
 		}
 		o.mu.Lock()

@@ -160,6 +160,12 @@ func (p *pair) follow() {
 	}
 	p.start(p.standby)
 	p.exec(p.primary, `ALTER SYSTEM SET synchronous_standby_names = 'standby'`, `SELECT pg_reload_conf()`)
+	p.together()
+}
+
+// together waits until the standby follows and the primary waits for it.
+func (p *pair) together() {
+	p.t.Helper()
 	eventually(p.t, "the standby is synchronous", 30*time.Second, func() bool {
 		return p.number(p.primary, `SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'`) == 1
 	})
@@ -171,6 +177,16 @@ func (p *pair) fail() {
 	p.run("pg_ctl", "stop", "-D", p.primary.dir, "-m", "immediate", "-s")
 	p.run("pg_ctl", "promote", "-D", p.standby.dir, "-s", "-w", "-t", "60")
 	p.primary, p.standby = p.standby, p.primary
+}
+
+// restart ends the primary as a power cut does, and starts it again with what it has. What it had not yet told the
+// standby is there, too: PostgreSQL shows it from then on, so the primary must not be lost again before the standby
+// is back (docs/operations.md).
+func (p *pair) restart() {
+	p.t.Helper()
+	p.run("pg_ctl", "stop", "-D", p.primary.dir, "-m", "immediate", "-s")
+	p.start(p.primary)
+	p.together()
 }
 
 // renew makes the one that was lost the standby of the one that was promoted.

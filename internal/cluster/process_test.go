@@ -1,9 +1,12 @@
 package cluster
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -19,7 +22,7 @@ type process struct {
 // program builds the gateway, once.
 func program(t *testing.T, dir string) string {
 	t.Helper()
-	binary := dir + "/reprise"
+	binary := filepath.Join(dir, "reprise")
 	if output, err := exec.Command("go", "build", "-o", binary, "reprise/cmd/reprise").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
@@ -46,6 +49,25 @@ func start(t *testing.T, name, log, binary string, environment []string, argumen
 	}()
 	t.Cleanup(p.kill)
 	return p
+}
+
+// command types a command of the operator's on the database that is the primary now. Only what it prints is
+// returned where all is well; else also what it complains of.
+func (s *site) command(arguments ...string) (said string, code int) {
+	s.t.Helper()
+	command := exec.Command(s.binary, arguments...)
+	command.Env = append(os.Environ(), "REPRISE_DATABASE="+s.pair.server(s.pair.primary, database))
+	var complaints strings.Builder
+	command.Stderr = &complaints
+	output, err := command.Output()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		s.t.Fatal(err)
+	}
+	if ended != nil {
+		return string(output) + complaints.String(), ended.ExitCode()
+	}
+	return string(output), 0
 }
 
 // kill ends it without a word, as kill -9 does.

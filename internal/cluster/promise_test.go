@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // trial holds the gateway's promises against what the bank, the merchant and the database know in the end.
@@ -337,5 +338,53 @@ func (tr *trial) keepsItsWord(ctx context.Context) {
 				tr.broken(id, "order %d: %q was answered, and now it is %s", o.n, promise, status)
 			}
 		}
+	}
+}
+
+// behaved: nobody had to be surprised by an answer, and work of dead nodes did not lie about.
+func (tr *trial) behaved(t *trouble) {
+	tr.t.Helper()
+	for _, answer := range tr.shop.strange {
+		tr.t.Errorf("nobody expected this: %s", answer)
+	}
+	if n := tr.shop.broken.Load(); n > 0 {
+		tr.t.Errorf("%d requests were answered 500", n)
+	}
+	for _, complaint := range t.world.complaints() {
+		if complaint != "directory: RReq: the gateway could not be reached" { // it was out of reach
+			tr.t.Errorf("the world complains about %s", complaint)
+		}
+	}
+	for _, n := range t.nodes {
+		if n.deaths > 0 {
+			tr.t.Errorf("%s ended by itself %d times", n.name, n.deaths)
+		}
+	}
+	for _, p := range t.pickUps {
+		if p.after > pickUpLimit {
+			tr.t.Errorf("work of a dead node was taken up after %s: %s", p.after.Round(time.Millisecond), p.work)
+		}
+	}
+}
+
+// count fills a report with what there is in the end.
+func (tr *trial) count(r *report) {
+	r.orders, r.deliveries, r.completed = len(tr.shop.all()), len(tr.came), len(tr.shop.paid)
+	r.repeats = tr.shop.repeats.Load()
+	r.states = map[string]int{}
+	for _, a := range tr.books.attempts {
+		r.states[a.state]++
+	}
+	for _, e := range tr.ledger {
+		switch e.Kind {
+		case "purchase", "hold":
+			r.purchases++
+		case "refund":
+			r.refunds++
+		}
+	}
+	r.retold = len(tr.came)
+	for _, ids := range told(tr.came) {
+		r.retold -= len(ids)
 	}
 }

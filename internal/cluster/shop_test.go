@@ -21,9 +21,10 @@ type shop struct {
 	mu      sync.Mutex
 	chance  *rand.Rand
 	orders  []*order
-	paid    []time.Time    // when payments were completed
-	strange []string       // answers that no fault excuses
-	typed   map[string]int // CVNs that were typed, and how often
+	paid    []time.Time // when payments were completed
+	strange []string    // answers that no fault excuses
+	cvns    []int       // CVNs that may be typed, half of all, by lot
+	numbers []string    // of cards that were typed
 }
 
 // storedCard is a card that the shop's customer stored.
@@ -117,7 +118,11 @@ func (s *shop) card(challenge bool) string {
 
 // number draws a card that nobody else has, of an issuer who does not challenge.
 func (s *shop) number() string {
-	return withCheckDigit(fmt.Sprintf("4276%06d%05d", s.lot(1e6), s.lot(1e5)))
+	number := withCheckDigit(fmt.Sprintf("4276%06d%05d", s.lot(1e6), s.lot(1e5)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.numbers = append(s.numbers, number)
+	return number
 }
 
 // withCheckDigit completes a card's number (ISO/IEC 7812-1 annex B).
@@ -135,15 +140,8 @@ func withCheckDigit(number string) string {
 	return number + string(rune('0'+(10-sum%10)%10))
 }
 
-// cvn draws a CVN that matches. Only odd ones are typed, so that the even ones tell how often a number stands
-// somewhere by chance.
-func (s *shop) cvn() string {
-	cvn := fmt.Sprintf("%03d", 2*s.lot(490)+1) // below 998
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.typed[cvn]++
-	return cvn
-}
+// cvn draws a CVN that matches.
+func (s *shop) cvn() string { return fmt.Sprintf("%03d", s.cvns[s.lot(len(s.cvns))]) }
 
 // sessionFor is the body of POST /sessions.
 func (s *shop) sessionFor(o *order, token string) object {
@@ -248,7 +246,7 @@ func (s *shop) submit(ctx context.Context, o *order, body object, p *payer) stri
 	}
 	if !a.good() {
 		// The submit before may have paid the session after all, or the merchant has cancelled it.
-		if !slices.Contains([]string{"INVALID_SESSION_STATUS", "PAYMENT_ATTEMPT_COUNTS_EXCEEDED"}, a.code()) {
+		if a.code() != "INVALID_SESSION_STATUS" && !slices.Contains(capped, a.code()) {
 			s.wonder(o, "payment_with_session", a)
 		}
 		return ""

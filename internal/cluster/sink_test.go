@@ -39,12 +39,9 @@ func openSink(t *testing.T, p papers, seed uint64) *sink {
 	t.Helper()
 	s := &sink{chance: rand.New(rand.NewPCG(seed, 4))}
 	server := httptest.NewUnstartedServer(s)
-	if p.pool == nil {
-		server.Start()
-	} else {
-		server.TLS = &tls.Config{Certificates: []tls.Certificate{p.pair}}
-		server.StartTLS()
-	}
+	server.Config.ErrorLog = quiet()
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{p.pair}}
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	s.url = server.URL + "/webhooks"
 	return s

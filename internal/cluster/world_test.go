@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -17,6 +18,15 @@ type world struct {
 	control string
 	http    *http.Client
 	process *process
+	papers  papers
+	kit     kit
+}
+
+// kit says how a gateway reaches this world.
+type kit struct {
+	Acquirer          string
+	DirectoryURL      string `json:"directory_url"`
+	DirectoryIdentity string `json:"directory_identity"`
 }
 
 // entry is one line of the issuer's ledger, of which this is all that is needed here.
@@ -39,19 +49,32 @@ func openWorld(t *testing.T, binary, dir string) *world {
 	at := func(n int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n)) }
 	w := &world{t: t, control: "http://" + at(3), http: &http.Client{Timeout: 10 * time.Second}}
 	w.process = start(t, "simulator", filepath.Join(dir, "simulator.log"), binary, nil,
-		"simulator", "--listen", at(0), "--data", filepath.Join(dir, "world"))
+		"simulator", "--listen", at(0), "--data", filepath.Join(dir, "world"),
+		"--tls", "--authority", "Root of the cluster test")
 	eventually(t, "the simulator lives", 10*time.Second, func() bool { return answers(w.http, w.control+"/healthz") })
+	w.papers = readPapers(t, filepath.Join(dir, "world"))
+	w.get("/kit", &w.kit)
 	return w
 }
 
-func (w *world) get(path string, into any) {
+// read is what the control port answers.
+func (w *world) read(path string) []byte {
 	w.t.Helper()
 	response, err := w.http.Get(w.control + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		w.t.Fatalf("%s: %s %v", path, response.Status, err)
+	}
+	return body
+}
+
+func (w *world) get(path string, into any) {
+	w.t.Helper()
+	if err := json.Unmarshal(w.read(path), into); err != nil {
 		w.t.Fatalf("%s: %v", path, err)
 	}
 }
