@@ -57,6 +57,7 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 	defer done()
 	l := payment.Lookup{Page: page}
 	var asked payment.Authentication
+	completed := methodCompleted
 	c, err := f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
 		again := c.Request.State == payment.Authenticating && now.Sub(c.Request.Authentication.Asked) >= askAgain
@@ -65,8 +66,9 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		}
 		asked = *c.Request.Authentication
 		asked.Asked = now
-		if again {
+		if completed = methodCompleted; again {
 			asked.ServerTransID = f.newServerTransID()
+			completed = "N" // whatever ran, ran for the transaction before (EMV 3DS 2.2 §5.8.1)
 		}
 		return payment.Apply(c, payment.Event{Kind: payment.Ask, At: now, Authentication: &asked})
 	})
@@ -76,7 +78,7 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		return c, err
 	}
 
-	answered, err := f.ask(ctx, c, asked, b, methodCompleted)
+	answered, err := f.ask(ctx, c, asked, b, completed)
 	if err != nil {
 		f.o.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
 		answered = asked

@@ -164,6 +164,9 @@ func TestAReqOfADeadNode(t *testing.T) {
 	if now := s.at(k).Authentication.ServerTransID; now == old || len(s.bank.asked) != 2 {
 		t.Errorf("%d AReqs, the last one under the id %s", len(s.bank.asked), now)
 	}
+	if q := s.bank.asked[len(s.bank.asked)-1]; q.MethodCompleted != "N" {
+		t.Errorf("the 3DS Method ran for another transaction, and the bank is told %s", q.MethodCompleted)
+	}
 	if len(s.memory.escrow[k.id]) != 1 {
 		t.Error("the CVN is gone")
 	}
