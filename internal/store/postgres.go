@@ -217,7 +217,7 @@ func (p *postgres) read(ctx context.Context, q stmt) error {
 	told := p.fault(err, q, conn)
 	var refused *pgconn.PgError
 	switch {
-	case conn.Conn().IsClosed(): // by whatever became of it or of the server
+	case conn.Conn().IsClosed(), ctx.Err() != nil: // by whatever became of it or of the server; or there was no time to send it
 		return fmt.Errorf("%w: %w", errCutOff, quiet(err))
 	case errors.As(err, &refused):
 		return told
