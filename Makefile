@@ -1,7 +1,7 @@
 # `make` alone lists the targets. CI runs `make check` and nothing else.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build run sdk setup format vet fast conformance test race fuzz check clean
+.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz check clean
 
 # Where races would be: the writer, the workers, the multiplexer, and what they call.
 RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/... ./internal/webhook/... ./internal/gate/...
@@ -39,6 +39,10 @@ conformance: ## the official Go SDK of the API against a sandbox
 
 test: setup vet conformance ## all tests, on a real PostgreSQL and in a real browser
 	@scripts/with-postgres scripts/gotest -count=1 ./...
+
+SECONDS := 600
+cluster: setup ## three nodes, PostgreSQL with a standby, and everything around them failing for SECONDS
+	REPRISE_CLUSTER_SECONDS=$(SECONDS) go test -count=1 -timeout 0 -v -run TestCluster ./internal/cluster
 
 race: setup ## the tests of the rooms with much concurrency, under the race detector
 	@scripts/with-postgres scripts/gotest -race -short $(RACE)

@@ -80,7 +80,7 @@ func openPair(t *testing.T) *pair {
 		}
 	})
 	p.run("initdb", "-D", p.primary.dir, "-U", "reprise", "--auth=scram-sha-256", "--pwfile="+file,
-		"--encoding=UTF8", "--locale=C", "--no-instructions")
+		"--encoding=UTF8", "--locale=C", "--no-instructions", "--no-sync")
 	p.start(p.primary)
 	p.replication = openLink(t, "standby to primary", p.primary.address())
 	p.follow()
@@ -133,10 +133,12 @@ func (p *pair) run(program string, arguments ...string) {
 	}
 }
 
+// start starts a server. It is killed as a process, not by a power cut: what it has written is in the files, synced or
+// not, and without waiting for the disk a small machine has time for the rest.
 func (p *pair) start(s *server) {
 	p.t.Helper()
 	p.run("pg_ctl", "start", "-D", s.dir, "-l", s.dir+".log", "-s", "-w", "-t", "60", "-o", fmt.Sprintf(
-		"-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 -c fsync=on"+
+		"-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 -c fsync=off"+
 			" -c synchronous_commit=on -c wal_keep_size=512MB -c wal_receiver_status_interval=1"+
 			" -c wal_receiver_timeout=5s -c wal_sender_timeout=60s -c wal_retrieve_retry_interval=500ms", s.port))
 }
@@ -147,7 +149,7 @@ func (p *pair) follow() {
 	if err := os.RemoveAll(p.standby.dir); err != nil {
 		p.t.Fatal(err)
 	}
-	p.run("pg_basebackup", "-D", p.standby.dir, "-d", p.server(p.primary, "postgres"), "-X", "stream", "-c", "fast")
+	p.run("pg_basebackup", "-D", p.standby.dir, "-d", p.server(p.primary, "postgres"), "-X", "stream", "-c", "fast", "--no-sync")
 	_, port, _ := net.SplitHostPort(p.replication.address())
 	for name, text := range map[string]string{
 		"standby.signal": "",

@@ -8,22 +8,39 @@ import (
 	"time"
 )
 
-// gaps are, by kind of fault, the longest times in which no payment was completed and that had to do with it:
-// they overlap it, or begin before those who wait have got over it.
-func gaps(incidents []incident, paid []time.Time, end time.Time) map[string]time.Duration {
-	paid = slices.SortedFunc(slices.Values(paid), time.Time.Compare)
-	longest := map[string]time.Duration{}
-	for _, i := range incidents {
-		longest[i.kind] = max(longest[i.kind], 0)
-		before := i.from
-		for _, at := range append(slices.Clone(paid), end) {
-			if at.After(i.from) && before.Before(i.to.Add(5*time.Second)) {
-				longest[i.kind] = max(longest[i.kind], at.Sub(before))
-			}
-			before = at
-		}
+// gap is a time in which no payment was completed.
+type gap struct{ from, to time.Time }
+
+func (g gap) lasted() time.Duration { return g.to.Sub(g.from) }
+
+// within is the part of a gap that lies in a time.
+func (g gap) within(from, to time.Time) time.Duration {
+	if g.from.Before(from) {
+		g.from = from
 	}
-	return longest
+	if g.to.After(to) {
+		g.to = to
+	}
+	return max(g.lasted(), 0)
+}
+
+// gaps are the longest of all, and the longest by kind of fault: from its beginning until 5 s after its end, in which
+// customers get over it, or another fault begins.
+func gaps(incidents []incident, paid []time.Time, began, over time.Time) (longest gap, byKind map[string]time.Duration) {
+	paid = slices.SortedFunc(slices.Values(paid), time.Time.Compare)
+	byKind = map[string]time.Duration{}
+	before := began
+	for _, at := range append(paid, over) {
+		g := gap{before, at}
+		if g.lasted() > longest.lasted() {
+			longest = g
+		}
+		for _, i := range incidents {
+			byKind[i.kind] = max(byKind[i.kind], g.within(i.from, i.to.Add(5*time.Second)))
+		}
+		before = at
+	}
+	return longest, byKind
 }
 
 // report is what a run says in the end.
@@ -38,6 +55,7 @@ type report struct {
 	resent             int
 	repeats            int64
 	incidents          []incident
+	longest            gap
 	gaps               map[string]time.Duration
 	pickUps            []pickUp
 	ready              time.Duration
@@ -70,8 +88,9 @@ func (r report) String() string {
 	for _, i := range r.incidents {
 		say("  %6.1f s to %5.1f s: %s", i.from.Sub(r.began).Seconds(), i.to.Sub(r.began).Seconds(), i.fault)
 	}
+	say("the longest gap without a completed payment was %.1f s, from %.1f s on; by faults:", r.longest.lasted().Seconds(), r.longest.from.Sub(r.began).Seconds())
 	for _, kind := range slices.SortedFunc(maps.Keys(r.gaps), func(a, b string) int { return int(r.gaps[b] - r.gaps[a]) }) {
-		say("  %2d × %-38s longest gap %5.1f s", kinds[kind], kind, r.gaps[kind].Seconds())
+		say("  %2d × %-38s %5.1f s", kinds[kind], kind, r.gaps[kind].Seconds())
 	}
 	slowest := pickUp{}
 	for _, p := range r.pickUps {
