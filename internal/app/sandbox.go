@@ -146,7 +146,7 @@ func (b *Sandbox) open(ctx context.Context, o Outside, s SandboxSettings, log *s
 	if err != nil {
 		return err
 	}
-	settings, err := sandboxHouse(o, s, kit, log)
+	settings, err := InWorld(o, s, kit, log)
 	if err != nil {
 		return err
 	}
@@ -173,8 +173,9 @@ func (b *Sandbox) open(ctx context.Context, o Outside, s SandboxSettings, log *s
 	return b.awaitReady(ctx, o)
 }
 
-// sandboxHouse are the settings of a house in that world.
-func sandboxHouse(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Logger) (Settings, error) {
+// InWorld are the settings of a house in a simulated world, with the keys and the database of a sandbox. Tests open
+// several such houses in one world.
+func InWorld(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Logger) (Settings, error) {
 	keys, err := sandboxKeys(o, s, log)
 	if err != nil {
 		return Settings{}, err

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -139,7 +140,8 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 // unsure: nobody may take for undone what may have been done.
 func unexpected(err error) *payment.Error {
 	switch {
-	case errors.Is(err, payment.ErrUnsure):
+	case errors.Is(err, payment.ErrUnsure), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// A time limit of ours that ran out, as in a process that was suspended, leaves open how far we came.
 		return &payment.Error{
 			Code:       "SERVICE_UNAVAILABLE",
 			Message:    "The request may have been carried out. Please look at the object first, or repeat the request with the same idempotency key.",

@@ -37,7 +37,9 @@ func newDirectory(d Directory, o Options) *directory {
 				Time:         o.Now,
 			},
 			// A directory server closes a line that is idle; we would rather be first than lose an AReq.
-			IdleConnTimeout:        15 * time.Second,
+			IdleConnTimeout: 15 * time.Second,
+			// A handshake outlives the exchange that it was begun for: others may use the line. It must end some time.
+			TLSHandshakeTimeout:    requestTimeout,
 			MaxResponseHeaderBytes: 16 << 10,
 			DisableCompression:     true, // a small answer must not unfold into a large one
 		},
