@@ -1,8 +1,11 @@
 package simulator
 
 import (
+	"bytes"
 	"embed"
+	"errors"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -174,13 +177,26 @@ func (a *acs) routes() http.Handler {
 			http.ServeFileFS(rw, r, web, "web/"+file)
 		})
 	}
-	return mux
+	return whole(mux)
+}
+
+// whole lets in only what came whole: who was cut off in the middle of a form has made no mistake.
+func whole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<16))
+		var large *http.MaxBytesError
+		if err != nil && !errors.As(err, &large) {
+			panic(http.ErrAbortHandler) // nobody is there to be answered
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body)) // what is too large is cut, and refused as what it then is
+		next.ServeHTTP(rw, r)
+	})
 }
 
 // method is the 3DS Method (EMV 3DS 2.2 §5.8.1): loaded in a hidden frame by form POST, it looks
 // at the browser and posts threeDSMethodData to the notification URL in the same frame.
 func (a *acs) method(rw http.ResponseWriter, r *http.Request) {
-	o, err := a.form(rw, r, "threeDSMethodData")
+	o, err := a.form(r, "threeDSMethodData")
 	if err == nil {
 		if fault := judge(o, []rule{
 			{"threeDSServerTransID", always, shaped(uuidShape)},
@@ -207,8 +223,7 @@ func (a *acs) method(rw http.ResponseWriter, r *http.Request) {
 }
 
 // form reads one base64url field of a form POST.
-func (a *acs) form(rw http.ResponseWriter, r *http.Request, name string) (object, error) {
-	r.Body = http.MaxBytesReader(rw, r.Body, 1<<16)
+func (a *acs) form(r *http.Request, name string) (object, error) {
 	if err := r.ParseForm(); err != nil || len(r.PostForm[name]) != 1 {
 		return nil, &erro{"201", "required data element missing", name}
 	}

@@ -109,7 +109,7 @@ var creqRules = []rule{
 // begin takes a CReq (EMV 3DS 2.2 table B.3): it shows the page, again with the tries so far if it
 // comes again, and sends the browser home if the challenge is over.
 func (a *acs) begin(rw http.ResponseWriter, r *http.Request) {
-	o, err := a.form(rw, r, "creq")
+	o, err := a.form(r, "creq")
 	t := a.find(o.text("acsTransID"))
 	if t == nil {
 		fault := erroFor(err)
@@ -221,7 +221,6 @@ func withSession(o object, session string) []formField {
 
 // reply takes what the cardholder did on the page.
 func (a *acs) reply(rw http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(rw, r.Body, 1<<12)
 	err := r.ParseForm()
 	t := a.find(r.PostForm.Get("acsTransID"))
 	if err != nil || t == nil {

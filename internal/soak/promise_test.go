@@ -1,0 +1,286 @@
+package soak
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"reprise/internal/payment"
+	"reprise/internal/simulator"
+)
+
+// heal ends the storm.
+func (s *story) heal() {
+	s.stormy = false
+	s.tell(nil, "THE STORM IS OVER")
+	calm := s.seed%3 == 0
+	s.knob(func(k *simulator.Knobs) { *k = simulator.Knobs{Calm: calm} })
+	s.sink.turn("", 0)
+	for _, n := range s.nodes {
+		n.frozen, n.skew = time.Time{}, 0
+	}
+}
+
+// linger lets the storm go on while nobody buys: what was left lying comes to its deadlines in it.
+func (s *story) linger() {
+	for range 2 + s.roll(8) {
+		s.until(6*time.Second, func() bool { return false })
+		next, ok := s.nextWork()
+		if !ok {
+			return
+		}
+		s.leapTo(next)
+	}
+}
+
+// leapTo lets time pass at once where nothing is to be done until then.
+func (s *story) leapTo(next time.Time) {
+	if leap := time.Until(next) - time.Second; leap > 15*time.Second {
+		s.tell(nil, "nothing for %s", leap.Round(time.Second))
+		time.Sleep(leap)
+	}
+}
+
+// settle waits until nothing is left to be done, over days if need be: where nobody does anything, time leaps to the
+// next thing that is due.
+func (s *story) settle() {
+	horizon := time.Now().Add(10 * 24 * time.Hour)
+	for time.Now().Before(horizon) {
+		s.until(6*time.Second, func() bool { return false })
+		if !s.ready() {
+			continue
+		}
+		next, ok := s.nextWork()
+		if !ok {
+			return
+		}
+		s.leapTo(next)
+	}
+	s.wrong("after ten days there still is work")
+}
+
+// nextWork is when the next work is due that is not a stored card's.
+func (s *story) nextWork() (time.Time, bool) {
+	var at *int64
+	if err := s.books.QueryRow(`SELECT MIN(next_at) FROM work WHERE kind <> 'token'`).Scan(&at); err != nil {
+		s.wrong("%v", err)
+	}
+	if at == nil {
+		return time.Time{}, false
+	}
+	return time.UnixMicro(*at), true
+}
+
+// rows reads the objects of a table.
+func rows[row any](s *story, table string) (found []row) {
+	result, err := s.books.Query(`SELECT data FROM ` + table + ` ORDER BY id`)
+	if err != nil {
+		s.wrong("%v", err)
+		return nil
+	}
+	defer result.Close()
+	for result.Next() {
+		var data []byte
+		var r row
+		if err := result.Scan(&data); err != nil {
+			s.wrong("%v", err)
+		} else if err := json.Unmarshal(data, &r); err != nil {
+			s.wrong("%v", err)
+		}
+		found = append(found, r)
+	}
+	return found
+}
+
+func (s *story) number(query string) (n int) {
+	if err := s.books.QueryRow(query).Scan(&n); err != nil {
+		s.wrong("%v", err)
+	}
+	return n
+}
+
+// keptPromises holds the bank's ledger, our books, what the merchant heard and what everybody was told against each
+// other.
+func (s *story) keptPromises() {
+	requests := rows[payment.Request](s, "request")
+	s.moneyIsRight(requests)
+	s.allIsOver(requests)
+	s.merchantKnows(requests)
+	s.nobodyWasMisled(requests)
+	for _, c := range s.world.Complaints() {
+		s.wrong("the world complains about %s: %s", c.Line, c.What)
+	}
+}
+
+// moneyIsRight is the first promise: what is kept at the issuer is what succeeded, one for one.
+func (s *story) moneyIsRight(requests []payment.Request) {
+	var taken, given, succeeded, refunded []string
+	listed := map[string]bool{} // what the acquirer would not take back is the operator's
+	for _, a := range rows[payment.Advice](s, "advice") {
+		if a.Status == payment.AdviceGivenUp || a.Status == payment.AdviceNoTrace {
+			listed[a.Original.RRN] = true
+		}
+	}
+	authorised := map[string]int{}
+	held := map[string]string{}
+	for _, e := range s.world.Ledger() {
+		entry := fmt.Sprint(e.RRN, " ", e.Amount)
+		switch {
+		case e.Kind == "purchase" && e.State == "kept" && listed[e.RRN]:
+		case e.Kind == "purchase" && e.State == "kept" || e.Kind == "capture":
+			taken = append(taken, entry)
+		case e.Kind == "refund":
+			given = append(given, entry)
+		}
+		if e.Kind == "purchase" || e.Kind == "hold" {
+			if authorised[e.RRN]++; authorised[e.RRN] > 1 {
+				s.wrong("RRN %s was authorised twice", e.RRN)
+			}
+		}
+		if e.Kind == "hold" {
+			held[e.RRN] = e.State
+		}
+	}
+	back := map[payment.RequestID][]payment.Refund{}
+	for _, f := range rows[payment.Refund](s, "refund") {
+		if f.Status == payment.RefundSucceeded {
+			back[f.Request] = append(back[f.Request], f)
+		}
+	}
+	bySession := map[payment.SessionID]int{}
+	for _, r := range requests {
+		if r.State == payment.Succeeded {
+			succeeded = append(succeeded, fmt.Sprint(r.Trace.RRN, " ", r.Capture.Amount.Minor))
+			if r.CaptureMethod == payment.CaptureAutomatic && r.Capture.Amount != r.Amount {
+				s.wrong("%s took %v instead of %v", r.ID, r.Capture.Amount, r.Amount)
+			}
+			if bySession[r.Session]++; r.Session != "" && bySession[r.Session] > 1 {
+				s.wrong("session %s was paid twice", r.Session)
+			}
+		} else if r.Trace != nil && held[r.Trace.RRN] == "kept" && !listed[r.Trace.RRN] {
+			s.wrong("%s is %s, and its hold stands", r.ID, r.State)
+		}
+		sum := int64(0)
+		for _, f := range back[r.ID] {
+			sum += f.Amount.Minor
+			refunded = append(refunded, fmt.Sprint(r.Trace.RRN, " ", f.Amount.Minor))
+		}
+		if sum > 0 && (r.State != payment.Succeeded || sum > r.Capture.Amount.Minor) {
+			s.wrong("%s is %s and gave back %d", r.ID, r.State, sum)
+		}
+	}
+	for what, sides := range map[string][2][]string{"took": {taken, succeeded}, "gave back": {given, refunded}} {
+		bank, books := sides[0], sides[1]
+		slices.Sort(bank)
+		slices.Sort(books)
+		if !slices.Equal(bank, books) {
+			s.wrong("the bank %s (%s), the books know (%s)", what, strings.Join(bank, ", "), strings.Join(books, ", "))
+		}
+	}
+}
+
+// allIsOver is the second and the fifth: everything ends, and no CVN is left.
+func (s *story) allIsOver(requests []payment.Request) {
+	for _, r := range requests {
+		if !r.State.Final() {
+			s.wrong("%s is %s for ever", r.ID, r.State)
+		}
+	}
+	for _, a := range rows[payment.Advice](s, "advice") {
+		if a.Status == payment.AdviceOpen {
+			s.wrong("advice %s (%s) of %s is open for ever", a.ID, a.Kind, a.Request)
+		}
+	}
+	for _, f := range rows[payment.Refund](s, "refund") {
+		if f.Status == payment.RefundPending {
+			s.wrong("refund %s is pending for ever", f.ID)
+		}
+	}
+	for _, session := range rows[payment.Session](s, "session") {
+		if session.Status == payment.SessionActive {
+			s.wrong("session %s is active for ever", session.ID)
+		}
+	}
+	if n := s.number(`SELECT COUNT(*) FROM cvn_escrow`); n > 0 {
+		s.wrong("%d CVNs are left in the escrow", n)
+	}
+}
+
+// merchantKnows is the fourth: each end of a payment was told once, and was heard.
+func (s *story) merchantKnows(requests []payment.Request) {
+	events := map[string]int{}
+	s.sink.mu.Lock()
+	heard := map[string]bool{}
+	for id, t := range s.sink.heard {
+		heard[id] = true
+		events[t.event+" "+subject(t.data)]++
+	}
+	s.sink.mu.Unlock()
+	result, err := s.books.Query(`SELECT id, kind FROM notice`)
+	if err != nil {
+		s.wrong("%v", err)
+		return
+	}
+	defer result.Close()
+	for result.Next() {
+		var id, kind string
+		if err := result.Scan(&id, &kind); err != nil {
+			s.wrong("%v", err)
+		}
+		if !heard[id] {
+			s.wrong("the merchant never heard %s (%s)", kind, id)
+		}
+		delete(heard, id)
+	}
+	for id := range heard {
+		s.wrong("the merchant heard of %s, which is not in the books", id)
+	}
+	for event, n := range events {
+		if n > 1 {
+			s.wrong("%d webhooks tell %s", n, event)
+		}
+	}
+	for _, r := range requests {
+		want := ""
+		switch r.State {
+		case payment.Succeeded:
+			want = "payment.capture " + string(r.Payment)
+		case payment.Failed:
+			want = "payment.failure " + string(r.Payment)
+		}
+		if want != "" && events[want] != 1 {
+			s.wrong("%s is %s, and %q was told %d times", r.ID, r.State, want, events[want])
+		}
+	}
+}
+
+// nobodyWasMisled: what was called an end stayed the end.
+func (s *story) nobodyWasMisled(requests []payment.Request) {
+	ends := map[string]payment.State{}
+	for _, r := range requests {
+		ends[string(r.ID)] = r.State
+	}
+	for _, b := range s.buyers {
+		for id, said := range b.said {
+			end, known := ends[id]
+			if !known {
+				s.wrong("%s was told of %s, which is not in the books", b.name, id)
+				continue
+			}
+			for i, status := range said {
+				final := map[string]payment.State{
+					"SUCCEEDED": payment.Succeeded, "FAILED": payment.Failed, "CANCELED": payment.Canceled, "EXPIRED": payment.Expired,
+					"page:failed": payment.Failed, "page:canceled": payment.Canceled,
+				}[status]
+				if status == "page:failed" && end == payment.Expired {
+					continue
+				}
+				if final != "" && final != end {
+					s.wrong("%s was told %v of %s (%d), which is %s", b.name, said, id, i, end)
+				}
+			}
+		}
+	}
+}
