@@ -95,6 +95,10 @@ var plan = map[string]room{
 		outside: true,
 		why:     "app wires the rooms; only the sandbox, which seeds stored cards, needs to know what a card is",
 	},
+	"internal/soak": {
+		may: []string{"internal/app", "internal/simulator", "internal/payment"}, outside: true,
+		why: "proof, not product: it opens whole houses in a world of its own, and reads their books",
+	},
 	"internal/cluster": {
 		outside: true,
 		why:     "who holds the gateway against its promises from outside shares nothing with it",
