@@ -164,13 +164,7 @@ func (a *acs) post(t *transaction, v verdict, body []byte) error {
 	return checkRRes(t, v, o)
 }
 
-// transientFailure is the Erro of who could not do what it was asked for just now (EMV 3DS 2.2 table A.4, 403).
-const transientFailure = "403"
-
 func checkRRes(t *transaction, v verdict, o object) error {
-	if o.text("messageType") == "Erro" && o.text("errorCode") == transientFailure {
-		return nil // it is not well, which is no fault, and the result is lost on it
-	}
 	if o.text("messageType") == "Erro" {
 		return errors.New("an Erro came instead")
 	}

@@ -35,28 +35,35 @@ func (s *story) linger() {
 	}
 }
 
-// leapTo lets time pass at once where nothing is to be done until then.
+// leapTo lets time pass at once where nothing is to be done until then: no work is claimed, every node is up, and the
+// world has nothing in mind.
 func (s *story) leapTo(next time.Time) {
-	if leap := time.Until(next) - time.Second; leap > 15*time.Second {
+	if leap := time.Until(next) - time.Second; leap > 15*time.Second && s.ready() && !s.worldWaits() {
 		s.tell(nil, "nothing for %s", leap.Round(time.Second))
 		time.Sleep(leap)
 	}
+}
+
+// worldWaits says whether somebody outside the nodes is about to do something.
+func (s *story) worldWaits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.steps, func(st *step) bool { return st.who == nil })
 }
 
 // settle waits until nothing is left to be done, over days if need be: where nobody does anything, time leaps to the
 // next thing that is due.
 func (s *story) settle() {
 	horizon := time.Now().Add(10 * 24 * time.Hour)
-	for time.Now().Before(horizon) {
+	for time.Now().Before(horizon) && s.taken <= tooLong {
 		s.until(6*time.Second, func() bool { return false })
-		if !s.ready() {
-			continue
-		}
 		next, ok := s.nextWork()
-		if !ok {
+		if !ok && s.ready() {
 			return
 		}
-		s.leapTo(next)
+		if ok {
+			s.leapTo(next)
+		}
 	}
 	s.wrong("after ten days there still is work")
 }

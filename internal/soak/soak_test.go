@@ -66,7 +66,9 @@ func tellStory(t *testing.T, seed uint64, base, template string) (told *story) {
 		s.heal()
 		s.settle()
 		s.keptPromises()
-		s.end()
+		if s.end(); s.taken > tooLong {
+			s.wrong("it does not come to an end")
+		}
 	})
 	return told
 }

@@ -113,8 +113,8 @@ func (w *weather) turn(who *node, kind, what string) <-chan struct{} {
 func (w *weather) timer(who *node, d time.Duration) (<-chan time.Time, func() bool) {
 	fired := make(chan time.Time, 1)
 	s := &step{at: time.Now().Add(max(d, 0)), who: who, kind: "timer", what: d.String()}
-	if who.isDead() {
-		s.at = time.Now()
+	if who.isDead() { // it is to come to its end, and time has to pass meanwhile
+		s.at = time.Now().Add(min(max(d, 0), 50*time.Millisecond))
 	}
 	s.take = func() { fired <- time.Now() }
 	w.next(s)
@@ -134,6 +134,9 @@ func (w *weather) drop(s *step) bool {
 	return false
 }
 
+// tooLong is how many steps a story has at most.
+const tooLong = 1_000_000
+
 // until lets things happen until over says so, which is asked whenever everybody is at rest. It returns false when
 // nothing would ever happen again, or when that takes longer than limit.
 func (w *weather) until(limit time.Duration, over func() bool) bool {
@@ -145,6 +148,8 @@ func (w *weather) until(limit time.Duration, over func() bool) bool {
 		}
 		s, wait := w.draw()
 		switch {
+		case w.taken > tooLong:
+			return false
 		case s != nil:
 			w.takeStep(s)
 		case !time.Now().Before(end):
