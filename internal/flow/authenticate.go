@@ -151,6 +151,9 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	if c.Request.State == payment.Authenticating {
 		return errEarly
 	}
+	if a.ACSTransID == "" {
+		return nil // we gave up before the ARes came: answered, and not acted on
+	}
 	if !a.Issued(r) {
 		return payment.ErrNotFound
 	}

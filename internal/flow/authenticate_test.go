@@ -404,3 +404,22 @@ func TestResultBeforeTheAnswer(t *testing.T) {
 		t.Errorf("%s, %v", s.at(k).State, err)
 	}
 }
+
+// TestResultOfAnAnswerThatNeverCame: the bank begins a challenge, and we have given up by then. It is answered, and
+// nothing comes of it.
+func TestResultOfAnAnswerThatNeverCame(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	var begun payment.Authentication
+	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+		begun = a
+		return payment.Authentication{}, errDown
+	}
+	if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil || s.at(k).State != payment.Failed {
+		t.Fatalf("%s, %v", s.at(k).State, err)
+	}
+	version := s.at(k).Version
+	if err := s.Result(ctx, s.bank.result(begun, "Y")); err != nil || s.at(k).Version != version {
+		t.Errorf("%s, %v", s.at(k).State, err)
+	}
+}

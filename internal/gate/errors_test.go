@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +22,7 @@ func TestMemoryAway(t *testing.T) {
 	}{
 		{"unavailable", away, "2", "The service is not available at this moment. Please try again."},
 		{"unsure", lost, "5", "The request may have been carried out. Please look at the object first, or repeat the request with the same idempotency key."},
+		{"time over", fmt.Errorf("store: %w", context.DeadlineExceeded), "5", "The request may have been carried out. Please look at the object first, or repeat the request with the same idempotency key."},
 		{"both", errors.Join(away, lost), "5", "The request may have been carried out. Please look at the object first, or repeat the request with the same idempotency key."},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -122,12 +122,14 @@ func (n *node) run(house *app.House) {
 		n.house = house
 	}
 	<-n.s.stops[n.number]
+	told := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	if n.isDead() {
 		cancel()
 	}
 	defer cancel()
-	if err := house.Close(ctx); err != nil && !n.isDead() {
+	err := house.Close(ctx)
+	if suspended := n.frozen.After(told); err != nil && !n.isDead() && !suspended {
 		n.s.wrong("%s does not close: %v", n.name, err)
 	}
 }

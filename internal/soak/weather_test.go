@@ -6,7 +6,6 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -204,9 +203,6 @@ func (w *weather) mark(s *step) {
 	h := fnv.New64a()
 	fmt.Fprint(h, w.print, time.Since(w.began), s.who.called(), s.kind, s.what)
 	w.print = h.Sum64()
-	if os.Getenv("SOAKDEBUG") != "" {
-		fmt.Fprintln(os.Stderr, time.Since(w.began), s.who.called(), s.kind, s.what)
-	}
 }
 
 // sleep lets time pass, unless something comes up before: the inner clocks of net/http tick on their own.

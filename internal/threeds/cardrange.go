@@ -101,6 +101,9 @@ func (e *NotReadyError) Error() string {
 	return "threeds: card ranges not loaded yet from " + strings.Join(e.Directories, ", ")
 }
 
+// Unwrap says that it may be otherwise in a moment.
+func (e *NotReadyError) Unwrap() error { return payment.ErrUnavailable }
+
 // Ready is nil once every directory server has told its card ranges, else a *NotReadyError.
 func (s *Server) Ready() error {
 	var missing []string

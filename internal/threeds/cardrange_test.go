@@ -73,7 +73,7 @@ func TestRangeOfTwoDirectories(t *testing.T) {
 	})
 	_, _, err := w.Range(t.Context(), pan(t, testPAN))
 	var notReady *NotReadyError
-	if !errors.As(err, &notReady) || len(notReady.Directories) != 2 || errors.Is(err, payment.ErrNotFound) {
+	if !errors.As(err, &notReady) || len(notReady.Directories) != 2 || errors.Is(err, payment.ErrNotFound) || !errors.Is(err, payment.ErrUnavailable) {
 		t.Errorf("before loading: %v", err)
 	}
 	w.loaded(t, row("4000000000000000", "4999999999999999"))
