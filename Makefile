@@ -1,11 +1,14 @@
 # `make` alone lists the targets. CI runs `make check` and nothing else.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz check clean
+.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz soak check clean
 
 # Where races would be: the writer, the workers, the multiplexer, and what they call.
 RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/... ./internal/webhook/... ./internal/gate/...
 FUZZTIME := 3s
+# Which stories the soak tells.
+SEEDS := 10000
+FIRST := 1
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
@@ -50,7 +53,11 @@ race: setup ## the tests of the rooms with much concurrency, under the race dete
 fuzz: ## every fuzz target for a few seconds
 	@scripts/fuzz $(FUZZTIME)
 
-check: format test race fuzz ## exactly what CI runs
+soak: ## whole houses in bad weather: SEEDS=10000 stories, from seed FIRST=1 on
+	@last=$$(mktemp); go test ./internal/soak -count=1 -timeout 0 -run '^TestSoak$$' -seeds=$(SEEDS) -first=$(FIRST) -last=$$last; \
+	came=$$?; cat $$last; rm -f $$last; exit $$came
+
+check: format test race fuzz soak ## exactly what CI runs
 	@echo "make check: all is well"
 
 clean: ## remove what was built

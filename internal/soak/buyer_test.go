@@ -206,7 +206,7 @@ func (b *buyer) inSession() []string {
 	if b.once(4) {
 		request["channel_properties"] = map[string]any{"cards": map[string]any{"skip_three_ds": true}}
 	}
-	if b.once(4) {
+	if b.once(3) {
 		request["capture_method"] = "MANUAL"
 	}
 	status, session := b.ask("POST", "/sessions", app.SandboxSecretKey, request)

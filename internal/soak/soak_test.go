@@ -20,6 +20,7 @@ import (
 var (
 	seeds = flag.Uint64("seeds", 400, "how many stories are told")
 	first = flag.Uint64("first", 1, "the seed of the first one")
+	last  = flag.String("last", "", "write the last line to this file, too")
 	seed  = flag.Uint64("seed", 0, "tell the story of this seed, and print it")
 	share = flag.String("share", "", "tell only these stories and report there: INDEX/OF/FILE (for the test itself)")
 )
@@ -84,8 +85,13 @@ func (s *story) storm() {
 	s.until(2*time.Second, func() bool { return false }) // the lines come up
 	s.plan, s.stormy = s.newPlan(700), true
 	s.brew, s.net.fault = s.brewing, s.onWire
-	for i := range 2 + s.roll(3) {
-		b := newBuyer(s, i)
+	s.buy(2 + s.roll(3))
+}
+
+// buy lets some more buyers buy, and waits until they are through.
+func (s *story) buy(many int) {
+	for range many {
+		b := newBuyer(s, len(s.buyers))
 		s.buyers = append(s.buyers, b)
 		s.busy++
 		go func() {
@@ -261,7 +267,13 @@ func (r *report) conclude(t *testing.T) {
 		}
 		t.Logf("tell it again: go test ./internal/soak -run TestSoak -seed %d", b.Seed)
 	}
-	fmt.Printf("%d seeds, %d faults, %d crashes, %d violations\n", r.Stories, r.Faults, r.Crashes, violations)
+	line := fmt.Sprintf("%d seeds, %d faults, %d crashes, %d violations\n", r.Stories, r.Faults, r.Crashes, violations)
+	fmt.Print(line)
+	if *last != "" {
+		if err := os.WriteFile(*last, []byte(line), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestSameSeedSameStory: what is found can be told again.

@@ -1,6 +1,8 @@
 package soak
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +55,8 @@ func allFaults() []fault {
 		}
 	}
 	for _, scenario := range simulator.Scenarios() {
-		if scenario.Kind == "knob" && strings.HasPrefix(scenario.When, "next_") && !strings.HasSuffix(scenario.When, " any") {
+		knob, behaviour, _ := strings.Cut(scenario.When, " ")
+		if scenario.Kind == "fault" && knob != "next_delivery" && behaviour != "any" { // the merchant here is our own sink
 			all = append(all, fault(scenario.When))
 		}
 	}
@@ -75,7 +78,7 @@ type plan struct {
 // newPlan draws a plan. Processes and the database are what most promises hang on: they have a good share.
 func (s *story) newPlan(within int) *plan {
 	p := &plan{}
-	for range 1 + s.roll(9) {
+	for range 1 + s.roll(14) {
 		p.at = append(p.at, s.taken+s.roll(within))
 	}
 	slices.Sort(p.at)
@@ -96,6 +99,9 @@ func (s *story) brewing(st *step) {
 		return
 	}
 	p := s.plan
+	if len(p.at) > 0 && st.kind == "after" && strings.Contains(st.what, "INSERT advice") && s.toss(2) {
+		p.at[0] = min(p.at[0], s.taken+s.roll(12)) // what follows is soon over, and is to be disturbed, too
+	}
 	for len(p.at) > 0 && s.taken >= p.at[0] {
 		p.at = p.at[1:]
 		f := s.drawFault()
@@ -140,11 +146,7 @@ func (s *story) happens(f fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[string(f)]++
-	states := s.states()
-	if len(states) == 0 {
-		states = []string{"(none)"}
-	}
-	for _, state := range states {
+	for _, state := range s.states() {
 		s.reached[string(f)+" / "+state]++
 	}
 }
@@ -185,13 +187,13 @@ func (s *story) stop(n *node) {
 	case s.stops[n.number] <- struct{}{}:
 	default:
 	}
-	gone := n.gone
+	gone, life := n.gone, n.life
 	again := time.Duration(s.roll(10_000)) * time.Millisecond
 	go func() {
 		<-gone
 		over, _ := s.timer(nil, again)
 		<-over
-		if !n.dead.Load() { // killed meanwhile: then another starts it
+		if !n.dead.Load() && n.life == life { // killed meanwhile: then another starts it
 			s.tell(n, "starts again")
 			n.start()
 		}
@@ -259,25 +261,26 @@ func (s *story) atOnce(f fault, st *step) bool {
 	return true
 }
 
-// spoil sets a knob of the acquirer line for the next messages.
+// spoil sets a knob of the world for the next messages.
 func (s *story) spoil(knob, behaviour string) {
-	f := &simulator.Fault{Behaviour: behaviour, Times: 1 + s.roll(3)}
+	f := map[string]any{"behaviour": behaviour, "times": 1 + s.roll(3)}
 	switch behaviour {
 	case "late", "stall":
-		f.DelayMS = 500 + s.roll(30_000)
+		f["delay_ms"] = 500 + s.roll(30_000)
 	case "decline":
-		f.Code = []string{"05", "51", "91", "96"}[s.roll(4)]
+		f["code"] = []string{"05", "51", "91", "96"}[s.roll(4)]
 		if knob == "next_advice" && !s.toss(15) { // a host that refuses for good means work for the operator
-			f.Code = "25"
+			f["code"] = "25"
 		}
 	case "after_reversal":
-		f.Reversals = s.roll(4)
+		f["reversals"] = s.roll(4)
 	}
+	setting, err := json.Marshal(map[string]any{knob: f})
 	s.knob(func(k *simulator.Knobs) {
-		*map[string]**simulator.Fault{
-			"next_acquirer": &k.NextAcquirer, "next_advice": &k.NextAdvice, "next_connection": &k.NextConnection,
-			"next_sign_on": &k.NextSignOn, "next_echo": &k.NextEcho,
-		}[knob] = f
+		before := json.Unmarshal([]byte(`{"`+knob+`": null}`), k) // or what was left of it would stay
+		if err := errors.Join(err, before, json.Unmarshal(setting, k)); err != nil {
+			s.wrong("%v", err)
+		}
 	})
 }
 

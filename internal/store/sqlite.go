@@ -316,14 +316,23 @@ func (q *sqlite) hangUp() {
 
 func (q *sqlite) query(ctx context.Context, st stmt) error {
 	p, err := q.reader(ctx, st.sql)
-	if err != nil {
-		return trouble(err)
+	var rows *sql.Rows
+	if err == nil {
+		rows, err = p.QueryContext(ctx, st.args...)
 	}
-	rows, err := p.QueryContext(ctx, st.args...)
-	if err != nil {
-		return trouble(err)
+	if err == nil {
+		err = scan(rows, st)
 	}
-	return trouble(scan(rows, st))
+	if err != nil && q.isClosed() { // whoever was still at it when the house closed
+		return errClosed
+	}
+	return trouble(err)
+}
+
+func (q *sqlite) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
 }
 
 func (q *sqlite) reader(ctx context.Context, text string) (*sql.Stmt, error) {
