@@ -60,6 +60,14 @@ func (s *street) pays() (token string) {
 	if a := s.ask("POST", "/sessions", SandboxSecretKey, s.request(token)); a.status != http.StatusUnauthorized {
 		s.t.Errorf("a published key is taken: %d", a.status)
 	}
+	for _, r := range s.requests() { // DE7 is UTC, DE12 the merchant's clock
+		utc, errUTC := time.Parse("0102150405", r.Trace.Transmitted)
+		local, err := time.Parse("0102150405", r.Trace.LocalDate+r.Trace.LocalTime)
+		const day = 24 * time.Hour
+		if ahead := local.Sub(utc); errUTC != nil || err != nil || (ahead%day+day)%day != 7*time.Hour {
+			s.t.Errorf("DE7 %s, DE13 and DE12 %s %s", r.Trace.Transmitted, r.Trace.LocalDate, r.Trace.LocalTime)
+		}
+	}
 	s.over()
 	return token
 }
