@@ -1,6 +1,7 @@
 package app
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"reprise/internal/payment"
+	"reprise/internal/simulator"
 )
 
 // faced is a payer on the page of an attempt whose purchase meets what the knobs say.
@@ -23,6 +25,7 @@ type faced struct {
 // faces has a payer pay without friction, and returns when the purchase is on its way.
 func (w *town) faces(knobs string, change ...func(map[string]any)) *faced {
 	w.t.Helper()
+	w.ready()
 	f := &faced{w: w, session: w.newSession(visaFrictionless, change...)}
 	f.accepted = w.submitted(f.session, "123")
 	f.request = f.accepted["payment_request_id"].(string)
@@ -38,6 +41,12 @@ func (w *town) faces(knobs string, change ...func(map[string]any)) *faced {
 	})
 	w.eventually("the purchase is on its way", func() bool { return f.sees()["do"] != "confirm" })
 	return f
+}
+
+// ready waits until the house is, after what the one before has met.
+func (w *town) ready() {
+	w.t.Helper()
+	w.eventually("the house is ready", func() bool { return len(w.problems(w.t.Context())) == 0 })
 }
 
 // sees is what the page shows now.
@@ -62,7 +71,7 @@ func (f *faced) ends() (outcome any) {
 				return s["outcome"]
 			}
 		}
-		f.w.clock.forward(4 * time.Second)
+		f.w.forward(4 * time.Second)
 	}
 	f.w.t.Fatal("the payment never ends")
 	return nil
@@ -249,4 +258,29 @@ func TestEchoUnanswered(t *testing.T) {
 	})
 	w.payAgain(w.newSession(visaFrictionless, skipping))
 	w.balanced()
+}
+
+// TestAnswerAtAnotherNode: the acquirer answers over the connection of a node that did not ask. That node concludes
+// the payment; the one that waits finds it concluded.
+func TestAnswerAtAnotherNode(t *testing.T) {
+	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+	}
+	t.Parallel()
+	s := openStreet(t, 2, newDatabase(t))
+	token := s.store("4000000000001000")
+	if err := s.world.Turn(func(k *simulator.Knobs) { k.NextAcquirer = &simulator.Fault{Behaviour: "other_connection", Times: 2} }); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the nodes take turns
+		request := s.newRequest(token, channel("skip_three_ds", true))
+		if request["status"] != "SUCCEEDED" {
+			t.Errorf("%v", request)
+		}
+		s.wait(t, "payment.capture", request["payment_request_id"].(string))
+	}
+	if n := len(s.advices()); n != 0 {
+		t.Errorf("%d reversals", n)
+	}
+	s.over()
 }
