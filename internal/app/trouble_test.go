@@ -42,6 +42,9 @@ var troubled = map[int]struct{ token, code string }{
 
 // TestAmountsThatBreakSomething pays each of them once, whatever happens, and holds how that ends, for everybody.
 func TestAmountsThatBreakSomething(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: pays some thirty amounts")
+	}
 	t.Parallel()
 	town := openTown(t)
 	var listed struct {
@@ -91,19 +94,74 @@ func (w *town) endures(session, accepted map[string]any) (outcome any) {
 	}
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
-	asked := false
-	for range 400 {
+	asked, pause := false, 4*time.Second
+	for range 100 {
 		for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			switch s := p.must(p.look()); {
 			case s["do"] == "done":
 				return s["outcome"]
+			case s["do"] == "challenge":
+				pause = time.Minute // until the attempt's time is over
 			case s["do"] == "confirm" && !asked:
+				pause = 4 * time.Second
 				asked = true
+				before := w.bank.passed("0200")
 				tasks.Go(func() { _, _ = p.confirm() })
+				w.eventually("the purchase is on its way", func() bool { return w.bank.passed("0200") > before })
 			}
 		}
-		w.forward(4 * time.Second)
+		w.forward(pause)
 	}
 	w.t.Fatal("this never ends")
 	return nil
+}
+
+// TestEverythingGoesWrongSometimes: of all that passes to the acquirer a third goes wrong, in any way. Each payment
+// ends, and what the bank has kept is what the books say.
+func TestEverythingGoesWrongSometimes(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	w.bank.turn(`{"next_acquirer":{"behaviour":"any","chance":0.3,"seed":4,"delay_ms":11000,"code":"05"},
+		"next_advice":{"behaviour":"any","chance":0.3,"seed":5,"delay_ms":6000,"code":"25"}}`)
+	const payers = 40
+	var tasks sync.WaitGroup
+	for range payers {
+		session := w.newSession(w.ownCard(), skipping)
+		tasks.Go(func() {
+			a, err := w.send("POST", "/v3/payment_with_session", SandboxPublicKey, submission(session, "123"))
+			if err != nil || a.status != 200 && (a.status != 503 || a.header.Get("Retry-After") == "") {
+				t.Errorf("%v %v", a, err)
+			}
+		})
+	}
+	over := make(chan struct{})
+	go func() { tasks.Wait(); close(over) }()
+	w.eventually("every submission is answered", func() bool {
+		select {
+		case <-over:
+			return true
+		case <-time.After(300 * time.Millisecond):
+			w.clock.forward(3 * time.Second)
+			return false
+		}
+	})
+	w.acknowledged()
+	w.eventually("every payment has ended", func() bool {
+		open := 0
+		for _, r := range w.requests() {
+			if !r.State.Final() {
+				open++
+			}
+		}
+		if open > 0 {
+			w.clock.forward(10 * time.Second)
+		}
+		return open == 0
+	})
+	w.acknowledged() // those of approvals that came late
+	w.bank.turn(`{"next_acquirer":null,"next_advice":null}`)
+	w.balanced()
+	if n := len(w.bank.purchases("reversed")); n == 0 || n == payers {
+		t.Errorf("%d of %d purchases reversed", n, payers)
+	}
 }
