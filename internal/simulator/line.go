@@ -52,7 +52,11 @@ func (l *line) send(packed []byte, copies int) error {
 
 // reset ends a connection as a host does that does not want it: on a socket, by a reset and not by an end.
 func (l *line) reset() {
-	if socket, ok := l.conn.(interface{ SetLinger(seconds int) error }); ok {
+	conn := l.conn
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn()
+	}
+	if socket, ok := conn.(interface{ SetLinger(seconds int) error }); ok {
 		_ = socket.SetLinger(0)
 	}
 	l.note("world", "reset", behaviourRefuse)

@@ -159,7 +159,7 @@ func (r *random) uuid() string {
 // their values.
 type Complaint struct {
 	At   time.Time `json:"at"`
-	Line string    `json:"line"` // acquirer, directory or acs
+	Line string    `json:"line"` // acquirer, directory, acs or merchant
 	What string    `json:"what"`
 }
 
