@@ -175,9 +175,9 @@ func TestChallengeInABrowser(t *testing.T) {
 	p = w.challenged(t, gateway.url, object{"notificationURL": shop.URL + "/home"})
 	focused := func(want string) {
 		t.Helper()
-		if got := get(t, ctx, chromedp.Evaluate[string](`document.activeElement.id || document.activeElement.value`)); got != want {
-			t.Errorf("focus is on %q, want %q", got, want)
-		}
+		eventually(t, "the focus is on "+want, func() bool { // a page that is there may not have it yet
+			return get(t, ctx, chromedp.Evaluate[string](`String(document.activeElement?.id || document.activeElement?.value)`)) == want
+		})
 	}
 	do(t, ctx, chromedp.Navigate(shop.page(p, 0, 0)), chromedp.WaitVisible(otpBox))
 	focused("otp")
