@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/binary"
 	"io"
+	"net"
 	"testing"
 	"time"
 )
@@ -134,7 +135,10 @@ func TestHostThatIsNotListening(t *testing.T) {
 	}
 
 	w.meets(t, onConnection, Fault{Behaviour: "refuse"})
-	dialHost(t, w).hungUp()
+	if conn, err := net.Dial("tcp", w.Kit().Acquirer); err == nil { // or it is reset before Dial returns
+		(&terminal{t: t, line: &line{conn: conn, stage: w.stage}, d: newDialect()}).hungUp()
+		conn.Close()
+	}
 	w.meets(t, onConnection, Fault{Behaviour: "stall", DelayMS: 3000})
 	slow := dialHost(t, w)
 	slow.send(network("001"))
