@@ -134,7 +134,7 @@ func (l *Line) watch(c *conn) error {
 			return errClosed
 		case <-tick:
 		}
-		if c.heardSince() {
+		if c.heardSince() || l.leaving() { // behind the sign-off an echo would be a fault
 			continue
 		}
 		if err := l.manage(l.ctx, c, echo); err != nil {
@@ -142,6 +142,13 @@ func (l *Line) watch(c *conn) error {
 		}
 		c.heardSince() // its answer breaks the silence, but does not put off the next
 	}
+}
+
+// leaving says whether the line is being closed.
+func (l *Line) leaving() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closing
 }
 
 // manage sends an 0800 and wants a 00.

@@ -478,6 +478,23 @@ func TestCloseWaitsThenSignsOff(t *testing.T) {
 	})
 }
 
+// TestNoEchoBehindTheSignOff: a host that takes its time over the sign-off is not asked whether it is there.
+func TestNoEchoBehindTheSignOff(t *testing.T) {
+	var types []string
+	inTime(t, func(p *peer, m message) bool {
+		types = append(types, m.mti+m.fields[70])
+		return m.fields[70] == signOff || approving(p, m)
+	}, func(o *Options) { o.EchoAfter = time.Second }, func(t *testing.T, l *Line) {
+		before := len(types)
+		if err := l.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if behind := types[before:]; !slices.Equal(behind, []string{"0800002"}) {
+			t.Errorf("%v", behind)
+		}
+	})
+}
+
 type closing struct {
 	net.Conn
 	closed *atomic.Bool

@@ -64,10 +64,16 @@ func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.On
 	// From here on it may have left, also when this process dies: then the next try is a repeat. Of a refund each
 	// try is written down: whether it can be called off must not be told by one that another has overtaken.
 	sent := a
+	// Whoever stood still has been overtaken by another's try, and has nothing to send any more.
 	if a.Tries++; sent.Tries == 0 || a.Kind == payment.RefundAdvice {
+		overtaken := false
 		if c, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
+			stands, err := f.o.Store.Advice(ctx, id)
+			if overtaken = stands.Status != payment.AdviceOpen || stands.Tries != sent.Tries; err != nil || overtaken {
+				return payment.Changes{}, err
+			}
 			return payment.Leaves(c, a)
-		}); err != nil || c.Refund != nil && c.Refund.Status != payment.RefundPending {
+		}); err != nil || overtaken || c.Refund != nil && c.Refund.Status != payment.RefundPending {
 			return c, err
 		}
 	}

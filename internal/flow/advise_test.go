@@ -240,3 +240,25 @@ func TestSlowTryIsOvertaken(t *testing.T) {
 		})
 	}
 }
+
+// TestStandsStillBeforeItLeaves: a node stands still when it is about to note that its advice leaves, and another does all
+// of it meanwhile. It has nothing to send then, and nothing to note.
+func TestStandsStillBeforeItLeaves(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	var id payment.AdviceID
+	for id = range s.memory.advices {
+	}
+	s.memory.between = func() {
+		s.memory.between = nil
+		if err := s.Advise(ctx, id); err != nil {
+			t.Errorf("the quick one: %v", err)
+		}
+	}
+	if err := s.Advise(ctx, id); err != nil {
+		t.Errorf("the slow one: %v", err)
+	}
+	if a := s.memory.advices[id]; a.Status != payment.AdviceDone || len(s.host.advices) != 1 || s.at(k).State != payment.Failed {
+		t.Errorf("the advice is %s and was sent %d times, the attempt is %s", a.Status, len(s.host.advices), s.at(k).State)
+	}
+}

@@ -47,10 +47,12 @@ const (
 	AdviceDropped AdviceStatus = "DROPPED"  // called off before it ever left
 )
 
-// Leaves notes that an advice may be on its way. A refund that was called off meanwhile stays where it is.
+// Leaves notes that an advice may be on its way. What it is about is written as it is, so that of two who note it at
+// once one looks again. A refund that was called off meanwhile stays where it is.
 func Leaves(c Case, a Advice) (Changes, error) {
 	ch := Changes{Effects: []Effect{SaveAdvice{a}}}
 	if a.Kind != RefundAdvice {
+		ch.Requests = []Request{*c.Request}
 		return ch, nil
 	}
 	if c.Refund.Status != RefundPending {
