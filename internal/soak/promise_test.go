@@ -222,16 +222,38 @@ func (s *story) allIsOver(requests []payment.Request) {
 	}
 }
 
+// endings are the events behind which nothing more is told about a payment.
+var endings = map[string]bool{"payment.capture": true, "payment.failure": true, "payment.expiry": true}
+
 // merchantKnows is the fourth: each end of a payment was told once, and was heard.
 func (s *story) merchantKnows(requests []payment.Request) {
 	events := map[string]int{}
 	s.sink.mu.Lock()
 	heard := map[string]bool{}
+	ends := map[string]string{} // object: the event that ends it
+	latest := map[string]*told{}
+	numbers := map[string]string{}
 	for id, t := range s.sink.heard {
 		heard[id] = true
+		number := fmt.Sprint(t.object, " ", t.sequence)
+		if other := numbers[number]; other != "" {
+			s.wrong("%s and %s have the same number, %s", other, t.event, number)
+		}
+		numbers[number] = t.event
+		if l := latest[t.object]; l == nil || l.sequence < t.sequence {
+			latest[t.object] = t
+		}
+		if endings[t.event] {
+			ends[t.object] = t.event
+		}
 		events[t.event+" "+subject(t.data)]++
 	}
 	s.sink.mu.Unlock()
+	for object, end := range ends {
+		if last := latest[object]; last.event != end {
+			s.wrong("of %s the last event by number is %s, and it ended with %s", object, last.event, end)
+		}
+	}
 	result, err := s.books.Query(`SELECT id, kind FROM notice`)
 	if err != nil {
 		s.wrong("%v", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -26,7 +27,8 @@ type told struct {
 	event, business string
 	data            map[string]any
 	times           int
-	sequence        string
+	object          string // webhook-object
+	sequence        int    // webhook-sequence
 }
 
 func newSink(s *story) *sink {
@@ -86,12 +88,12 @@ func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		k.s.wrong("a webhook followed a redirect")
 		return
 	}
-	var told_ struct {
+	var said struct {
 		Event    string         `json:"event"`
 		Business string         `json:"business_id"`
 		Data     map[string]any `json:"data"`
 	}
-	if err := json.Unmarshal(body, &told_); err != nil {
+	if err := json.Unmarshal(body, &said); err != nil {
 		k.s.wrong("a webhook is no JSON: %v", err)
 		return
 	}
@@ -100,11 +102,18 @@ func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer k.mu.Unlock()
 	known := k.heard[id]
 	if known == nil {
-		known = &told{event: told_.Event, business: told_.Business, data: told_.Data, sequence: r.Header.Get("webhook-sequence")}
+		sequence, err := strconv.Atoi(r.Header.Get("webhook-sequence"))
+		if err != nil {
+			k.s.wrong("a webhook has no sequence: %v", err)
+		}
+		known = &told{
+			event: said.Event, business: said.Business, data: said.Data,
+			object: r.Header.Get("webhook-object"), sequence: sequence,
+		}
 		k.heard[id] = known
 		k.order = append(k.order, id)
-		k.s.tell(nil, "the merchant hears %s %s", told_.Event, subject(told_.Data))
-	} else if known.event != told_.Event || !same(known.data, told_.Data) {
+		k.s.tell(nil, "the merchant hears %s %s", said.Event, subject(said.Data))
+	} else if known.event != said.Event || !same(known.data, said.Data) {
 		k.s.wrong("webhook %s came again and said something else", id)
 	}
 	known.times++
