@@ -52,8 +52,8 @@ func TestCluster(t *testing.T) {
 	}
 	trouble.heal()
 	time.Sleep(3 * time.Second) // with everything well, customers are served as ever
-	stop()
 	over := time.Now()
+	stop()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()

@@ -41,7 +41,8 @@ var (
 	aroundNodes = []string{
 		"node killed", "two nodes killed", "node stopped politely", "acquirer cut", "acquirer swallowed", "acquirer slow",
 		"directory cut", "directory swallowed", "results swallowed", "door cut", "door swallowed",
-		"purchases hostile", "advices hostile", "purchases unanswered",
+		"purchases hostile", "advices hostile", "purchases unanswered", "acquirer half open", "acquirer refuses",
+		"directory server hostile", "results hostile",
 	}
 	aroundDatabase = []string{
 		"database cut", "database swallowed", "database slow", "standby swallowed", "primary lost",
@@ -55,6 +56,9 @@ func plan(seed uint64, nodes int, over time.Duration) (all []fault) {
 	var sum time.Duration
 	add := func(kind string) {
 		f := fault{kind: kind, node: chance.IntN(nodes), hold: 3 * time.Second, lot: chance.Uint64()}
+		if len(all) == 1 && f.node == all[0].node { // two that are away at first, not one twice
+			f.node = (f.node + 1) % nodes
+		}
 		switch last := kind[strings.LastIndexByte(kind, ' ')+1:]; {
 		case strings.Contains(kind, "swallowed"):
 			f.hold = 7 * time.Second // longer than anybody waits for an answer
@@ -123,12 +127,17 @@ func (t *trouble) strike(f fault) {
 		held((*link).sever, n.door)
 	case "door swallowed":
 		held((*link).swallow, n.door)
-	case "purchases hostile":
-		t.hostile("next_acquirer", object{"behaviour": "any", "chance": 0.25, "seed": f.lot % 1e6}, pause)
-	case "advices hostile":
-		t.hostile("next_advice", object{"behaviour": "any", "chance": 0.25, "seed": f.lot % 1e6}, pause)
+	case "purchases hostile", "advices hostile", "directory server hostile", "results hostile":
+		knob := map[string]string{"purchases": "next_acquirer", "advices": "next_advice", "directory": "next_areq", "results": "next_result"}
+		about, _, _ := strings.Cut(f.kind, " ")
+		t.hostile(knob[about], object{"behaviour": "any", "chance": 0.25, "seed": f.lot % 1e6}, pause)
 	case "purchases unanswered":
 		t.hostile("next_acquirer", object{"behaviour": "silence", "times": 3}, pause)
+	case "acquirer half open":
+		t.hostile("next_acquirer", object{"behaviour": "half_open", "times": 1}, pause)
+	case "acquirer refuses":
+		n.acquirer.sever()
+		t.hostile("next_connection", object{"behaviour": "refuse", "times": 4}, pause)
 	case "database cut":
 		held((*link).sever, n.database...)
 	case "database swallowed":
@@ -229,7 +238,7 @@ func (t *trouble) failOver() {
 func (t *trouble) heal() {
 	t.t.Helper()
 	t.rest.Wait()
-	t.world.turn(object{"calm": true, "next_acquirer": nil, "next_advice": nil})
+	t.world.turn(object{"calm": true})
 	for _, n := range t.nodes {
 		for _, l := range n.links() {
 			l.heal()

@@ -93,7 +93,7 @@ func (p *process) alive() bool {
 
 // signal sends it a signal by its name: STOP and CONT are not known to every system that this compiles on.
 func (p *process) signal(name string) {
-	if output, err := exec.Command("kill", "-"+name, strconv.Itoa(p.command.Process.Pid)).CombinedOutput(); err != nil {
+	if output, err := exec.Command("kill", "-"+name, strconv.Itoa(p.command.Process.Pid)).CombinedOutput(); err != nil && p.alive() {
 		p.t.Errorf("kill -%s: %v %s", name, err, output)
 	}
 }

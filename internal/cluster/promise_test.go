@@ -230,15 +230,15 @@ func (tr *trial) ended() (untraced int) {
 // settle that the bank keeps.
 func (tr *trial) settled() (untraced int) {
 	tr.t.Helper()
-	booked := map[string]bool{}
+	keeps := map[string]bool{}
 	for _, e := range tr.ledger {
-		booked[e.RRN] = true
+		keeps[e.RRN] = keeps[e.RRN] || (e.Kind == "purchase" || e.Kind == "hold") && e.State == "kept"
 	}
 	for _, v := range tr.books.advices {
 		switch a := tr.attempts[v.request]; v.status {
 		case "NO_TRACE":
-			if untraced++; booked[a.rrn()] {
-				tr.broken(a.id, "promise 3: a %s was closed because the bank never saw the original, but it did", v.kind)
+			if untraced++; keeps[a.rrn()] {
+				tr.broken(a.id, "promise 3: a %s was closed because the bank never saw the original, and it keeps it", v.kind)
 			}
 		case "GIVEN_UP", "REFUSED":
 			tr.broken(v.request, "promise 3: its %s is %s", v.kind, v.status)
