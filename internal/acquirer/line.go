@@ -120,10 +120,12 @@ func (l *Line) dial() (net.Conn, *tally, error) {
 }
 
 // watch stays with a connection until it ends, and returns why it did. A host that says nothing for a
-// while is asked whether it is still there.
+// while, or leaves a message without an answer, is asked whether it is still there: what is sent into a
+// connection that only we believe in is lost.
 func (l *Line) watch(c *conn) error {
 	for {
 		tick, stop := l.o.Timer(l.o.EchoAfter)
+		doubt := false
 		select {
 		case <-c.dead:
 			stop()
@@ -133,8 +135,11 @@ func (l *Line) watch(c *conn) error {
 			c.fail(errClosed)
 			return errClosed
 		case <-tick:
+		case <-c.odd:
+			stop()
+			doubt = true
 		}
-		if c.heardSince() || l.leaving() { // behind the sign-off an echo would be a fault
+		if c.heardSince() && !doubt || l.leaving() { // behind the sign-off an echo would be a fault
 			continue
 		}
 		if err := l.manage(l.ctx, c, echo); err != nil {

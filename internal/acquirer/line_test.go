@@ -147,6 +147,36 @@ func TestEchoOnAnIdleLine(t *testing.T) {
 	})
 }
 
+// TestUnansweredMessageIsFollowedByAnEcho: in a half-open connection on which much has just been heard, one message is
+// lost, and not those of half a minute.
+func TestUnansweredMessageIsFollowedByAnEcho(t *testing.T) {
+	var silent atomic.Bool
+	var connections int
+	inTime(t, func(p *peer, m message) bool {
+		if m.fields[70] == signOn {
+			connections++
+			silent.Store(false)
+			return approving(p, m)
+		}
+		return silent.Load() || approving(p, m)
+	}, func(o *Options) { o.AnswerTimeout = 8 * time.Second }, func(t *testing.T, l *Line) {
+		if a := l.Authorise(t.Context(), nthPurchase(t, 1)); a.Outcome != payment.Approved {
+			t.Fatalf("%s", a.Outcome)
+		}
+		silent.Store(true)
+		start := time.Now()
+		if a := l.Authorise(t.Context(), nthPurchase(t, 2)); a.Outcome != payment.Unknown {
+			t.Errorf("%s", a.Outcome)
+		}
+		for l.Ready() == nil && connections == 1 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if took := time.Since(start); took > 14*time.Second {
+			t.Errorf("the dead line was noticed after %v", took)
+		}
+	})
+}
+
 // Half open: the host is gone and nobody has told us.
 func TestMissedEchoClosesTheLine(t *testing.T) {
 	var silent atomic.Bool

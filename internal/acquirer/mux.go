@@ -32,6 +32,7 @@ type conn struct {
 	left *tally        // what has gone out of net
 	wake chan struct{} // something is in the queue
 	dead chan struct{} // closed when the connection has ended
+	odd  chan struct{} // something was not answered: whoever watches is to ask whether the host is still there
 
 	mu      sync.Mutex
 	err     error            // why it ended, nil while it lives
@@ -68,6 +69,7 @@ func identity(answer string, m message) string {
 func newConn(l *Line, nc net.Conn, left *tally) *conn {
 	c := &conn{
 		line: l, net: nc, left: left, wake: make(chan struct{}, 1), dead: make(chan struct{}),
+		odd:     make(chan struct{}, 1),
 		pending: map[string]*call{},
 	}
 	l.spawn(c.write)
@@ -96,6 +98,10 @@ func (c *conn) do(ctx context.Context, m message, notAfter time.Time, within tim
 		return r
 	case <-late:
 		err = errNoAnswer
+		select {
+		case c.odd <- struct{}{}:
+		default:
+		}
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
