@@ -25,6 +25,7 @@ type cli struct {
 	Keys      keysCmd      `cmd:"" help:"Make, list, rotate and revoke the API keys of merchants."`
 	Audit     auditCmd     `cmd:"" help:"List who changed what decides about access."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare the books with the acquirer's; exit status 1 if they differ, 2 if that cannot be said."`
+	Advice    adviceCmd    `cmd:"" help:"Look after what was told the acquirer and not acknowledged."`
 	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database of a gateway, which may run meanwhile."`
 	Restore   restoreCmd   `cmd:"" help:"Make the SQLite database of a gateway from a backup."`
 	Webhook   webhookCmd   `cmd:"" help:"Look after the URLs that merchants are told at, and tell them again."`

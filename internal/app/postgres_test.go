@@ -167,6 +167,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		t.Errorf("%d escrow rows", n)
 	}
 	w.balanced()
+	w.agrees()
 }
 
 // noResidueInTables pays with canaries and reads every row of every table, as text.

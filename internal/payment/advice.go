@@ -1,6 +1,12 @@
 package payment
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // AdviceKind is what an advice tells the acquirer's host.
 type AdviceKind string
@@ -32,6 +38,7 @@ type Advice struct {
 	NoTrace  int      // how often the host answered 25: unable to locate the original
 	Opened   time.Time
 	Status   AdviceStatus
+	Reason   string `json:",omitempty"` // why the operator closed it
 	Unread   Unread `json:"-"`
 }
 
@@ -45,6 +52,7 @@ const (
 	AdviceNoTrace AdviceStatus = "NO_TRACE" // the host never saw the original; listed for the operator
 	AdviceGivenUp AdviceStatus = "GIVEN_UP" // not acknowledged within a day; listed for the operator
 	AdviceDropped AdviceStatus = "DROPPED"  // called off before it ever left
+	AdviceClosed  AdviceStatus = "CLOSED"   // ended otherwise than acknowledged, and settled by the operator
 )
 
 // Leaves notes that an advice may be on its way. What it is about is written as it is, so that of two who note it at
@@ -115,4 +123,39 @@ func UndoLate(c Case, reversal Advice, approved Authorization, at time.Time) Cha
 	return Changes{Requests: []Request{r}, Effects: []Effect{
 		SaveAdvice{reversal}, Wake{Work{WorkAdvice, string(reversal.ID)}, at},
 	}}
+}
+
+// Unsettled are the statuses of advices that ended otherwise than acknowledged. Nothing happens to them by itself any
+// more: what is right by the acquirer's book is the operator's to say.
+func Unsettled() []AdviceStatus {
+	return []AdviceStatus{AdviceGivenUp, AdviceNoTrace, AdviceRefused}
+}
+
+// RetryAdvice has the acquirer told again. Only what gives back can be told again: of a capture or a refund the
+// merchant was told that it failed, and may have asked for another.
+func RetryAdvice(c Case, a Advice, at time.Time) (Advice, error) {
+	switch {
+	case !slices.Contains(Unsettled(), a.Status):
+		return a, fmt.Errorf("it is %s: only what was given up, or is without trace, can be told again", a.Status)
+	case a.Kind != Reversal && a.Kind != Release:
+		return a, fmt.Errorf("the merchant was told that this %s failed: it has to be asked for anew", strings.ToLower(string(a.Kind)))
+	case len(c.Token.SealedPAN) == 0:
+		return a, errors.New("the card's number is erased, so no message can name it: settle it with the acquirer, and close it")
+	}
+	a.Status, a.NoTrace, a.Opened = AdviceOpen, 0, at
+	return a, nil
+}
+
+// CloseAdvice says that the operator has settled it. What is still repeated, or was acknowledged, is not closed.
+func CloseAdvice(a Advice, reason string) (Advice, error) {
+	switch {
+	case a.Status == AdviceOpen:
+		return a, errors.New("it is OPEN: it is repeated, and may still be acknowledged")
+	case !slices.Contains(Unsettled(), a.Status):
+		return a, fmt.Errorf("it is %s: there is nothing to settle", a.Status)
+	case strings.TrimSpace(reason) == "":
+		return a, errors.New("it needs a reason: what was agreed with the acquirer, and with whom")
+	}
+	a.Status, a.Reason = AdviceClosed, reason
+	return a, nil
 }

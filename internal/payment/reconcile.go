@@ -43,7 +43,7 @@ const (
 	KeptThere    FindingKind = "KEPT_THERE"    // money that the acquirer keeps and no payment of ours stands for
 	TwiceThere   FindingKind = "TWICE_THERE"   // booked once more at the acquirer
 	AdviceIsOpen FindingKind = "ADVICE_OPEN"   // still repeated
-	AdviceEnded  FindingKind = "ADVICE_ENDED"  // given up, without trace, or refused
+	AdviceEnded  FindingKind = "ADVICE_ENDED"  // given up, without trace, refused, or closed by hand
 	PastDeadline FindingKind = "PAST_DEADLINE" // an attempt that is not over, though its time is
 	TooYoung     FindingKind = "TOO_YOUNG"     // under way when the file was cut: the next file tells
 )
@@ -223,7 +223,7 @@ func (j *judge) undone() {
 	says := string(j.Request.State)
 	switch {
 	case a == nil:
-	case a.Status == AdviceOpen:
+	case a.Status == AdviceOpen, a.Status == AdviceClosed:
 		return // said of the advice
 	default:
 		says += ", reversal " + string(a.Status)
@@ -280,6 +280,8 @@ func (j *judge) advice(a Advice) {
 		case b.Amount != amount:
 			j.add(OtherAmount, true, false, b, &a, says)
 		}
+	case AdviceClosed:
+		j.add(AdviceEnded, false, false, b, &a, says+": "+a.Reason)
 	case AdviceDropped:
 		if b != nil {
 			j.add(OtherState, true, false, b, &a, says)
@@ -304,6 +306,8 @@ func (j *judge) reversed(a Advice, b *Booking, says string) {
 	switch a.Status {
 	case AdviceOpen:
 		j.add(AdviceIsOpen, true, j.w.young(a.Opened), b, &a, says)
+	case AdviceClosed:
+		j.add(AdviceEnded, false, false, b, &a, says+": "+a.Reason)
 	case AdviceGivenUp, AdviceNoTrace:
 		if j.original == nil || j.original.State == BookingReversed {
 			j.add(AdviceEnded, false, false, b, &a, says)

@@ -59,6 +59,7 @@ func TestConformance(t *testing.T) {
 		{"proof used once", testProofOnce},
 		{"mismatches", testMismatches},
 		{"reversal", testReversal},
+		{"advice settled", testAdviceSettled},
 		{"refund", testRefund},
 		{"refunds by many", testRefundsByMany},
 		{"refunds crowded out", testRefundsCrowdedOut},

@@ -261,7 +261,7 @@ func refusal(err error, st stmt) (meaning error, ok bool) {
 		return errConflict, true
 	case codes.SQLITE_CONSTRAINT_NOTNULL:
 		// Division by zero is NULL here, so this is how a guard refuses.
-		if strings.Contains(e.Error(), ".version") || strings.Contains(e.Error(), "card_count.n ") {
+		if strings.Contains(e.Error(), ".version") || strings.Contains(e.Error(), "card_count.n ") || strings.Contains(e.Error(), "advice.status") {
 			return errConflict, true
 		}
 	}
