@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -30,7 +31,12 @@ const (
 	notCompared = 2
 )
 
+// frugal is how much garbage may lie beside what is kept, in percent. The acquirer's book is kept until the end, and
+// would else be counted twice.
+const frugal = 20
+
 func (c *reconcileCmd) Run(log *slog.Logger) error {
+	debug.SetGCPercent(frugal)
 	var found app.Reconciliation
 	compared := false
 	err := c.open(log, func(ctx context.Context, office *app.Office) error {
