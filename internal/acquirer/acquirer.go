@@ -233,11 +233,9 @@ func (l *Line) exchange(ctx context.Context, m message, notAfter time.Time, with
 	return c.do(ctx, m, notAfter, within)
 }
 
-// lateAtOnce bounds the running calls of Late: a host that floods us with approvals must not fill the memory.
-const lateAtOnce = 64
-
 // unwanted takes an answer that nobody waits for. It never blocks the connection's reader. Only an approval
-// that moves money matters: an advice is repeated, and a verification that came too late has failed.
+// that moves money matters: an advice is repeated, and a verification that came too late has failed. There are no more calls
+// of Late at once than messages may be in flight: a host that floods us with approvals must not fill the memory.
 func (l *Line) unwanted(got message) {
 	late := got.mti == "0110" || got.mti == "0210"
 	if !late || !approves(got).money() || strings.Trim(got.fields[4], "0") == "" {
@@ -245,7 +243,7 @@ func (l *Line) unwanted(got message) {
 		return
 	}
 	l.late.Add(1)
-	if l.telling.Add(1) > lateAtOnce {
+	if int(l.telling.Add(1)) > l.o.MaxInFlight {
 		l.telling.Add(-1)
 		l.o.Log.Error("late approval dropped, too many at once: reconcile it by hand", "rrn", got.fields[37])
 		return

@@ -313,6 +313,7 @@ func TestLateNeverBlocks(t *testing.T) {
 		}
 		return approving(p, m)
 	}), func(o *Options) {
+		o.MaxInFlight = 64
 		o.Late = func(context.Context, string, func(payment.Trace) payment.Answer) error {
 			told.Add(1)
 			<-release

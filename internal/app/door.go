@@ -36,7 +36,8 @@ type door struct {
 	net.Listener
 	name string
 	most int
-	hang func(func()) // runs what may take a while
+	wrap func(net.Conn) net.Conn // nil: connections are as they are
+	hang func(func())            // runs what may take a while
 
 	mu     sync.Mutex
 	open   map[net.Conn]*list.Element // nil: busy, or nothing was heard of it yet
@@ -46,6 +47,9 @@ type door struct {
 
 func (h *House) serve(name string, l net.Listener, handler http.Handler, most int, p Patience) {
 	d := &door{Listener: l, name: name, most: most, hang: h.outside.Go, open: map[net.Conn]*list.Element{}, idle: list.New()}
+	if name == "public" { // on the others net/http has to see that it is TLS, or nobody minds its words
+		d.wrap = func(c net.Conn) net.Conn { return enveloped{c} }
+	}
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: cmp.Or(p.Header, 10*time.Second),
@@ -70,6 +74,9 @@ func (d *door) Accept() (net.Conn, error) {
 		c, err := d.Listener.Accept()
 		if err != nil {
 			return nil, err
+		}
+		if d.wrap != nil {
+			c = d.wrap(c)
 		}
 		out := d.admit(c)
 		if out != nil {

@@ -9,7 +9,7 @@ import (
 	"reprise/internal/payment"
 )
 
-// Bounds are how many requests are answered at once. Zero is the default, which fits a process of 100 MB
+// Bounds are how many requests are answered at once. Zero is the default, which fits a process of 130 MB
 // (docs/operations.md says how that was measured). What is above them is answered 503 before a byte of its body is
 // read: what is refused early costs nothing and can be repeated, what is taken in and not finished cannot.
 type Bounds struct {

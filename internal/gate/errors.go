@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -134,6 +135,22 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, here call, err err
 		panic(err)
 	}
 	g.write(w, g.contract.operations[here.operation], status, body)
+}
+
+// Unread is the whole answer, HTTP/1.1, to a request that cannot be read as one: its head is too large, or it is not HTTP.
+// The connection is closed after it.
+func Unread(tooLarge bool) []byte {
+	refusal := payment.Refuse("API_VALIDATION_ERROR", "The request is not valid HTTP/1.1")
+	if tooLarge {
+		refusal = payment.Refuse("REQUEST_TOO_LARGE", "The head of the request is too large")
+	}
+	body, err := marshal(envelope{Code: refusal.Code, Message: refusal.Message})
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	status := statuses[refusal.Code]
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), len(body), body)
 }
 
 // unexpected is what the caller is told of an error that was not meant for it. An error that is both is
