@@ -112,6 +112,7 @@ func TestManyConnections(t *testing.T) {
 		w.well(c)
 		idle = append(idle, c)
 	}
+	w.idle(7)
 	for range 20 { // each for the one that was idle for longest
 		w.well(w.dial())
 	}
@@ -120,6 +121,7 @@ func TestManyConnections(t *testing.T) {
 	}
 	fmt.Fprint(busy, "Host: x\r\n\r\n")
 	answered(t, busy)
+	w.idle(8)
 
 	// None is idle: who comes is closed at once, and who was there is served.
 	var all []net.Conn
@@ -143,6 +145,17 @@ func TestManyConnections(t *testing.T) {
 	if open, turned := w.doors[0].held(); open > 8 || turned < 20 {
 		t.Errorf("%d open, %d turned away", open, turned)
 	}
+}
+
+// idle waits until so many connections are: a client may have its answer before the server has turned to the next request.
+func (w *town) idle(n int) {
+	w.t.Helper()
+	d := w.doors[0]
+	w.eventually("the connections are idle", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.idle.Len() == n
+	})
 }
 
 // well asks on a connection how the house is, and leaves the connection open.
