@@ -360,8 +360,11 @@ func TestNothingIsCancelled(t *testing.T) {
 	}
 	db := newDatabase(t, "PostgreSQL")
 	impatient := db.open(t, func(o *Options) {
-		o.Timer = func(time.Duration) (<-chan time.Time, func() bool) {
-			timer := time.NewTimer(300 * time.Millisecond)
+		o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
+			if d == commitLimit {
+				d = 300 * time.Millisecond
+			}
+			timer := time.NewTimer(d)
 			return timer.C, timer.Stop
 		}
 	})
