@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"reprise/internal/payment"
@@ -41,6 +42,9 @@ func (f *Flow) Advise(ctx context.Context, id payment.AdviceID) error {
 	return err
 }
 
+// errOvertaken reports a try that was not made, because another was begun meanwhile.
+var errOvertaken = errors.New("flow: another try of the advice has overtaken this one")
+
 // advise makes one try and returns the case as it then stands. once is that of the command whose first try it is.
 func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.Once) (payment.Case, error) {
 	ctx, done := f.through(ctx)
@@ -64,12 +68,17 @@ func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.On
 	// From here on it may have left, also when this process dies: then the next try is a repeat. Of a refund each
 	// try is written down: whether it can be called off must not be told by one that another has overtaken.
 	sent := a
-	// Whoever stood still has been overtaken by another's try, and has nothing to send any more.
+	// Whoever stood still has been overtaken by another's try, and has nothing to send any more. While that one has not
+	// heard an answer the work stays: it may come to nothing.
 	if a.Tries++; sent.Tries == 0 || a.Kind == payment.RefundAdvice {
 		overtaken := false
 		if c, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
 			stands, err := f.o.Store.Advice(ctx, id)
-			if overtaken = stands.Status != payment.AdviceOpen || stands.Tries != sent.Tries; err != nil || overtaken {
+			overtaken = stands.Status != payment.AdviceOpen || stands.Tries != sent.Tries
+			if err == nil && overtaken && stands.Status == payment.AdviceOpen {
+				err = errOvertaken
+			}
+			if err != nil || overtaken {
 				return payment.Changes{}, err
 			}
 			return payment.Leaves(c, a)

@@ -262,3 +262,26 @@ func TestStandsStillBeforeItLeaves(t *testing.T) {
 		t.Errorf("the advice is %s and was sent %d times, the attempt is %s", a.Status, len(s.host.advices), s.at(k).State)
 	}
 }
+
+// TestOvertakenByATryThatComesToNothing: the work of who was overtaken stays until the other has heard an answer.
+func TestOvertakenByATryThatComesToNothing(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Reversing)
+	var id payment.AdviceID
+	for id = range s.memory.advices {
+	}
+	s.memory.between = func() {
+		s.memory.between = nil
+		s.memory.fail = entering(notWritten, payment.Failed) // heard, and not written down
+		if err := s.Advise(ctx, id); err == nil {
+			t.Error("the quick one came to something")
+		}
+		s.memory.fail = nil
+	}
+	if err := s.Advise(ctx, id); err == nil {
+		t.Error("the slow one says that nothing is left to do")
+	}
+	if a := s.memory.advices[id]; a.Status != payment.AdviceOpen || a.Tries != 1 || len(s.host.advices) != 1 || s.at(k).State != payment.Reversing {
+		t.Errorf("%+v, sent %d times", a, len(s.host.advices))
+	}
+}

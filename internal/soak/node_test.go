@@ -27,7 +27,8 @@ type node struct {
 	dead   atomic.Bool
 	frozen time.Time // until then it does nothing at all, as a process that was suspended
 	skew   time.Duration
-	life   int // how often it has started
+	stood  time.Time // until when it was suspended last
+	life   int       // how often it has started
 	house  *app.House
 	gone   chan struct{} // closed when a dead one has stopped moving
 }
@@ -129,7 +130,7 @@ func (n *node) run(house *app.House) {
 	}
 	defer cancel()
 	err := house.Close(ctx)
-	if suspended := n.frozen.After(told); err != nil && !n.isDead() && !suspended {
+	if suspended := n.stood.After(told); err != nil && !n.isDead() && !suspended {
 		n.s.wrong("%s does not close: %v", n.name, err)
 	}
 }

@@ -236,6 +236,7 @@ func (s *story) atOnce(f fault, st *step) bool {
 	case f == suspend:
 		s.happens(f)
 		n.frozen = time.Now().Add(time.Duration(1+s.roll(30)) * time.Second)
+		n.stood = n.frozen
 		s.tell(n, "is suspended until %s", n.frozen.Sub(s.began))
 	case f == skewClock:
 		s.happens(f)
