@@ -86,7 +86,12 @@ func Serve(ctx context.Context, o Outside, s ServeSettings, version string, log 
 	if err != nil {
 		return nil, err
 	}
-	settings.Furnished = refuseSandbox
+	settings.Furnished = func(ctx context.Context, h *House) error {
+		if err := refuseSandbox(ctx, h); err != nil {
+			return err
+		}
+		return sameKeys(ctx, h)
+	}
 	h, err := Open(ctx, o, settings, log)
 	switch {
 	case errors.Is(err, store.ErrBehind):

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"reprise/internal/payment"
+	"reprise/internal/vault"
 )
 
 // TestServe: one node on SQLite, and several on PostgreSQL, take payments from a world that is no sandbox's.
@@ -112,6 +114,25 @@ func TestServeRefusesASandboxsDatabase(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "used by a sandbox") {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestServeRefusesAnotherKeyFile: a node that can open no card is not ready to take one.
+func TestServeRefusesAnotherKeyFile(t *testing.T) {
+	t.Parallel()
+	s := openStreet(t, 1, "")
+	s.leave(0)
+	n := s.nodeSettings(0, 1)
+	ours := n.Keys
+	n.Keys = filepath.Join(t.TempDir(), "other.json")
+	if _, err := vault.CreateKeys(n.Keys, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Serve(t.Context(), Real(), n, "", slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "key file is not the one") {
+		t.Errorf("%v", err)
+	}
+	n.Keys = ours
+	s.open(n)
 }
 
 // TestServeDoesNotMigrate: a node that is started changes no database by itself.
