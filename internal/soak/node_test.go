@@ -130,7 +130,7 @@ func (n *node) run(house *app.House) {
 	}
 	defer cancel()
 	err := house.Close(ctx)
-	if suspended := n.stood.After(told); err != nil && !n.isDead() && !suspended {
+	if suspended := n.stood.After(told); err != nil && !n.isDead() && !suspended && !n.s.stormy { // in a storm it may be cut short
 		n.s.wrong("%s does not close: %v", n.name, err)
 	}
 }

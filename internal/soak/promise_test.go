@@ -127,13 +127,21 @@ func (s *story) keptPromises() {
 	}
 }
 
+// dayOfTries is how often an advice has been tried at least when a day is over: once a minute, with pauses of ours.
+const dayOfTries = 500
+
 // moneyIsRight is the first promise: what is kept at the issuer is what succeeded, one for one.
 func (s *story) moneyIsRight(requests []payment.Request) {
 	var taken, given, succeeded, refunded []string
 	listed := map[string]bool{} // what the acquirer would not take back is the operator's
 	for _, a := range rows[payment.Advice](s, "advice") {
 		undoes := a.Kind == payment.Reversal || a.Kind == payment.Release
-		if undoes && (a.Status == payment.AdviceGivenUp || a.Status == payment.AdviceNoTrace) {
+		switch {
+		case a.Status == payment.AdviceGivenUp && a.Tries < dayOfTries:
+			s.wrong("advice %s (%s) of %s was given up after %d tries", a.ID, a.Kind, a.Request, a.Tries)
+		case a.Status == payment.AdviceNoTrace && a.NoTrace < 3:
+			s.wrong("advice %s (%s) of %s was closed after %d answers of 25", a.ID, a.Kind, a.Request, a.NoTrace)
+		case undoes && (a.Status == payment.AdviceGivenUp || a.Status == payment.AdviceNoTrace):
 			listed[a.Original.RRN] = true
 		}
 	}
@@ -195,11 +203,17 @@ func (s *story) moneyIsRight(requests []payment.Request) {
 	}
 }
 
+// outage is how long all nodes may be away at once, and nothing be brought to its end.
+const outage = 3 * time.Minute
+
 // allIsOver is the second and the fifth: everything ends, and no CVN is left.
 func (s *story) allIsOver(requests []payment.Request) {
 	for _, r := range requests {
 		if !r.State.Final() {
 			s.wrong("%s is %s for ever", r.ID, r.State)
+		}
+		if r.Trace == nil && r.Updated.After(r.Expires.Add(outage)) {
+			s.wrong("%s was to end at %s, and did at %s", r.ID, r.Expires, r.Updated)
 		}
 	}
 	for _, a := range rows[payment.Advice](s, "advice") {
@@ -246,7 +260,7 @@ func (s *story) merchantKnows(requests []payment.Request) {
 		if endings[t.event] {
 			ends[t.object] = t.event
 		}
-		events[t.event+" "+subject(t.data)]++
+		events[t.event+" "+t.object]++
 	}
 	s.sink.mu.Unlock()
 	for object, end := range ends {
@@ -278,16 +292,41 @@ func (s *story) merchantKnows(requests []payment.Request) {
 			s.wrong("%d webhooks tell %s", n, event)
 		}
 	}
-	for _, r := range requests {
-		want := ""
-		switch r.State {
-		case payment.Succeeded:
-			want = "payment.capture " + string(r.Payment)
-		case payment.Failed:
-			want = "payment.failure " + string(r.Payment)
+	told := func(event, object string) {
+		if n := events[event+" "+object]; n != 1 {
+			s.wrong("%s of %s was told %d times", event, object, n)
 		}
-		if want != "" && events[want] != 1 {
-			s.wrong("%s is %s, and %q was told %d times", r.ID, r.State, want, events[want])
+	}
+	for _, r := range requests {
+		held := r.CaptureMethod == payment.CaptureManual && r.Authorization != nil
+		switch {
+		case r.State == payment.Succeeded:
+			told("payment.capture", string(r.Payment))
+		case r.State == payment.Failed:
+			told("payment.failure", string(r.Payment))
+		case r.State == payment.Expired && r.WasHeld():
+			told("payment.expiry", string(r.Payment))
+		case r.State == payment.Expired:
+			told("payment_request.expiry", string(r.ID))
+		}
+		if held && (r.State == payment.Succeeded || r.WasHeld()) {
+			told("payment.authorization", string(r.Payment))
+		}
+	}
+	for _, f := range rows[payment.Refund](s, "refund") {
+		switch f.Status {
+		case payment.RefundSucceeded:
+			told("refund.succeeded", string(f.ID))
+		case payment.RefundFailed:
+			told("refund.failed", string(f.ID))
+		}
+	}
+	for _, session := range rows[payment.Session](s, "session") {
+		switch session.Status {
+		case payment.SessionCompleted:
+			told("payment_session.completed", string(session.ID))
+		case payment.SessionExpired:
+			told("payment_session.expired", string(session.ID))
 		}
 	}
 }

@@ -19,7 +19,6 @@ type sink struct {
 	mood  string // "", fail, hang, slow, drop, redirect: of the next
 	moods int    // how many more of that
 	heard map[string]*told
-	order []string
 }
 
 // told is a webhook, by its webhook-id.
@@ -67,6 +66,9 @@ func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		k.moods--
 	}
 	k.mu.Unlock()
+	if mood != "" {
+		k.s.happens(fault("merchant " + mood))
+	}
 	switch mood {
 	case "fail":
 		http.Error(w, "busy", http.StatusInternalServerError)
@@ -111,7 +113,6 @@ func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			object: r.Header.Get("webhook-object"), sequence: sequence,
 		}
 		k.heard[id] = known
-		k.order = append(k.order, id)
 		k.s.tell(nil, "the merchant hears %s %s", said.Event, subject(said.Data))
 	} else if known.event != said.Event || !same(known.data, said.Data) {
 		k.s.wrong("webhook %s came again and said something else", id)

@@ -40,6 +40,8 @@ type story struct {
 	plan    *plan
 	all     []fault
 	stormy  bool
+	set     map[string]armed // knobs of the world that are waiting for their occasion
+	bank    map[fault]bool   // what the bank's pages do, and whether it has come to it
 	faults  map[string]int
 	crashes int
 	reached map[string]int // fault / state of an attempt while it happened
@@ -101,6 +103,7 @@ func begin(seed uint64, template, dir string) (*story, error) {
 	s := &story{
 		weather: newWeather(seed), seed: seed, dir: dir, all: allFaults(),
 		faults: map[string]int{}, reached: map[string]int{}, deaths: map[string]int{}, met: map[string]int{},
+		set: map[string]armed{}, bank: map[fault]bool{},
 	}
 	s.net = newNetwork(s.weather)
 	o := s.outside(nil, 1)

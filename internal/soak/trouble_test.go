@@ -3,6 +3,7 @@ package soak
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -98,6 +99,7 @@ func (s *story) brewing(st *step) {
 	if !s.stormy {
 		return
 	}
+	s.noticed(st)
 	p := s.plan
 	if len(p.at) > 0 && st.kind == "after" && strings.Contains(st.what, "INSERT advice") && s.toss(2) {
 		p.at[0] = min(p.at[0], s.taken+s.roll(12)) // what follows is soon over, and is to be disturbed, too
@@ -243,10 +245,9 @@ func (s *story) atOnce(f fault, st *step) bool {
 		n.skew = time.Duration(s.roll(4001)-2000) * time.Millisecond
 		s.tell(n, "its clock is off by %s", n.skew)
 	case strings.HasPrefix(kind, "next_"):
-		s.happens(f)
-		s.spoil(kind, what)
+		s.spoil(f, kind, what)
 	case kind == "bank":
-		s.happens(f)
+		s.bank[f] = false
 		s.knob(func(k *simulator.Knobs) { spoilBank(k, what, true) })
 		go func() {
 			over, _ := s.timer(nil, time.Duration(5+s.roll(40))*time.Second)
@@ -254,7 +255,6 @@ func (s *story) atOnce(f fault, st *step) bool {
 			s.knob(func(k *simulator.Knobs) { spoilBank(k, what, false) })
 		}()
 	case kind == "merchant":
-		s.happens(f)
 		s.sink.turn(what, 1+s.roll(4))
 	default:
 		return false
@@ -262,9 +262,60 @@ func (s *story) atOnce(f fault, st *step) bool {
 	return true
 }
 
+// armed is a fault of the world that has not happened yet as often as it is to.
+type armed struct {
+	fault fault
+	times int
+}
+
+// noticed counts the faults of the world that have happened since it was asked last: a knob that is set does nothing by
+// itself. st is the step that is about to be taken.
+func (s *story) noticed(st *step) {
+	if st.kind == "deliver" && st.what == lineACS+">" {
+		for f, counted := range s.bank {
+			if !counted {
+				s.bank[f] = true
+				s.happens(f)
+			}
+		}
+	}
+	if len(s.set) == 0 {
+		return
+	}
+	var now map[string]struct{ Times int }
+	s.knob(func(k *simulator.Knobs) {
+		text, err := json.Marshal(k)
+		if err == nil {
+			var all map[string]json.RawMessage
+			err = json.Unmarshal(text, &all)
+			now = map[string]struct{ Times int }{}
+			for knob := range s.set {
+				var f struct{ Times int }
+				err = errors.Join(err, json.Unmarshal(all[knob], &f))
+				now[knob] = f
+			}
+		}
+		if err != nil {
+			s.wrong("%v", err)
+		}
+	})
+	for _, knob := range slices.Sorted(maps.Keys(s.set)) {
+		a := s.set[knob]
+		for left := now[knob].Times; a.times > left; a.times-- {
+			s.happens(a.fault)
+		}
+		if s.set[knob] = a; a.times == 0 {
+			delete(s.set, knob)
+		}
+	}
+}
+
 // spoil sets a knob of the world for the next messages.
-func (s *story) spoil(knob, behaviour string) {
-	f := map[string]any{"behaviour": behaviour, "times": 1 + s.roll(3)}
+func (s *story) spoil(of fault, knob, behaviour string) {
+	times := 1 + s.roll(3)
+	s.set[knob] = armed{of, times}
+	s.tell(nil, "set: %s, %d times", of, times)
+	f := map[string]any{"behaviour": behaviour, "times": times}
 	switch behaviour {
 	case "late", "stall":
 		f["delay_ms"] = 500 + s.roll(30_000)
