@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/url"
 	"slices"
@@ -35,6 +36,14 @@ func (f *front) operations() (operations []operation, general []string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	if operations, general, err = operationsOf(text); err != nil {
+		f.t.Fatal(err)
+	}
+	return operations, general
+}
+
+// operationsOf reads a contract.
+func operationsOf(text []byte) (operations []operation, general []string, err error) {
 	type parameter struct {
 		Ref     string `yaml:"$ref"`
 		Name    string
@@ -56,12 +65,9 @@ func (f *front) operations() (operations []operation, general []string) {
 		}
 		Components struct{ Parameters map[string]parameter }
 	}
-	if err := yaml.Unmarshal(text, &contract); err != nil {
-		f.t.Fatal(err)
-	}
 	var document any
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		f.t.Fatal(err)
+	if err := errors.Join(yaml.Unmarshal(text, &contract), yaml.Unmarshal(text, &document)); err != nil {
+		return nil, nil, err
 	}
 	for path, methods := range contract.Paths {
 		for method, described := range methods {
@@ -72,7 +78,7 @@ func (f *front) operations() (operations []operation, general []string) {
 				for name, example := range described.Body.Content["application/json"].Examples {
 					text, err := json.Marshal(example.Value)
 					if err != nil {
-						f.t.Fatal(err)
+						return nil, nil, err
 					}
 					o.examples[name] = string(text)
 				}
@@ -105,7 +111,7 @@ func (f *front) operations() (operations []operation, general []string) {
 		}
 	}
 	slices.SortFunc(operations, func(a, b operation) int { return strings.Compare(a.pattern, b.pattern) })
-	return operations, contract.Codes
+	return operations, contract.Codes, nil
 }
 
 // within follows names into a document.
