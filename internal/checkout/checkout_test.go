@@ -230,11 +230,19 @@ func newDoor(t *testing.T, c payment.Case) *door {
 
 func (d *door) send(method, path, key, body string) *httptest.ResponseRecorder {
 	d.t.Helper()
+	return d.answer(d.request(method, path, key, body))
+}
+
+func (d *door) request(method, path, key, body string) *http.Request {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	if key != "" {
 		r.SetBasicAuth(key, "")
 	}
+	return r
+}
+
+func (d *door) answer(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	d.mux.ServeHTTP(w, r)
 	return w
