@@ -50,7 +50,7 @@ cluster: setup ## three nodes, PostgreSQL with a standby, and everything around 
 race: setup ## the tests of the rooms with much concurrency, under the race detector
 	@scripts/with-postgres scripts/gotest -race -short $(RACE)
 
-fuzz: ## every fuzz target for a few seconds
+fuzz: ## every fuzz target for a few seconds, or for longer: make fuzz FUZZTIME=10m
 	@scripts/fuzz $(FUZZTIME)
 
 soak: ## whole houses in bad weather: SEEDS=10000 stories, from seed FIRST=1 on

@@ -66,15 +66,17 @@ func (n Networks) Check(where string) error {
 	}
 	a, err := netip.ParseAddr(u.Hostname())
 	literal := err == nil
-	here := u.Hostname() == "localhost" || strings.HasSuffix(u.Hostname(), ".localhost") // RFC 6761 section 6.3
 	switch {
 	case literal && !n.allow(a):
 		return ErrForbidden
-	case u.Scheme == "https", u.Scheme == "http" && n.HTTP && (here || literal && n.listed(a)):
+	case u.Scheme == "https", u.Scheme == "http" && n.HTTP && (here(u.Hostname()) || literal && n.listed(a)):
 		return nil
 	}
 	return ErrForbidden
 }
+
+// here says whether a name is of this machine, whoever asks (RFC 6761 section 6.3).
+func here(host string) bool { return host == "localhost" || strings.HasSuffix(host, ".localhost") }
 
 // Same says whether two URLs that Check lets pass are one place: however its host is written, with its scheme's
 // own port or without (RFC 3986 section 6.2.3). A fragment is never sent.
@@ -95,7 +97,8 @@ func place(where string) string {
 }
 
 // dial connects to what a host resolves to now, and to nothing that is not allowed: so it does not help to
-// have the name mean one thing when the endpoint is added and another later.
+// have the name mean one thing when the endpoint is added and another later. A name of this machine leads nowhere
+// else, whatever a resolver says: it may be told in the clear.
 func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -107,7 +110,7 @@ func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, e
 	}
 	err = ErrForbidden
 	for _, a := range list {
-		if !s.Networks.allow(a) {
+		if !s.Networks.allow(a) || here(host) && !a.IsLoopback() {
 			continue
 		}
 		var conn net.Conn

@@ -79,7 +79,7 @@ func TestNamesAreLookedAtWhenSomethingIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.known.URL = "http://shop.localhost:" + port + "/hook"
-	public := netip.MustParseAddr("8.8.8.8")
+	public, nobody := netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("127.0.0.2")
 	var resolved []netip.Addr
 	var failed error
 	e.sender.Resolve = func(_ context.Context, host string) ([]netip.Addr, error) {
@@ -92,7 +92,7 @@ func TestNamesAreLookedAtWhenSomethingIsSent(t *testing.T) {
 	dial := e.sender.Dial
 	e.sender.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		dialled = append(dialled, address)
-		if host, _, _ := net.SplitHostPort(address); host == public.String() {
+		if host, _, _ := net.SplitHostPort(address); host == nobody.String() {
 			return nil, errors.New("nobody there")
 		}
 		return dial(ctx, network, address)
@@ -106,14 +106,14 @@ func TestNamesAreLookedAtWhenSomethingIsSent(t *testing.T) {
 		dialled  int
 	}{
 		{"rebound", false, []netip.Addr{loopback}, nil, "forbidden address", 0},
-		{"one of two", false, []netip.Addr{loopback, public}, nil, "connection", 1},
 		{"unknown", false, nil, errors.New("no such host"), "connection", 0},
-		{"allowed", true, []netip.Addr{public, loopback}, nil, "", 2},
+		{"elsewhere under a name of this machine", true, []netip.Addr{public}, nil, "forbidden address", 0},
+		{"allowed", true, []netip.Addr{public, nobody, loopback}, nil, "", 2},
 	} {
 		dialled, resolved, failed = nil, test.resolved, test.failed
 		e.sender.Networks.Allowed = nil
 		if test.allowed {
-			e.sender.Networks.Allowed = []netip.Prefix{netip.PrefixFrom(loopback, 32)}
+			e.sender.Networks.Allowed = []netip.Prefix{netip.PrefixFrom(loopback, 8)}
 		}
 		e.deliver(t, 0)
 		if a := e.records[len(e.records)-1].Attempts[0]; a.Problem != test.problem || len(dialled) != test.dialled {
