@@ -22,6 +22,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // doors are all operations of a town that is open for as long as a fuzzer runs.
@@ -35,9 +37,9 @@ type doors struct {
 	violations []error
 }
 
-// openDoors is openTown for a fuzzer: what is found is told to the input at hand, and nothing is kept of what was
+// openDoors is openTown for many inputs: what is found is told to the input at hand, and nothing is kept of what was
 // said to inputs before it.
-func openDoors(f *testing.F) *doors {
+func openDoors(f testing.TB) *doors {
 	f.Helper()
 	d := &doors{}
 	merchant := &ear{}
@@ -68,7 +70,10 @@ func openDoors(f *testing.F) *doors {
 			f.Errorf("close: %v", err)
 		}
 	})
-	w.front = &front{base: w.PublicURL, shop: w.ShopURL, said: &lockedBuffer{}, made: &atomic.Int64{}, http: &http.Client{Transport: transport}}
+	w.front = &front{
+		base: w.PublicURL, shop: w.ShopURL, said: &lockedBuffer{}, made: &atomic.Int64{}, http: &http.Client{Transport: transport},
+		secretKey: SandboxSecretKey, publicKey: SandboxPublicKey,
+	}
 	w.bank = &bank{control: w.ControlURL, http: w.front.http}
 	books, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, "reprise.db")+"?mode=ro")
 	if err != nil {
@@ -262,35 +267,123 @@ func FuzzDoors(f *testing.F) {
 		way := byte(i % ways)
 		f.Add(o.pattern, pickFrom(i, append(o.places, headers()...)...), way|pickFrom(i, 0, staged, staged|twice), pickFrom(i, texts[way]...))
 	}
-	f.Fuzz(func(t *testing.T, door, place string, how byte, text string) {
-		w := d.in(t)
-		o := choose(d.operations, door, func(o operation) string { return o.pattern })
-		at, body, header := d.asked(w, o, place, how, text)
+	f.Fuzz(d.try)
+}
 
-		before := d.rows(w)
-		a, err := w.send(o.method, at, o.key, body, header...)
-		if unsent(err) || a.status != 0 && a.header.Get("Request-Id") == "" {
-			return // no such request can be sent, or HTTP itself does not let it in
+// try sends what a fuzzer found, and holds what is answered against what is true of all answers.
+func (d *doors) try(t *testing.T, door, place string, how byte, text string) {
+	w := d.in(t)
+	o := choose(d.operations, door, func(o operation) string { return o.pattern })
+	at, body, header := d.asked(w, o, place, how, text)
+	before := d.rows(w)
+	a, err := w.send(o.method, at, o.key, body, header...)
+	if unsent(err) || a.status != 0 && a.header.Get("Request-Id") == "" {
+		return // no such request can be sent, or HTTP itself does not let it in
+	}
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", o.method, at, err, d.log)
+	}
+	where, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.status == http.StatusUnauthorized && int(how&0xf)%ways != asHeader {
+		t.Fatal("the key is good, and refused")
+	}
+	d.hold(w, o, where.Path, text, a, before)
+	if how&twice == 0 || !o.repeatable || a.status >= http.StatusMultipleChoices {
+		return
+	}
+	once := d.rows(w)
+	again, err := w.send(o.method, at, o.key, body, header...)
+	if err != nil || again.status != a.status {
+		t.Fatalf("%s %s: %d the first time, then %d %v, %v", o.method, at, a.status, again.status, again.body, err)
+	}
+	for table, n := range d.rows(w) {
+		if n > once[table] && table != "cvn_escrow" { // a CVN that is sent again rests under a share of its own
+			t.Errorf("done twice: %d rows more of %s", n-once[table], table)
 		}
-		if err != nil {
-			t.Fatalf("%s %s: %v\n%s", o.method, at, err, d.log)
+	}
+}
+
+// TestAnyRequest tries what a fuzzer would hardly find: values that are JSON, of a wrong kind or a right one, at
+// places of bodies that are good otherwise.
+func TestAnyRequest(t *testing.T) {
+	d := openDoors(t)
+	var names []string
+	for _, o := range d.operations {
+		for _, place := range o.places {
+			names = append(names, place[strings.LastIndex(place, "/")+1:])
 		}
-		if where, err := url.Parse(at); err == nil {
-			d.hold(w, o, where.Path, text, a, before)
+	}
+	slices.Sort(names)
+	value := anyJSON(slices.Compact(names))
+	input := rapid.Custom(func(t *rapid.T) [4]string {
+		o := rapid.SampledFrom(d.operations).Draw(t, "operation")
+		how := rapid.SampledFrom([]byte{asValue, asValue, asValue, asValue, asText, asRepeat, asBody, asID, asQuery}).Draw(t, "way")
+		how |= rapid.SampledFrom([]byte{0, staged, staged, staged | twice}).Draw(t, "beside")
+		return [4]string{o.pattern, rapid.SampledFrom(append(o.places, "")).Draw(t, "place"), string(how), value.Draw(t, "value")}
+	})
+	tries, first := 2000, int(time.Now().UnixNano()>>10)
+	if testing.Short() {
+		tries = 200
+	}
+	for i := range tries {
+		in := input.Example(first + i)
+		t.Run("", func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("for FuzzDoors: %q, %q, %#x, %q\n%s", in[0], in[1], in[2][0], in[3], d.log)
+				}
+			}()
+			d.try(t, in[0], in[1], in[2][0], in[3])
+		})
+		if t.Failed() {
+			break
 		}
-		if how&twice == 0 || !o.repeatable || a.status >= http.StatusMultipleChoices {
-			return
-		}
-		once := d.rows(w)
-		again, err := w.send(o.method, at, o.key, body, header...)
-		if err != nil || again.status != a.status {
-			t.Fatalf("%s %s: %d the first time, then %d %v, %v", o.method, at, a.status, again.status, again.body, err)
-		}
-		for table, n := range d.rows(w) {
-			if n > once[table] && table != "cvn_escrow" { // a CVN that is sent again rests under a share of its own
-				t.Errorf("done twice: %d rows more of %s", n-once[table], table)
+	}
+}
+
+// anyJSON draws a text that is JSON, with members of these names.
+func anyJSON(names []string) *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		var draw func(depth int) string
+		draw = func(depth int) string {
+			kind := rapid.IntRange(0, 9).Draw(t, "kind")
+			switch {
+			case kind == 0 && depth < 4:
+				var members []string
+				for range rapid.IntRange(0, 4).Draw(t, "members") {
+					name, _ := json.Marshal(rapid.SampledFrom(names).Draw(t, "name"))
+					members = append(members, string(name)+":"+draw(depth+1))
+				}
+				return "{" + strings.Join(members, ",") + "}"
+			case kind == 1 && depth < 4:
+				var elements []string
+				for range rapid.IntRange(0, 30).Draw(t, "elements") {
+					elements = append(elements, draw(depth+1))
+				}
+				return "[" + strings.Join(elements, ",") + "]"
+			case kind <= 4:
+				return rapid.SampledFrom([]string{
+					"null", "true", "false", "0", "-0", "-1", "1", "1.5", "100000", "0.000000000000001", "1e2", "1E400", "-1e-400", "2147483648", "9007199254740993",
+					"9999999999.99", "99999999999999999999999999", "10000.000", strings.Repeat("9", 400),
+				}).Draw(t, "number")
 			}
+			text, _ := json.Marshal(rapid.OneOf(
+				rapid.SampledFrom([]string{
+					"", " ", "\x00", "\u202e\u0000", "IDR", "usd", "XXX", "JPY", "ID", "PAY", "SAVE", "PAY_AND_SAVE", "CARDS", "AUTOMATIC", "MANUAL", "123", "0000",
+					"4000000000001091", "4929731288371236", "2031", "13", "+62811", "a@b", "https://a.example/?q={x}", "http://127.0.0.1:1/", "javascript:alert(1)",
+					"2026-02-30T00:00:00Z", "2999-12-31T23:59:59.999999999+14:00", "pt-a15a6c28-c65a-4ede-a6cc-10ff3b1d093e", "ps-6746c1006b7752b4d91725af",
+					strings.Repeat("x", 256), strings.Repeat("\u00e9", 3000),
+				}), rapid.StringN(0, 60, -1),
+			).Draw(t, "text"))
+			if kind == 9 {
+				return strings.TrimSuffix(string(text), `"`) + `\ud800"` // half a character
+			}
+			return string(text)
 		}
+		return draw(0)
 	})
 }
 

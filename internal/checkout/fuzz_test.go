@@ -3,6 +3,7 @@ package checkout
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -62,4 +63,50 @@ func FuzzTexts(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzReturns: whatever a browser brings home from the bank, the page says one of two things, repeats nothing of it,
+// and nothing has changed.
+func FuzzReturns(f *testing.F) {
+	for _, body := range []string{
+		"cres=eyJtZXNzYWdlVHlwZSI6IkNSZXMifQ&threeDSSessionData=%00", "cres=", "erro=x", "threeDSMethodData=e30", "%zz&cres=%", "cres=a;cres=b",
+		strings.Repeat("a=b&", 20000),
+	} {
+		f.Add("challenge", "application/x-www-form-urlencoded", body, "en")
+		f.Add("method", "application/x-www-form-urlencoded; charset=x", body, "id")
+	}
+	f.Add("challenge", `multipart/form-data; boundary=x`, "--x\r\nContent-Disposition: form-data; name=\"cres\"\r\n\r\n\r\n--x--", "*")
+	f.Fuzz(func(t *testing.T, from, contentType, body, language string) {
+		d := newDoor(t, caseIn(payment.Challenging))
+		before := text(t, d.c)
+		said := func(body, contentType, language string) string {
+			path := "/3ds/challenge"
+			if from == "method" {
+				path = "/3ds/method"
+			}
+			r := d.request(http.MethodPost, path+"?"+url.Values{"cres": {body}}.Encode(), "", body)
+			r.Header["Content-Type"], r.Header["Accept-Language"] = []string{contentType}, []string{language}
+			w := d.answer(r)
+			if w.Code != http.StatusOK || policy(t, w)["frame-ancestors"] != "'self'" {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			return nonces.ReplaceAllString(w.Body.String(), "")
+		}
+		const form = "application/x-www-form-urlencoded"
+		if got := said(body, contentType, language); got != said("cres=x", form, language) && got != said("", form, language) {
+			t.Errorf("the page says what nobody told it to: %s", got)
+		}
+		if text(t, d.c) != before {
+			t.Error("who comes home changes something")
+		}
+	})
+}
+
+// text is all of a value.
+func text(t *testing.T, value any) string {
+	written, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(written)
 }
