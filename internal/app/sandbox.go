@@ -158,6 +158,9 @@ func (b *Sandbox) open(ctx context.Context, o Outside, s SandboxSettings, log *s
 	b.ShopURL = "http://localhost:" + port
 	settings.Furnished = func(ctx context.Context, h *House) error {
 		b.House = h
+		if err := h.refuseGateway(ctx, settings.Keys, filepath.Join(s.Data, keyFileName)); err != nil {
+			return err
+		}
 		return b.seed(ctx, o, append([]string{"http://" + shopDoor.Addr().String() + "/webhooks"}, s.Webhooks...))
 	}
 	if s.Change != nil {

@@ -144,13 +144,37 @@ func CreateSandboxKeys(path string, rand io.Reader) (Keys, error) {
 	return makeKeys(path, rand, true)
 }
 
+// MarkOfSandbox has a key file say that it is a sandbox's, as those of early sandboxes do not. Its keys stay.
+func MarkOfSandbox(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("vault: mark key file: %w", err)
+	}
+	defer card.Wipe(text)
+	var content keyFile
+	if json.Unmarshal(text, &content) != nil {
+		return fmt.Errorf("vault: mark key file: %s is none", path)
+	}
+	defer card.Wipe(content.PANKeyset)
+	content.Sandbox = true
+	marked, err := json.MarshalIndent(content, "", "  ")
+	if err != nil {
+		return fmt.Errorf("vault: mark key file: %s is none", path)
+	}
+	defer card.Wipe(marked)
+	if err := place(path, marked, os.Rename); err != nil {
+		return fmt.Errorf("vault: mark key file: %w", err)
+	}
+	return nil
+}
+
 func makeKeys(path string, rand io.Reader, sandbox bool) (Keys, error) {
 	text, err := newKeys(rand, sandbox)
 	if err != nil {
 		return Keys{}, fmt.Errorf("vault: make keys: %w", err)
 	}
 	defer card.Wipe(text)
-	if err := place(path, text); err != nil {
+	if err := place(path, text, os.Link); err != nil {
 		return Keys{}, fmt.Errorf("vault: create key file: %w", err)
 	}
 	return LoadKeys(path) // what counts is what is there, whoever wrote it
@@ -180,9 +204,9 @@ func newKeys(rand io.Reader, sandbox bool) ([]byte, error) {
 	}, "", "  ")
 }
 
-// place writes a file beside its place and links it there once it is safely on disk. Link, unlike rename,
+// place writes a file beside its place and puts it there once it is safely on disk. Link, unlike rename,
 // fails when another is there already.
-func place(path string, text []byte) error {
+func place(path string, text []byte, put func(from, to string) error) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
 	if err != nil {
 		return err
@@ -192,7 +216,7 @@ func place(path string, text []byte) error {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(file.Name(), path); err != nil {
+	if err := put(file.Name(), path); err != nil {
 		return err
 	}
 	folder, err := os.Open(filepath.Dir(path))
