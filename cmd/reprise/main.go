@@ -48,6 +48,7 @@ func main() {
 	var level slog.Level
 	parser.FatalIfErrorf(level.UnmarshalText([]byte(c.LogLevel)))
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	leaveUnread(log)
 	if err := command.Run(log); err != nil {
 		status := 1
 		if told := (*ended)(nil); errors.As(err, &told) {
