@@ -19,7 +19,11 @@ type backupCmd struct {
 
 func (c *backupCmd) Run(*slog.Logger) error {
 	return throughout(func(r run) error {
-		b, err := app.Backup(r.ctx, app.Real(), c.Database, c.To)
+		database, err := c.named()
+		if err != nil {
+			return err
+		}
+		b, err := app.Backup(r.ctx, app.Real(), database, c.To)
 		if err == nil {
 			fmt.Printf("%s: %d rows, %d bytes, in %s; checked, without sealed CVNs\n%s\n", c.To, b.Rows, b.Bytes, b.Took.Round(time.Millisecond), keysApart)
 		}
@@ -35,11 +39,15 @@ type restoreCmd struct {
 
 func (c *restoreCmd) Run(*slog.Logger) error {
 	return throughout(func(r run) error {
-		was, err := app.Restore(r.ctx, app.Real(), c.From, c.Database, c.Replace)
+		database, err := c.named()
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s: %d rows, %d bytes; checked\n", c.Database, was.Rows, was.Bytes)
+		was, err := app.Restore(r.ctx, app.Real(), c.From, database, c.Replace)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s: %d rows, %d bytes; checked\n", database, was.Rows, was.Bytes)
 		if was.Replaced != "" {
 			fmt.Printf("the database that was there is %s\n", was.Replaced)
 		}

@@ -39,6 +39,16 @@ func TestBackupAndRestore(t *testing.T) {
 		"the key file is not in it", "reprise reconcile", "0 captures, refunds and reversals were not acknowledged")
 	d.row(sandboxBusiness, "merchant", "list")
 
+	named := d.write("named", d.database+"\n")
+	for _, words := range [][]string{
+		{"backup", "--database-file", named, "--to", filepath.Join(d.dir, "named.db")},
+		{"restore", "--database-file", named, "--from", filepath.Join(d.dir, "named.db"), "--replace"},
+	} {
+		if err := typed(words...); err != nil {
+			t.Errorf("%s by --database-file: %v", words[0], err)
+		}
+	}
+
 	server := &desk{t: t, binary: binary, dir: d.dir, database: "postgres://nobody:hidden@127.0.0.1:1/x"}
 	for _, words := range [][]string{{"backup", "--to", "y"}, {"restore", "--from", "copy.db"}} {
 		server.refused(words, "pg_dump --no-unlogged-table-data")

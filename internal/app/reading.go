@@ -146,11 +146,18 @@ func NamedDatabase(database, file string) (string, error) {
 		}
 	}
 	// What is no URL of ours would be taken for a path, and repeated where there is no such file.
-	odd := strings.Contains(database, "://") && !strings.HasPrefix(database, "file://") || strings.Contains(database, "host=") || strings.Contains(database, "password=")
-	if odd && !onServer(database) {
-		return "", errors.New("the database is no path, and its URL does not begin with postgres://")
+	if !onServer(database) && mistyped(database) {
+		return "", errors.New("the database is no path, and its URL does not begin with postgres://. " +
+			"A path that looks like a URL is written with ./ before it, and has no @")
 	}
 	return database, nil
+}
+
+// mistyped says whether what should be a path was meant to be a URL, or the words of one, which may hold a password.
+func mistyped(database string) bool {
+	path, _ := strings.CutPrefix(database, "file://")
+	return strings.HasPrefix(strings.ToLower(path), "postgres") || strings.Contains(path, "@") || strings.Contains(path, "://") ||
+		strings.Contains(path, "host=") || strings.Contains(path, "password=")
 }
 
 func (r *settingsReader) keys(key, path string) vault.Keys {

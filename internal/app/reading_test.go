@@ -144,6 +144,8 @@ func TestNamedDatabase(t *testing.T) {
 		{"", file, "postgres://reprise:secret@db.example/reprise"}, {"postgresql://db.example/reprise?host=a&password=b", "", "postgresql://db.example/reprise?host=a&password=b"},
 		{"reprise.db", file, "error"}, {"mysql://reprise:secret@db.example/reprise", "", "error"},
 		{"host=db.example user=reprise password=secret", "", "error"}, {"", dir, "error"},
+		{"postgres//reprise:secret@db.example/x", "", "error"}, {"postgresql//db.example/secret", "", "error"}, {"Postgres:/db.example/secret", "", "error"},
+		{"pg:/reprise:secret@db.example/x", "", "error"}, {"file://reprise:secret@db.example/x", "", "error"}, {"./postgres.db", "", "./postgres.db"},
 	} {
 		got, err := NamedDatabase(test.database, test.file)
 		if err != nil {
