@@ -51,29 +51,54 @@ func (c *restoreCmd) Run(*slog.Logger) error {
 		if was.Replaced != "" {
 			fmt.Printf("the database that was there is %s\n", was.Replaced)
 		}
-		if !was.Newest.IsZero() {
-			fmt.Printf("the last that is told in it is of %s: what came after is lost here, and not at the acquirer\n", was.Newest.Format(time.RFC3339))
+		settleFirst(was)
+		return nil
+	})
+}
+
+type restoredCmd struct {
+	officeFlags
+}
+
+func (c *restoredCmd) Run(*slog.Logger) error {
+	return throughout(func(r run) error {
+		database, err := c.named()
+		if err != nil {
+			return err
 		}
-		fmt.Print(`
+		was, err := app.BroughtBack(r.ctx, app.Real(), database, account())
+		if err != nil {
+			return err
+		}
+		fmt.Println("the counters of STAN and RRN are moved on")
+		settleFirst(was)
+		return nil
+	})
+}
+
+// settleFirst prints what is to be done before a gateway is started on a database that was brought back.
+func settleFirst(was app.Restored) {
+	if !was.Newest.IsZero() {
+		fmt.Printf("the last that is told in it is of %s: what came after is lost here, and not at the acquirer\n", was.Newest.Format(time.RFC3339))
+	}
+	fmt.Print(`
 Before a gateway is started on it:
 1. ` + keysApart + `
-2. Compare it with the acquirer's book: reprise reconcile. What came after the backup is ONLY_THERE: those payments
-   are to be given back, or kept and known from elsewhere.
+2. Compare it with the acquirer's book: reprise reconcile --grace 0. What came after the backup is ONLY_THERE: those
+   payments are to be given back, or kept and known from elsewhere.
 `)
-		if len(was.Sent) > 0 {
-			fmt.Printf("3. %d payments were with the acquirer when the backup was made. A gateway will have them reversed, although\n   they may have succeeded since and the merchant was told so. Ask the acquirer first:\n", len(was.Sent))
-			for _, id := range was.Sent {
-				fmt.Println("     ", id)
-			}
+	if len(was.Sent) > 0 {
+		fmt.Printf("3. %d payments were with the acquirer when the backup was made. A gateway will have them reversed, although\n   they may have succeeded since and the merchant was told so. Ask the acquirer first:\n", len(was.Sent))
+		for _, id := range was.Sent {
+			fmt.Println("     ", id)
 		}
-		fmt.Printf(`
+	}
+	fmt.Printf(`
 %d captures, refunds and reversals were not acknowledged: they are repeated, and the acquirer knows those it had.
 STAN and RRN go on where none was given out in the last hour. Idempotency keys of the time that was lost are forgotten,
 so a command that is repeated is carried out again; webhooks of it are not sent again, and those of before may be sent
 twice; payers at their bank type their CVN once more.
 `, was.Advices)
-		return nil
-	})
 }
 
 // throughout runs what is done or not done: to be interrupted is to fail.

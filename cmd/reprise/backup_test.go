@@ -38,6 +38,7 @@ func TestBackupAndRestore(t *testing.T) {
 	says(d.do("restore", "--from", "copy.db", "--replace"), "reprise.db: ", "the database that was there is ", ".before-", "the last that is told in it is of ",
 		"the key file is not in it", "reprise reconcile", "0 captures, refunds and reversals were not acknowledged")
 	d.row(sandboxBusiness, "merchant", "list")
+	d.refused([]string{"restored"}, "reprise restore")
 
 	named := d.write("named", d.database+"\n")
 	for _, words := range [][]string{

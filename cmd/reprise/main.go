@@ -28,6 +28,7 @@ type cli struct {
 	Advice    adviceCmd    `cmd:"" help:"Look after what was told the acquirer and not acknowledged."`
 	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database of a gateway, which may run meanwhile."`
 	Restore   restoreCmd   `cmd:"" help:"Make the SQLite database of a gateway from a backup."`
+	Restored  restoredCmd  `cmd:"" help:"Make a PostgreSQL database fit for a gateway that was brought back by other means, as by pg_restore."`
 	Webhook   webhookCmd   `cmd:"" help:"Look after the URLs that merchants are told at, and tell them again."`
 }
 

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"reprise/internal/acquirer"
+	"reprise/internal/payment"
 	"reprise/internal/store"
 )
 
 // errOnServer is why PostgreSQL's databases are neither copied nor restored here: its own tools do both, and do not
 // hold up anybody.
 var errOnServer = errors.New("a PostgreSQL database is copied with pg_dump --no-unlogged-table-data or pg_basebackup, " +
-	"which leave sealed CVNs out, and brought back with pg_restore: see docs/operations.md")
+	"which leave sealed CVNs out, and brought back with pg_restore and reprise restored: see docs/operations.md")
 
 // BackedUp says what a backup holds.
 type BackedUp struct {
@@ -52,10 +53,7 @@ func Restore(ctx context.Context, o Outside, from, database string, replace bool
 	if replace {
 		aside = ".before-" + o.Now().UTC().Format("20060102T150405.000Z")
 	}
-	r, err := store.Restore(ctx, from, fileOf(database), aside, func(lane string, at store.Place) store.Place {
-		period, next := acquirer.Beyond(lane, at.Period, at.Next, o.Now())
-		return store.Place{Period: period, Next: next}
-	})
+	r, err := store.Restore(ctx, from, fileOf(database), aside, beyond(o))
 	switch {
 	case errors.Is(err, store.ErrInUse):
 		err = fmt.Errorf("a gateway has %s open: stop it first", database)
@@ -65,6 +63,28 @@ func Restore(ctx context.Context, o Outside, from, database string, replace bool
 		err = fmt.Errorf("there is no backup at %s, or no folder for %s", from, database)
 	}
 	return r, err
+}
+
+// BroughtBack makes a PostgreSQL database fit for a gateway that was brought back by other means: none may be connected
+// to it. account is who does it, by the operating system.
+func BroughtBack(ctx context.Context, o Outside, database, account string) (Restored, error) {
+	if !onServer(database) {
+		return Restored{}, errors.New("an SQLite database is brought back with reprise restore, which does this too")
+	}
+	by := payment.Audit{Actor: payment.Operator(account), Act: "database.restored"}
+	r, err := store.BroughtBack(ctx, store.Options{URL: database, Now: o.Now, Rand: o.Rand, Dial: o.Dial}, by, beyond(o))
+	if errors.Is(err, store.ErrInUse) {
+		err = errors.New("a gateway, or a command of one, is connected to the database: stop it first")
+	}
+	return r, err
+}
+
+// beyond is where counters go on that a backup has set back.
+func beyond(o Outside) func(lane string, at store.Place) store.Place {
+	return func(lane string, at store.Place) store.Place {
+		period, next := acquirer.Beyond(lane, at.Period, at.Next, o.Now())
+		return store.Place{Period: period, Next: next}
+	}
 }
 
 // fileOf is the path of an SQLite database.

@@ -81,6 +81,7 @@ func TestConformance(t *testing.T) {
 		{"delivery late", testLateTry},
 		{"deliveries of before", testOldDeliveries},
 		{"lanes", testLanes},
+		{"brought back", testBroughtBack},
 		{"commits of others", testCommitsOfOthers},
 		{"caller leaves", testCallerLeaves},
 		{"what a later version keeps", testUnread},

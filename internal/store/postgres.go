@@ -61,7 +61,7 @@ func postgresConfig(o Options) (*pgxpool.Config, error) {
 	}
 	config.PingTimeout = pingLimit
 	parameters := config.ConnConfig.RuntimeParams
-	parameters["application_name"] = "reprise"
+	parameters["application_name"] = gatewayName
 	// The guards read a row again after waiting for it. Under a stricter level they would fail instead.
 	parameters["default_transaction_isolation"] = "read committed"
 	return config, nil

@@ -73,6 +73,10 @@ func Restore(ctx context.Context, from, database, aside string, beyond func(lane
 // Place is where a lane stands: the next number, in a period.
 type Place struct{ Period, Next int64 }
 
+func (p Place) after(other Place) bool {
+	return p.Period > other.Period || p.Period == other.Period && p.Next > other.Next
+}
+
 // adjust makes the copy fit for a gateway, and looks for what the acquirer knows better by now. old is the database
 // that was there; nil: none, or none that can be read.
 func (r *Restored) adjust(ctx context.Context, partial string, old *sql.DB, beyond func(lane string, at Place) Place) (err error) {
@@ -85,12 +89,22 @@ func (r *Restored) adjust(ctx context.Context, partial string, old *sql.DB, beyo
 	if err := sqliteDialect.migrate(ctx, db); err != nil {
 		return err
 	}
+	if err := r.moveOn(ctx, db, old, beyond); err != nil {
+		return err
+	}
+	return r.look(ctx, db)
+}
+
+// moveOn has counters go on where beyond says, or where old had them, if that is later. None goes back.
+func (r *Restored) moveOn(ctx context.Context, db queried, old *sql.DB, beyond func(lane string, at Place) Place) error {
 	places := map[string]Place{}
 	if err := lanes(ctx, db, places); err != nil {
 		return err
 	}
 	for lane, at := range places {
-		places[lane] = beyond(lane, at)
+		if on := beyond(lane, at); on.after(at) {
+			places[lane] = on
+		}
 	}
 	if old != nil {
 		_ = lanes(ctx, old, places) // what is damaged, or of an older version, may not say
@@ -103,6 +117,11 @@ ON CONFLICT (name) DO UPDATE SET period = excluded.period, next = excluded.next`
 			return err
 		}
 	}
+	return nil
+}
+
+// look says what of a database the acquirer knows better by now.
+func (r *Restored) look(ctx context.Context, db queried) error {
 	sent, err := texts(ctx, db, `SELECT id FROM request WHERE state = '`+string(payment.Authorizing)+`' ORDER BY id`)
 	if err != nil {
 		return err
@@ -113,19 +132,22 @@ ON CONFLICT (name) DO UPDATE SET period = excluded.period, next = excluded.next`
 	if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM advice WHERE status = $1`, string(payment.AdviceOpen)).Scan(&r.Advices); err != nil {
 		return err
 	}
-	var newest int64
+	var newest sql.NullInt64
 	err = db.QueryRowContext(ctx, `
-SELECT MAX(COALESCE((SELECT MAX(created) FROM notice), 0), COALESCE((SELECT MAX(created) FROM idempotency), 0),
-           COALESCE((SELECT MAX(at) FROM audit), 0))`).Scan(&newest)
-	if newest > 0 {
-		r.Newest = fromMicros(newest)
+SELECT MAX(at) FROM (
+    SELECT MAX(created) AS at FROM notice UNION ALL SELECT MAX(created) FROM idempotency UNION ALL SELECT MAX(at) FROM audit
+) AS latest`).Scan(&newest)
+	if newest.Valid {
+		r.Newest = fromMicros(newest.Int64)
 	}
 	return err
 }
 
-// queried is a database, or a connection to one.
+// queried is a database, a connection to one, or a transaction in one.
 type queried interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // lanes reads where the counters of a database stand, and keeps for each lane the later place.
@@ -141,7 +163,7 @@ func lanes(ctx context.Context, of queried, places map[string]Place) error {
 		if err := rows.Scan(&lane, &at.Period, &at.Next); err != nil {
 			return err
 		}
-		if other := places[lane]; at.Period > other.Period || at.Period == other.Period && at.Next > other.Next {
+		if at.after(places[lane]) {
 			places[lane] = at
 		}
 	}
