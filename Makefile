@@ -1,7 +1,7 @@
 # `make` alone lists the targets. CI runs `make check` and nothing else.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz soak check clean
+.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz soak mutants check clean
 
 # Where races would be: the writer, the workers, the multiplexer, and what they call.
 RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/... ./internal/webhook/... ./internal/gate/...
@@ -57,6 +57,9 @@ fuzz: ## every fuzz target for a few seconds, or for longer: make fuzz FUZZTIME=
 soak: ## whole houses in bad weather: SEEDS=10000 stories, from seed FIRST=1 on
 	@last=$$(mktemp); go test ./internal/soak -count=1 -timeout 0 -run '^TestSoak$$' -seeds=$(SEEDS) -first=$(FIRST) -last=$$last; \
 	came=$$?; cat $$last; rm -f $$last; exit $$came
+
+mutants: ## break the gateway on purpose, one mistake at a time, and see that the tests notice
+	@scripts/mutants
 
 check: format test race fuzz soak ## exactly what CI runs
 	@echo "make check: all is well"

@@ -15,6 +15,7 @@ import (
 func (s *story) heal() {
 	s.stormy = false
 	s.tell(nil, "THE STORM IS OVER")
+	s.takenIsGone()
 	calm := s.seed%3 == 0
 	s.knob(func(k *simulator.Knobs) { *k = simulator.Knobs{Calm: calm} })
 	s.sink.turn("", 0)
@@ -116,6 +117,7 @@ func (s *story) number(query string) (n int) {
 func (s *story) keptPromises() {
 	requests := rows[payment.Request](s, "request")
 	s.moneyIsRight(requests)
+	s.onceEach(requests)
 	s.allIsOver(requests)
 	s.merchantKnows(requests)
 	s.nobodyWasMisled(requests)
@@ -200,6 +202,42 @@ func (s *story) moneyIsRight(requests []payment.Request) {
 		if !slices.Equal(bank, books) {
 			s.wrong("the bank %s (%s), the books know (%s)", what, strings.Join(bank, ", "), strings.Join(books, ", "))
 		}
+	}
+}
+
+// onceEach: a command that was repeated under its key was carried out once. Buyers name what they ask for, and ask for
+// each once.
+func (s *story) onceEach(requests []payment.Request) {
+	made := map[string]int{}
+	for _, session := range rows[payment.Session](s, "session") {
+		made["session "+session.ReferenceID]++
+	}
+	for _, f := range rows[payment.Refund](s, "refund") {
+		made["refund "+f.ReferenceID]++
+	}
+	for _, r := range requests {
+		if r.Session == "" {
+			made["payment request "+r.ReferenceID]++
+		}
+	}
+	for what, n := range made {
+		if n > 1 {
+			s.wrong("%s was made %d times", what, n)
+		}
+	}
+}
+
+// takenIsGone is the fifth, at any time: whose CVN was taken, or is needed no more, has none in the escrow.
+func (s *story) takenIsGone() {
+	var waiting []string
+	for _, state := range payment.States() {
+		if state.BeforeAcquirer() {
+			waiting = append(waiting, "'"+string(state)+"'")
+		}
+	}
+	if n := s.number(`SELECT COUNT(*) FROM cvn_escrow e JOIN request r ON r.id = e.request
+WHERE r.state NOT IN (` + strings.Join(waiting, ", ") + `)`); n > 0 {
+		s.wrong("%d CVNs are in the escrow that were taken, or are needed no more", n)
 	}
 }
 

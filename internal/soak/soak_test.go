@@ -22,6 +22,7 @@ var (
 	first = flag.Uint64("first", 1, "the seed of the first one")
 	last  = flag.String("last", "", "write the last line to this file, too")
 	seed  = flag.Uint64("seed", 0, "tell the story of this seed, and print it")
+	until = flag.Bool("until-broken", false, "end with the first story in which a promise is broken")
 	share = flag.String("share", "", "tell only these stories and report there: INDEX/OF/FILE (for the test itself)")
 )
 
@@ -179,6 +180,9 @@ func tellShare(t *testing.T) {
 	r := newReport()
 	for n := index; n < *seeds; n += of {
 		r.add(tellStory(t, *first+n, base, template))
+		if *until && len(r.Broken) > 0 {
+			break
+		}
 		if n%500 == index {
 			fmt.Fprintf(os.Stderr, "soak: %d of %d seeds, %d violations so far in this share\n", n, *seeds, len(r.Broken))
 		}
@@ -226,7 +230,7 @@ func tellAll(t *testing.T) {
 func tellElsewhere(t *testing.T, index, of int) (*report, error) {
 	file := filepath.Join(t.TempDir(), fmt.Sprintf("share%d.json", index))
 	c := exec.Command(os.Args[0], "-test.run=^TestSoak$", "-test.timeout=0",
-		fmt.Sprintf("-seeds=%d", *seeds), fmt.Sprintf("-first=%d", *first), fmt.Sprintf("-share=%d/%d@%s", index, of, file))
+		fmt.Sprintf("-seeds=%d", *seeds), fmt.Sprintf("-first=%d", *first), fmt.Sprintf("-until-broken=%t", *until), fmt.Sprintf("-share=%d/%d@%s", index, of, file))
 	c.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=300", "GODEBUG=asyncpreemptoff=1")
 	var out strings.Builder
 	c.Stdout, c.Stderr = &out, os.Stderr
