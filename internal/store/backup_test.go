@@ -191,6 +191,21 @@ func TestRestore(t *testing.T) {
 		t.Errorf("from nothing: %v", err)
 	}
 	must(t, s.Close(t.Context()))
+	hide := []byte("a sealed CVN that nobody came back for")
+	db, err := sql.Open("sqlite", location(d.url, nil))
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), `
+INSERT INTO cvn_escrow (request, verifier, ciphertext, nonce, master_key, expires) VALUES ('pr-1', $1, $2, $1, 'm', 1)`, []byte("v"), hide)
+	must(t, err)
+	must(t, db.Close())
+	holds := func(path string) bool {
+		text, err := os.ReadFile(path)
+		must(t, err)
+		return bytes.Contains(text, hide)
+	}
+	if !holds(d.url) {
+		t.Fatal("no sealed CVN is in the database")
+	}
 
 	for _, test := range []struct {
 		name        string
@@ -219,6 +234,11 @@ func TestRestore(t *testing.T) {
 			t.Errorf("%s: %+v %v", test.name, c.Request, err)
 		}
 		must(t, again.Close(t.Context()))
+	}
+	for _, name := range files(t, filepath.Dir(d.url)) {
+		if strings.HasSuffix(name, "-journal") || holds(filepath.Join(filepath.Dir(d.url), name)) {
+			t.Errorf("sealed CVNs may be in %s", name)
+		}
 	}
 	old := (&database{"SQLite", d.url + ".old"}).open(t)
 	if next := lease(old, "stan/1/A", 1); next != 200 {

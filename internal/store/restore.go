@@ -33,6 +33,9 @@ type Restored struct {
 // Restore makes the database of a gateway from a backup. No gateway may have it open (ErrInUse), and none can open it
 // meanwhile. Where there is one it stays (fs.ErrExist), or, with aside, is renamed by that suffix.
 //
+// What is renamed loses its sealed CVNs before: nobody would delete them any more (PCI DSS 3.3.1). Only a file that is
+// damaged keeps them.
+//
 // It is brought up to date. Counters go on where beyond says of those of the backup, for any number may have been given
 // out since, or where the database that was there had them, if that is later.
 func Restore(ctx context.Context, from, database, aside string, beyond func(lane string, at Place) Place) (r Restored, err error) {
@@ -56,6 +59,9 @@ func Restore(ctx context.Context, from, database, aside string, beyond func(lane
 		}
 		return c, err
 	}, func(partial string) error {
+		if err := forgetCVNs(ctx, database, old); err != nil {
+			return err
+		}
 		for _, end := range beside {
 			err := os.Rename(database+end, database+aside+end)
 			if err == nil && end == "" {
@@ -68,6 +74,27 @@ func Restore(ctx context.Context, from, database, aside string, beyond func(lane
 	})
 	r.Copied = copied
 	return r, err
+}
+
+// forgetCVNs deletes the sealed CVNs of a database that alone has opened, which nobody opens before it is closed.
+func forgetCVNs(ctx context.Context, database string, old *sql.DB) error {
+	if old == nil {
+		return nil
+	}
+	var tables int
+	if err := old.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'cvn_escrow'`).Scan(&tables); err != nil {
+		return err
+	}
+	if tables == 0 {
+		return nil
+	}
+	if _, err := old.ExecContext(ctx, `DELETE FROM cvn_escrow`); err != nil {
+		return err
+	}
+	if _, err := old.ExecContext(ctx, `COMMIT`); err != nil {
+		return err
+	}
+	return ignoreMissing(os.Remove(database + "-journal")) // it is empty by now
 }
 
 // Place is where a lane stands: the next number, in a period.
@@ -171,23 +198,25 @@ func lanes(ctx context.Context, of queried, places map[string]Place) error {
 }
 
 // alone keeps everybody from a database until it is closed, or says that somebody has it open: SQLite leaves the
-// write-ahead mode only for who is alone, and then puts the journal into the file. Of a database that is not there,
-// or damaged, it is nil.
+// write-ahead mode only for who is alone, and then puts the journal into the file. The lock outlasts what is committed,
+// and what is deleted is overwritten. Of a database that is not there, or damaged, it is nil.
 func alone(ctx context.Context, database string) (*sql.DB, error) {
 	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	db, err := sql.Open("sqlite", location(database, url.Values{"mode": {"rw"}}))
+	db, err := sql.Open("sqlite", location(database, url.Values{"mode": {"rw"}, "_pragma": {"secure_delete(ON)"}}))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // the one that has the lock
 	var mode string
-	if err = db.QueryRowContext(ctx, `PRAGMA journal_mode = DELETE`).Scan(&mode); err == nil && mode == "wal" {
+	if err = db.QueryRowContext(ctx, `PRAGMA journal_mode = TRUNCATE`).Scan(&mode); err == nil && mode == "wal" {
 		err = ErrInUse
 	}
-	if err == nil {
-		_, err = db.ExecContext(ctx, `BEGIN EXCLUSIVE`)
+	for _, take := range []string{`PRAGMA locking_mode = EXCLUSIVE`, `BEGIN EXCLUSIVE`} {
+		if err == nil {
+			_, err = db.ExecContext(ctx, take)
+		}
 	}
 	if err == nil {
 		return db, nil
