@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
 
@@ -21,6 +23,8 @@ func (c *migrateCmd) Run(log *slog.Logger) error {
 		}
 		missing, err := app.Missing(r.ctx, app.Real(), database)
 		switch {
+		case errors.Is(err, fs.ErrNotExist) && !c.Check:
+			missing = []string{"the database is made"}
 		case err != nil:
 			return err
 		case len(missing) == 0:

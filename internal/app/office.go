@@ -43,11 +43,20 @@ func OpenOffice(ctx context.Context, o Outside, database, account string, log *s
 	return &Office{store: memory, outside: o, database: database, by: payment.Operator(account)}, nil
 }
 
+// absent is the error of a database that is not there.
+type absent string
+
+func (a absent) Error() string {
+	return fmt.Sprintf("there is no database at %s: 'reprise migrate' makes it, or a gateway when it starts; name another with --database", string(a))
+}
+
+func (a absent) Unwrap() error { return fs.ErrNotExist }
+
 // isThere refuses an SQLite file that does not exist.
 func isThere(database string) error {
 	if !onServer(database) {
 		if _, err := os.Stat(strings.TrimPrefix(database, "file:")); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no database at %s: a gateway makes it when it starts; name another with --database", database)
+			return absent(database)
 		}
 	}
 	return nil

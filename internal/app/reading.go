@@ -150,7 +150,45 @@ func NamedDatabase(database, file string) (string, error) {
 		return "", errors.New("the database is no path, and its URL does not begin with postgres://. " +
 			"A path that looks like a URL is written with ./ before it, and has no @")
 	}
-	return database, nil
+	return database, encrypted(database)
+}
+
+// encrypted refuses a URL by which the password and all that is kept could go over a network in the clear: where
+// nothing is said, PostgreSQL's clients fall back to that, also for whoever stands between. An operator whose network
+// is private by other means says so himself, by sslmode=disable.
+func encrypted(database string) error {
+	if !onServer(database) {
+		return nil
+	}
+	_, rest, _ := strings.Cut(database, "://")
+	authority, query, _ := strings.Cut(rest, "?")
+	authority, _, _ = strings.Cut(authority, "/")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		authority = authority[at+1:]
+	}
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return errors.New("the database's URL has parameters that cannot be read")
+	}
+	hosts := strings.Split(authority, ",")
+	if named := parameters.Get("host"); named != "" {
+		hosts = strings.Split(named, ",")
+	}
+	for _, host := range hosts {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if host == "" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "%2F") || loopbackHost(strings.Trim(host, "[]")) {
+			continue // this machine
+		}
+		switch parameters.Get("sslmode") {
+		case "verify-full", "verify-ca", "disable":
+		default:
+			return errors.New("the database is on another machine, and its URL does not say how it is known there: " +
+				"sslmode=verify-full, with sslrootcert=FILE; or sslmode=disable, where the network is private by other means")
+		}
+	}
+	return nil
 }
 
 // mistyped says whether what should be a path was meant to be a URL, or the words of one, which may hold a password.

@@ -156,3 +156,27 @@ func TestNamedDatabase(t *testing.T) {
 		}
 	}
 }
+
+// TestDatabaseElsewhere: a password goes over a network only where the other end is known, or the operator says so.
+func TestDatabaseElsewhere(t *testing.T) {
+	t.Parallel()
+	for url, good := range map[string]bool{
+		"postgres://u:p@db.example/r":                                         false,
+		"postgres://u:p@db.example/r?sslmode=prefer":                          false,
+		"postgres://u:p@db.example/r?sslmode=require":                         false,
+		"postgres://u:p@db.example/r?sslmode=verify-full":                     true,
+		"postgres://u:p@10.0.0.7:5432/r?sslmode=disable":                      true,
+		"postgres://u:p@127.0.0.1:5432,db.example:5432/r":                     false,
+		"postgres://u:p@127.0.0.1:5432,[::1]:5433/r?target_session_attrs=any": true,
+		"postgres://u:p@localhost/r":                                          true,
+		"postgres:///r?host=/var/run/postgresql":                              true,
+		"postgres:///r?host=db.example":                                       false,
+		"postgresql://u:p@db.example/r?connect_timeout=2&sslmode=verify-ca":   true,
+		"reprise.db": true,
+	} {
+		database, err := NamedDatabase(url, "")
+		if (err == nil) != good || database != url || err != nil && strings.Contains(err.Error(), "u:p") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}

@@ -79,6 +79,9 @@ func (o *Office) Reconcile(ctx context.Context, rows iter.Seq2[payment.Booking, 
 	if now := o.outside.Now(); w.To.IsZero() || w.To.After(now) {
 		w.To = now // before the acquirer's book is read: it may be made only now
 	}
+	if !w.From.Before(w.To) {
+		return Reconciliation{}, errors.New("the window is empty: --from is not before now")
+	}
 	d := reconciling{office: o, book: newBook(), judged: map[payment.RequestID]bool{}, taken: map[string]*Taken{}}
 	d.Window, d.Findings = w, []payment.Finding{}
 	if err := d.read(ctx, rows); err != nil {
