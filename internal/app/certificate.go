@@ -127,14 +127,14 @@ func (c *Certificate) read() error {
 	return nil
 }
 
-// readSecret reads a file that not everybody on the machine may read.
+// readSecret reads a file that not everybody on the machine may read, and only its owner write.
 func readSecret(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().Perm()&0o007 != 0 {
-		return nil, fmt.Errorf("%s has mode %v, and everybody on this machine may have access: chmod o= it", path, info.Mode())
+	if info.Mode().Perm()&0o027 != 0 {
+		return nil, fmt.Errorf("%s has mode %v, but others than its owner may at most read it, as its group: chmod g-w,o= it", path, info.Mode())
 	}
 	return os.ReadFile(path)
 }

@@ -67,6 +67,11 @@ func TestSettingsThatDoNotFit(t *testing.T) {
 	if err := os.Chmod(everybody, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	group := filepath.Join(s.dir, "group.pem")
+	copyFile(t, s.paper("gateway-server-key.pem"), group)
+	if err := os.Chmod(group, 0o660); err != nil {
+		t.Fatal(err)
+	}
 	nothing := filepath.Join(s.dir, "nothing.pem")
 	if err := os.WriteFile(nothing, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -76,6 +81,7 @@ func TestSettingsThatDoNotFit(t *testing.T) {
 		"certificate-key: missing":                                                          func(n *ServeSettings) { n.CertificateKey = "" },
 		"certificate: " + s.paper("gateway-server.pem") + " is not for pay.example":         func(n *ServeSettings) { n.PublicURL = "https://pay.example" },
 		"certificate: " + everybody + " has mode":                                           func(n *ServeSettings) { n.CertificateKey = everybody },
+		"certificate: " + group + " has mode":                                               func(n *ServeSettings) { n.CertificateKey = group },
 		"public-url: the gateway has a host of its own":                                     func(n *ServeSettings) { n.PublicURL = "https://localhost/pay" },
 		"results-certificate: " + s.paper("gateway-server.pem") + " is not for 3ds.example": func(n *ServeSettings) { n.ResultsURL = "https://3ds.example/" },
 		"acquirer-roots: " + nothing + " holds no":                                          func(n *ServeSettings) { n.AcquirerRoots = nothing },
