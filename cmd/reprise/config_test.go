@@ -59,7 +59,7 @@ func example(t *testing.T) (config, dir string) {
 			issue(t, name, strings.TrimSuffix(name, ".pem")+"-key.pem", "pay.shop.example", "results.shop.example")
 		}
 	}
-	write(t, filepath.Join(dir, "database"), "postgres://reprise:pass-of-the-test@db.example/reprise\n")
+	write(t, filepath.Join(dir, "database"), "postgres://reprise:pass-of-the-test@db.example/reprise?sslmode=verify-full\n")
 	if err := typed("vault", "create", filepath.Join(dir, "keys.json")); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestAPasswordIsNotInFlagsOrTheConfiguration(t *testing.T) {
 	config, dir := example(t)
 	config = strings.Replace(config, "database-file: "+dir+"/database\n", "", 1)
 	file := write(t, filepath.Join(dir, "reprise.yaml"), config)
-	const plain, secret = "postgres://reprise@db.example/reprise", "postgres://reprise:pass-of-the-test@db.example/reprise"
+	const plain, secret = "postgres://reprise@db.example/reprise?sslmode=verify-full", "postgres://reprise:pass-of-the-test@db.example/reprise?sslmode=verify-full"
 	inFile := write(t, filepath.Join(dir, "secret.yaml"), config+"database: "+secret+"\n")
 	for name, test := range map[string]struct {
 		environment string
@@ -176,7 +176,7 @@ func TestAPasswordIsNotInFlagsOrTheConfiguration(t *testing.T) {
 	}{
 		"no password, by a flag":                {"", []string{"--config", file, "--database", plain}, true},
 		"a password, by a flag":                 {"", []string{"--config", file, "--database", secret}, false},
-		"a password as a parameter":             {"", []string{"--config", file, "--database", plain + "?password=pass-of-the-test"}, false},
+		"a password as a parameter":             {"", []string{"--config", file, "--database", plain + "&password=pass-of-the-test"}, false},
 		"a password, in the configuration":      {"", []string{"--config", inFile}, false},
 		"a password, in the environment":        {secret, []string{"--config", file}, true},
 		"a password, in a file":                 {"", []string{"--config", file, "--database-file", dir + "/database"}, true},

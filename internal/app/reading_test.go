@@ -142,12 +142,12 @@ func TestProxies(t *testing.T) {
 func TestNamedDatabase(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "database")
-	if err := os.WriteFile(file, []byte("postgres://reprise:secret@db.example/reprise\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("postgres://reprise:secret@db.example/reprise?sslmode=verify-full\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ database, file, want string }{
 		{"", "", ""}, {"reprise.db", "", "reprise.db"}, {"file:reprise.db", "", "file:reprise.db"}, {"file:///var/lib/reprise.db", "", "file:///var/lib/reprise.db"},
-		{"", file, "postgres://reprise:secret@db.example/reprise"}, {"postgresql://db.example/reprise?host=a&password=b", "", "postgresql://db.example/reprise?host=a&password=b"},
+		{"", file, "postgres://reprise:secret@db.example/reprise?sslmode=verify-full"}, {"postgresql://db.example/reprise?host=a&password=b&sslmode=verify-full", "", "postgresql://db.example/reprise?host=a&password=b&sslmode=verify-full"},
 		{"reprise.db", file, "error"}, {"mysql://reprise:secret@db.example/reprise", "", "error"},
 		{"host=db.example user=reprise password=secret", "", "error"}, {"", dir, "error"},
 		{"postgres//reprise:secret@db.example/x", "", "error"}, {"postgresql//db.example/secret", "", "error"}, {"Postgres:/db.example/secret", "", "error"},
