@@ -170,6 +170,7 @@ func TestUnansweredMessageIsFollowedByAnEcho(t *testing.T) {
 		}
 		for l.Ready() == nil && connections == 1 {
 			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
 		}
 		if took := time.Since(start); took > 14*time.Second {
 			t.Errorf("the dead line was noticed after %v", took)
@@ -389,10 +390,12 @@ func TestNoEchoBehindTheSignOff(t *testing.T) {
 		types = append(types, m.mti+m.fields[70])
 		return m.fields[70] == signOff || approving(p, m)
 	}, func(o *Options) { o.EchoAfter = time.Second }, func(t *testing.T, l *Line) {
+		synctest.Wait()
 		before := len(types)
 		if err := l.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait()
 		if behind := types[before:]; !slices.Equal(behind, []string{"0800002"}) {
 			t.Errorf("%v", behind)
 		}
