@@ -28,6 +28,9 @@ func readConfig(path string, command *kong.Node) (*config, []error) {
 	if err != nil {
 		return c, []error{fmt.Errorf("config: %w", err)}
 	}
+	if info, err := os.Stat(path); err != nil || info.Mode()&0o022 != 0 { // it says where card numbers are sent to
+		return c, []error{errors.Join(fmt.Errorf("config: %s may be written by others than its owner: chmod go-w", path), err)}
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	var problems []error

@@ -195,6 +195,20 @@ func TestAPasswordIsNotInFlagsOrTheConfiguration(t *testing.T) {
 	}
 }
 
+// TestConfigurationThatOthersMayWrite: whoever writes it says where card numbers are sent to.
+func TestConfigurationThatOthersMayWrite(t *testing.T) {
+	config, dir := example(t)
+	file := write(t, filepath.Join(dir, "reprise.yaml"), config)
+	for mode, good := range map[os.FileMode]bool{0o644: true, 0o664: false, 0o606: false} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		if said, is := check("--config", file); is != good || !good && !strings.Contains(said, "chmod go-w") {
+			t.Errorf("%o: %s", mode, said)
+		}
+	}
+}
+
 // TestEverySettingHasAVariable: the three names of a setting are one.
 func TestEverySettingHasAVariable(t *testing.T) {
 	parser := kong.Must(&cli{}, kong.Vars{"version": ""})

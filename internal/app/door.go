@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/list"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -51,7 +52,7 @@ func (h *House) serve(name string, l net.Listener, handler http.Handler, most in
 		d.wrap = func(c net.Conn) net.Conn { return enveloped{c} }
 	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           h.unpanicked(name, handler),
 		ReadHeaderTimeout: cmp.Or(p.Header, 10*time.Second),
 		ReadTimeout:       cmp.Or(p.Body, 20*time.Second),
 		WriteTimeout:      cmp.Or(p.Answer, time.Minute),
@@ -65,6 +66,24 @@ func (h *House) serve(name string, l net.Listener, handler http.Handler, most in
 		if err := server.Serve(d); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("door closed by itself", "error", err)
 		}
+	})
+}
+
+// unpanicked has a panic told as an error, by its type alone: net/http would print its value, which may be anything that
+// was sent, and tell it to nobody who does not debug. The public door's operations have a finer net of the gate's.
+func (h *House) unpanicked(name string, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			value := recover()
+			if value == nil {
+				return
+			}
+			if value != http.ErrAbortHandler {
+				h.log.Error("request failed", "door", name, "panic", fmt.Sprintf("%T", value))
+			}
+			panic(http.ErrAbortHandler) // the connection ends, and nothing more is said of it
+		}()
+		handler.ServeHTTP(w, r)
 	})
 }
 

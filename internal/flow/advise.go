@@ -97,13 +97,14 @@ func (f *Flow) advise(ctx context.Context, id payment.AdviceID, once *payment.On
 // means for the attempt or the refund. left is the case as it stood when it was sent.
 func (f *Flow) acknowledge(ctx context.Context, l payment.Lookup, once *payment.Once, left payment.Case, a payment.Advice, answer payment.Answer) (payment.Case, error) {
 	now := f.o.Now()
-	judged, pause := judgeTry(a, answer, now)
+	judged, usual := judgeTry(a, answer, now)
+	pause := usual
 	e, err := f.follow(ctx, l, judged, payment.Event{At: now, Answer: &answer})
 	if err != nil {
 		return payment.Case{}, err
 	}
 	done, err := f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
-		a = judged
+		a, pause = judged, usual
 		// Whoever stood still for longer than a piece of work is one's own has been overtaken. What the other has
 		// heard stands; the attempt is written in any case, so that of two who write at once one looks again.
 		stands, err := f.o.Store.Advice(ctx, a.ID)

@@ -23,11 +23,11 @@ type sink struct {
 
 // told is a webhook, by its webhook-id.
 type told struct {
-	event, business string
-	data            map[string]any
-	times           int
-	object          string // webhook-object
-	sequence        int    // webhook-sequence
+	event    string
+	data     map[string]any
+	times    int
+	object   string // webhook-object
+	sequence int    // webhook-sequence
 }
 
 func newSink(s *story) *sink {
@@ -91,9 +91,8 @@ func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var said struct {
-		Event    string         `json:"event"`
-		Business string         `json:"business_id"`
-		Data     map[string]any `json:"data"`
+		Event string         `json:"event"`
+		Data  map[string]any `json:"data"`
 	}
 	if err := json.Unmarshal(body, &said); err != nil {
 		k.s.wrong("a webhook is no JSON: %v", err)
@@ -109,7 +108,7 @@ func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			k.s.wrong("a webhook has no sequence: %v", err)
 		}
 		known = &told{
-			event: said.Event, business: said.Business, data: said.Data,
+			event: said.Event, data: said.Data,
 			object: r.Header.Get("webhook-object"), sequence: sequence,
 		}
 		k.heard[id] = known

@@ -23,7 +23,7 @@ var (
 	last  = flag.String("last", "", "write the last line to this file, too")
 	seed  = flag.Uint64("seed", 0, "tell the story of this seed, and print it")
 	until = flag.Bool("until-broken", false, "end with the first story in which a promise is broken")
-	share = flag.String("share", "", "tell only these stories and report there: INDEX/OF/FILE (for the test itself)")
+	share = flag.String("share", "", "tell only these stories and report there: INDEX/OF@FILE (for the test itself)")
 )
 
 // TestSoak tells stories, each in a bubble of virtual time, on all processors. The last line says how it went.
