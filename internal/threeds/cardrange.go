@@ -24,21 +24,42 @@ func (a span) width() uint64 { return a.hi - a.lo }
 // cardRange is what a directory server tells of the cards of a span.
 type cardRange struct {
 	span
-	acsFirst, acsLast string // protocol versions of the ACS
-	dsFirst, dsLast   string // and of the directory server for these cards
-	methodURL         string
+	*support // of thousands of ranges the same
 }
 
-// version is the newest that we and both others speak, or "".
-func (r cardRange) version() string {
+// support says who speaks which versions about the cards of a range.
+type support struct {
+	ACS []versions
+	DS  []versions // empty in a row of a PRes that leaves it to the PRes
+}
+
+// versions are those from one to another, both included, of which only the ACS has a MethodURL.
+type versions struct {
+	First, Last string
+	MethodURL   string
+}
+
+// within finds a protocol version in a list.
+func within(list []versions, version string) (found versions, ok bool) {
+	n := versionNumber(version)
+	i := slices.IndexFunc(list, func(v versions) bool { return versionNumber(v.First) <= n && n <= versionNumber(v.Last) })
+	if i < 0 {
+		return versions{}, false
+	}
+	return list[i], true
+}
+
+// newest is the newest version below a bound that we and both others speak, and the ACS's Method URL for it; ok is
+// false where there is none. An empty bound is none.
+func (s *support) newest(below string) (version, methodURL string, ok bool) {
 	for _, v := range spoken {
-		n := versionNumber(v)
-		if versionNumber(r.acsFirst) <= n && n <= versionNumber(r.acsLast) &&
-			versionNumber(r.dsFirst) <= n && n <= versionNumber(r.dsLast) {
-			return v
+		acs, byACS := within(s.ACS, v)
+		_, byDS := within(s.DS, v)
+		if byACS && byDS && (below == "" || versionNumber(v) < versionNumber(below)) {
+			return v, acs.MethodURL, true
 		}
 	}
-	return ""
+	return "", "", false
 }
 
 // versionNumber makes versions comparable. s is of class Version.
@@ -146,11 +167,12 @@ func (s *Server) Range(_ context.Context, pan card.PAN) (version, methodURL stri
 	if err != nil {
 		return "", "", err
 	}
-	if version = r.version(); version == "" {
+	version, methodURL, ok := r.newest("")
+	if !ok {
 		return "", "", fmt.Errorf("threeds: no common version: %w", payment.ErrNotFound)
 	}
-	if s.browserURL(r.methodURL) {
-		methodURL = r.methodURL
+	if !s.browserURL(methodURL) {
+		methodURL = ""
 	}
 	return version, methodURL, nil
 }

@@ -24,6 +24,15 @@ func TestRange(t *testing.T) {
 	around := func(more ...map[string]any) []map[string]any {
 		return []map[string]any{row("4000000000000000", "4000000000009999", more...)}
 	}
+	// A row as 2.3.1 has them.
+	listed := func(acs []any, ds []any, spans ...any) []map[string]any {
+		return []map[string]any{{"ranges": spans, "acsProtocolVersions": acs, "dsProtocolVersions": ds}}
+	}
+	one := func(version, method string) map[string]any {
+		return map[string]any{"version": version, "threeDSMethodURL": method}
+	}
+	bounds := func(first, last string) map[string]any { return map[string]any{"startRange": first, "endRange": last} }
+	both := []any{one("2.1.0", "https://acs.example/old"), one("2.2.0", "https://acs.example/new")}
 	for _, test := range []struct {
 		name, pan string
 		rows      []map[string]any
@@ -51,6 +60,10 @@ func TestRange(t *testing.T) {
 		{"method in the clear", testPAN, around(method("http://localhost:1/m")), false, "2.2.0", ""},
 		{"method in the sandbox", testPAN, around(method("http://acs.localhost:1/m")), true, "2.2.0", "http://acs.localhost:1/m"},
 		{"method in the clear, far away", testPAN, around(method("http://acs.example/m")), true, "2.2.0", ""},
+		{"a Method for each version", testPAN, listed(both, []any{"2.1.0", "2.2.0"}, bounds("4000000000000000", "4000000000009999")), false, "2.2.0", "https://acs.example/new"},
+		{"the Method of the older version", testPAN, listed(both, []any{"2.1.0"}, bounds("4000000000000000", "4000000000009999")), false, "2.1.0", "https://acs.example/old"},
+		{"versions with a gap", testPAN, listed([]any{one("2.0.0", ""), one("2.4.0", "")}, []any{"2.1.0", "2.2.0"}, bounds("4000000000000000", "4000000000009999")), false, "", ""},
+		{"several spans in a row", testPAN, listed(both, []any{"2.1.0"}, bounds("4000000000000000", "4000000000000009"), bounds("4000000000001000", "4000000000001999")), false, "2.1.0", "https://acs.example/old"},
 		{"no ranges at all", testPAN, nil, false, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -180,12 +193,12 @@ func TestPreparation(t *testing.T) {
 	erro := echo("Erro", map[string]any{"errorCode": "307", "errorComponent": "D", "errorDescription": "d", "errorDetail": "serialNum"})
 
 	step("everything", answers{pres("10", row(one, one), bare)}, []string{"<nil>"}, "", 2)
-	if r, _ := d.ranges.Load().find(16, 4000000000002000); r.version() != "2.2.0" {
+	if r, _ := d.ranges.Load().find(16, 4000000000002000); r.support == nil || fmt.Sprint(r.DS) != "[{2.1.0 2.2.0 }]" {
 		t.Error("the versions of the PRes do not hold for its rows")
 	}
 	step("changes", answers{pres("11", row(three, three, action("A")), row(one, one, action("D")), row(one, one, action("A")), row(two, two, action("M"), method))},
 		[]string{"10"}, "", 3)
-	if r, _ := d.ranges.Load().find(16, 4000000000002000); r.methodURL != "https://new.example/m" {
+	if r, _ := d.ranges.Load().find(16, 4000000000002000); len(r.ACS) != 1 || r.ACS[0].MethodURL != "https://new.example/m" {
 		t.Error("the change was not made")
 	}
 	step("order", answers{pres("12", row(one, one, action("A")), row(one, one, action("D")))}, []string{"11"}, "", 2)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -77,17 +78,7 @@ func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) er
 	if l.fault != nil {
 		return l.fault
 	}
-	for _, key := range l.undated {
-		if r, ok := l.ranges[key]; ok {
-			if r.dsFirst == "" {
-				r.dsFirst = answer.text("dsStartProtocolVersion")
-			}
-			if r.dsLast == "" {
-				r.dsLast = answer.text("dsEndProtocolVersion")
-			}
-			l.ranges[key] = r
-		}
-	}
+	l.complete(answer)
 	table := newRangeTable(answer.text("serialNum"), l.ranges)
 	table.loaded = s.o.Now()
 	d.ranges.Store(table)
@@ -97,16 +88,16 @@ func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) er
 
 // loader applies the rows of a PRes in the order received.
 type loader struct {
-	ranges  map[span]cardRange
-	delta   bool
-	rows    int
-	undated []span // without versions of the directory server of their own: those of the PRes hold
-	texts   map[string]string
-	fault   error
+	ranges   map[span]cardRange
+	delta    bool
+	rows     int
+	undated  []span              // whose rows say nothing of the directory server's versions: those of the PRes hold
+	supports map[string]*support // one for all ranges that have the same
+	fault    error
 }
 
 func newLoader(have *rangeTable) *loader {
-	l := &loader{ranges: map[span]cardRange{}, texts: map[string]string{}}
+	l := &loader{ranges: map[span]cardRange{}, supports: map[string]*support{}}
 	if have != nil {
 		l.delta = true
 		for _, r := range have.ranges {
@@ -116,23 +107,27 @@ func newLoader(have *rangeTable) *loader {
 	return l
 }
 
-// take applies one row, whose elements obey rangeRules.
+// take applies one row, whose elements obey the rules of its version. From 2.3.1 on a row may be about several spans.
 func (l *loader) take(row map[string]any) {
 	l.rows++
-	text := func(field string) string {
-		s, _ := row[field].(string)
-		return l.intern(s)
+	spans := []any{row}
+	if list, ok := row["ranges"].([]any); ok {
+		spans = list
 	}
-	first, last := scalar(row["startRange"]), scalar(row["endRange"])
-	lo, errLo := strconv.ParseUint(first, 10, 64)
-	hi, errHi := strconv.ParseUint(last, 10, 64)
-	if len(first) != len(last) || errLo != nil || errHi != nil || hi < lo {
-		l.fault = refuse(invalidFormat, "cardRangeData.endRange", Message{Type: "PRes"})
-		return
+	for _, element := range spans {
+		bounds, _ := element.(map[string]any)
+		key, ok := spanOf(bounds)
+		if !ok {
+			l.fault = refuse(invalidFormat, "cardRangeData.endRange", Message{Type: "PRes"})
+			return
+		}
+		l.apply(key, scalar(row["actionInd"]), row)
 	}
-	key := span{len(first), lo, hi}
+}
+
+// apply does to a span what a row says.
+func (l *loader) apply(key span, action string, row map[string]any) {
 	_, have := l.ranges[key]
-	action := text("actionInd")
 	if l.delta && !have && (action == "D" || action == "M") {
 		l.fault = errInconsistent
 		return
@@ -141,22 +136,78 @@ func (l *loader) take(row map[string]any) {
 		delete(l.ranges, key)
 		return
 	}
-	r := cardRange{
-		span: key, methodURL: text("threeDSMethodURL"),
-		acsFirst: text("acsStartProtocolVersion"), acsLast: text("acsEndProtocolVersion"),
-		dsFirst: text("dsStartProtocolVersion"), dsLast: text("dsEndProtocolVersion"),
-	}
-	if r.dsFirst == "" || r.dsLast == "" {
+	told := support{ACS: acsVersions(row), DS: dsVersions(row)}
+	if len(told.DS) == 0 {
 		l.undated = append(l.undated, key)
 	}
-	l.ranges[key] = r
+	l.ranges[key] = cardRange{key, l.intern(told)}
 }
 
-// intern keeps one copy of a text that a hundred thousand rows repeat.
-func (l *loader) intern(s string) string {
-	if kept, ok := l.texts[s]; ok {
+// complete gives the directory server's versions of the PRes to the ranges whose rows say nothing of them.
+func (l *loader) complete(answer Message) {
+	whole := dsVersions(answer.fields)
+	for _, key := range l.undated {
+		if r, ok := l.ranges[key]; ok && len(r.DS) == 0 {
+			l.ranges[key] = cardRange{key, l.intern(support{ACS: r.ACS, DS: whole})}
+		}
+	}
+}
+
+// intern keeps one copy of what a hundred thousand rows repeat.
+func (l *loader) intern(told support) *support {
+	var b strings.Builder
+	for _, list := range [][]versions{told.ACS, told.DS} {
+		for _, v := range list {
+			b.WriteString(v.First + " " + v.Last + " " + v.MethodURL + "\n")
+		}
+		b.WriteByte('\n')
+	}
+	if kept, ok := l.supports[b.String()]; ok {
 		return kept
 	}
-	l.texts[s] = s
-	return s
+	l.supports[b.String()] = &told
+	return &told
+}
+
+// spanOf reads startRange and endRange.
+func spanOf(bounds map[string]any) (span, bool) {
+	first, last := scalar(bounds["startRange"]), scalar(bounds["endRange"])
+	lo, errLo := strconv.ParseUint(first, 10, 64)
+	hi, errHi := strconv.ParseUint(last, 10, 64)
+	return span{len(first), lo, hi}, len(first) == len(last) && errLo == nil && errHi == nil && lo <= hi
+}
+
+// acsVersions are those that a row says of the ACS: a first and a last one, or from 2.3.1 on each with a Method URL of
+// its own.
+func acsVersions(row map[string]any) []versions {
+	list, ok := row["acsProtocolVersions"].([]any)
+	if !ok {
+		return []versions{{
+			First: scalar(row["acsStartProtocolVersion"]), Last: scalar(row["acsEndProtocolVersion"]), MethodURL: scalar(row["threeDSMethodURL"]),
+		}}
+	}
+	var told []versions
+	for _, element := range list {
+		one, _ := element.(map[string]any)
+		version := scalar(one["version"])
+		told = append(told, versions{First: version, Last: version, MethodURL: scalar(one["threeDSMethodURL"])})
+	}
+	return told
+}
+
+// dsVersions are those that a row, or a PRes, says of the directory server: a first and a last one, or from 2.3.1 on a
+// list; nil where it says nothing. Where one end is missing there is none.
+func dsVersions(told map[string]any) []versions {
+	if list, ok := told["dsProtocolVersions"].([]any); ok {
+		var all []versions
+		for _, version := range list {
+			all = append(all, versions{First: scalar(version), Last: scalar(version)})
+		}
+		return all
+	}
+	first, last := scalar(told["dsStartProtocolVersion"]), scalar(told["dsEndProtocolVersion"])
+	if first == "" || last == "" {
+		return nil
+	}
+	return []versions{{First: first, Last: last}}
 }
