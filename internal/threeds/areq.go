@@ -132,7 +132,7 @@ func (d Directory) misnamed() error {
 		return !slices.Contains([]string{"threeDSServerRefNumber", "threeDSServerOperatorID", "threeDSServerURL",
 			"threeDSRequestorID", "threeDSRequestorName"}, r.Field)
 	})
-	var found faults
+	found := faults{version: spoken[0]}
 	found.check(own, fields, Message{}, "")
 	if violation := found.violation(Message{Type: "AReq", Version: spoken[0]}); violation != nil {
 		return fmt.Errorf("threeds: directory %q: %w", d.Name, violation)

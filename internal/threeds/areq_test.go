@@ -296,7 +296,7 @@ func TestAReqRefused(t *testing.T) {
 		{"a region", "ISO 3166", func(q *AuthenticationRequest) { q.Merchant.Country = "EU" }},
 		{"three letters", "ISO 3166", func(q *AuthenticationRequest) { q.Merchant.Country = "IDN" }},
 		{"no such currency", "ISO 4217", func(q *AuthenticationRequest) { q.Authentication.Amount.Currency = "ZZZ" }},
-		{"a version of tomorrow", "version", func(q *AuthenticationRequest) { q.Authentication.Version = "2.3.1" }},
+		{"a version of tomorrow", "version", func(q *AuthenticationRequest) { q.Authentication.Version = "2.4.0" }},
 		{"no website", "201 about AReq: threeDSRequestorURL", func(q *AuthenticationRequest) { q.Merchant.Website = "" }},
 		{"a long notificationURL", "203 about AReq: notificationURL", func(q *AuthenticationRequest) { q.NotificationURL = "https://a.example/" + strings.Repeat("a", 256) }},
 		{"a screen of no size", "203 about AReq: browserScreenHeight", func(q *AuthenticationRequest) { q.Browser.ScreenHeight = -1 }},

@@ -38,7 +38,7 @@ func describeCardholder(c payment.Cardholder, fields map[string]any, version str
 func fits(version, field string, value any) bool {
 	rules := tables[version]["AReq"]
 	rule := rules[slices.IndexFunc(rules, func(r Rule) bool { return r.Field == field })]
-	var found faults
+	found := faults{version: version}
 	found.checkValue(rule, value, nil, Message{}, field)
 	return found.clean()
 }

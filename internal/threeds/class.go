@@ -14,34 +14,36 @@ import (
 type Class string
 
 const (
-	Text     Class = "text"           // any characters
-	Name     Class = "printable text" // printable ASCII (EMV Book 4, annex B)
-	Digits   Class = "digits"
-	UUID     Class = "UUID" // RFC 9562, 36 characters
-	URL      Class = "URL"  // absolute, http or https
-	Email    Class = "email address"
-	IP       Class = "IP address" // version 4 or 6
-	Date     Class = "YYYYMMDD"
-	Minute   Class = "YYYYMMDDHHMM"
-	Second   Class = "YYYYMMDDHHMMSS" // UTC
-	YearMon  Class = "YYMM"
-	Offset   Class = "signed minutes" // of a time zone, positive west of UTC
-	Proof    Class = "base64 of 20 or 21 bytes"
-	Version  Class = "version" // 2.2.0
-	Boolean  Class = "boolean" // of JSON
-	Object   Class = "object"
-	List     Class = "list of objects"
-	TextList Class = "list of text"
-	Free     Class = "any object" // what an extension carries
+	Text         Class = "text"           // any characters
+	Name         Class = "printable text" // printable ASCII (EMV Book 4, annex B)
+	Digits       Class = "digits"
+	UUID         Class = "UUID" // RFC 9562, 36 characters
+	URL          Class = "URL"  // absolute, http or https
+	Email        Class = "email address"
+	IP           Class = "IP address" // version 4 or 6
+	Date         Class = "YYYYMMDD"
+	Minute       Class = "YYYYMMDDHHMM"
+	Second       Class = "YYYYMMDDHHMMSS" // UTC
+	YearMon      Class = "YYMM"
+	Offset       Class = "signed minutes" // of a time zone, positive west of UTC
+	Proof        Class = "base64 of 20 or 21 bytes"
+	Base64URL    Class = "base64url"
+	Version      Class = "version"  // 2.2.0
+	Country      Class = "country"  // ISO 3166-1, three digits
+	Currency     Class = "currency" // ISO 4217, three digits
+	Boolean      Class = "boolean"  // of JSON
+	Object       Class = "object"
+	TextOrObject Class = "text or object"
 )
 
 var (
-	uuidForm    = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
-	offsetForm  = regexp.MustCompile(`^[+-]?[0-9]{1,4}$`)
-	proofForm   = regexp.MustCompile(`^[A-Za-z0-9+/]{26,28}={0,2}$`)
-	codeForm    = regexp.MustCompile(`^[0-9]{3}$`)
-	longNumber  = regexp.MustCompile(`[0-9]([^0-9A-Za-z]{0,3}[0-9]){11,}`) // in groups, too
-	versionForm = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}$`)
+	uuidForm      = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+	offsetForm    = regexp.MustCompile(`^[+-]?[0-9]{1,4}$`)
+	proofForm     = regexp.MustCompile(`^[A-Za-z0-9+/]{26,28}={0,2}$`)
+	codeForm      = regexp.MustCompile(`^[0-9]{3}$`)
+	longNumber    = regexp.MustCompile(`[0-9]([^0-9A-Za-z]{0,3}[0-9]){11,}`) // in groups, too
+	base64URLForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	versionForm   = regexp.MustCompile(`^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}$`)
 )
 
 // layouts are those of package time for the classes that are dates.
@@ -50,12 +52,14 @@ var layouts = map[Class]string{Date: "20060102", Minute: "200601021504", Second:
 // admits says whether a text is of the class.
 func (c Class) admits(s string) bool {
 	switch c {
-	case Text:
+	case Text, TextOrObject:
 		return !strings.ContainsRune(s, utf8.RuneError) // what JSON made of bytes that were not UTF-8
 	case Name:
 		return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 	case Digits:
 		return digits(s)
+	case Country, Currency:
+		return len(s) == 3 && digits(s)
 	case UUID:
 		return uuidForm.MatchString(s)
 	case URL:
@@ -73,10 +77,20 @@ func (c Class) admits(s string) bool {
 		return offsetForm.MatchString(s)
 	case Proof:
 		return proofForm.MatchString(s)
+	case Base64URL:
+		return base64URLForm.MatchString(s)
 	case Version:
 		return versionForm.MatchString(s)
 	}
 	return false
+}
+
+// excludedCurrencies are codes of ISO 4217 that no payment is made in (EMV 3DS 2.2 table A.5).
+var excludedCurrencies = []string{"955-964", "999"}
+
+// excludes says whether a text of the class is a code that EMV 3DS does not allow (table A.5).
+func (c Class) excludes(s string) bool {
+	return c == Country && among([]string{"901-999"}, s) || c == Currency && among(excludedCurrencies, s)
 }
 
 func digits(s string) bool {

@@ -25,14 +25,14 @@ func decode(r io.Reader, want expected) (m Message, violation *Erro, err error) 
 	if want.stream != nil {
 		source.left = maxPRes
 	}
-	var found faults
+	found := faults{version: want.version}
 	p := newParser(source, want.stream.checked(&found, want))
 	fields, syntax := p.message()
 	if source.err != nil {
 		return Message{}, nil, source.err
 	}
 	if syntax != nil {
-		return Message{}, refuse(invalidMessage, "message", Message{}), nil
+		return Message{}, refuse(invalidMessage, "message", Message{Version: want.version}), nil
 	}
 	m = Message{fields: fields}
 	m.Type, m.Version = m.text("messageType"), m.text("messageVersion")
@@ -40,8 +40,9 @@ func decode(r io.Reader, want expected) (m Message, violation *Erro, err error) 
 	if violation != nil {
 		return m, violation, nil
 	}
-	if len(p.duplicates) > 0 {
-		return m, refuse(duplicateElement, names(p.duplicates), m), nil
+	found.version = m.Version
+	for _, name := range p.duplicates {
+		found.add(duplicateElement, name)
 	}
 	found.check(table[m.Type], m.fields, want.about, "")
 	return m, found.violation(m), nil
@@ -49,8 +50,8 @@ func decode(r io.Reader, want expected) (m Message, violation *Erro, err error) 
 
 // envelope says which rules a message has to obey, or why it has no business here.
 func (m *Message) envelope(want expected) (Table, *Erro) {
-	_, known := tables[spoken[0]][m.Type]
-	if !known {
+	kind := m.fields["messageType"]
+	if !slices.Contains(kinds, m.Type) {
 		m.Type = ""
 	}
 	if m.Type == "Erro" { // comes in whatever version its sender likes, above all with code 102
@@ -60,38 +61,25 @@ func (m *Message) envelope(want expected) (Table, *Erro) {
 		}
 		return table, nil
 	}
-	if !slices.Contains(want.types, m.Type) {
+	switch {
+	case empty(kind):
+		return nil, refuse(missingElement, "messageType", *m)
+	case !slices.Contains(want.types, m.Type):
 		return nil, refuse(invalidMessage, "messageType", *m)
 	}
-	version, there := m.fields["messageVersion"]
+	version := m.fields["messageVersion"]
 	table, speak := tables[m.Version]
-	switch text, _ := version.(string); {
-	case !there:
+	switch {
+	case empty(version):
 		return nil, refuse(missingElement, "messageVersion", *m)
-	case text == "":
+	case !Version.admits(m.Version):
 		return nil, refuse(invalidFormat, "messageVersion", *m)
-	case !speak || want.version != "" && want.version != text:
-		return nil, refuse(unspokenVersion, "messageVersion", *m)
+	case !speak:
+		return nil, refuse(unspokenVersion, strings.Join(spoken, ","), *m)
+	case want.version != "" && want.version != m.Version: // we speak it, but this exchange has another
+		return nil, refuse(invalidFormat, "messageVersion", *m)
 	}
 	return table, nil
-}
-
-// violation is the Erro for what was found, or nil. Of several kinds the first is named, of one kind all.
-func (f *faults) violation(m Message) *Erro {
-	switch {
-	case len(f.critical) > 0:
-		return refuse(criticalUnknown, names(f.critical), m)
-	case len(f.missing) > 0:
-		return refuse(missingElement, names(f.missing), m)
-	case len(f.malformed) > 0:
-		return refuse(invalidFormat, names(f.malformed), m)
-	}
-	return nil
-}
-
-func names(list []string) string {
-	s := strings.Join(list, ",")
-	return s[:min(len(s), maxDetail)]
 }
 
 // checked is a stream whose elements are held against the rules of their list before they are handed on.
@@ -100,20 +88,18 @@ func (s *stream) checked(found *faults, want expected) *stream {
 		return nil
 	}
 	rules := tables[want.version][want.types[0]]
-	list := rules[slices.IndexFunc(rules, func(r Rule) bool { return r.Field == s.field })]
+	rows := rules[slices.IndexFunc(rules, func(r Rule) bool { return r.Field == s.field })]
 	return &stream{s.field, func(element map[string]any) {
 		if element == nil {
-			found.add(&found.malformed, s.field)
+			found.add(invalidFormat, s.field)
 			return
 		}
-		found.checkElement(list, element, want.about, s.field)
+		found.checkListed(rows, element, nil, want.about, s.field)
 		if found.clean() {
 			s.take(element)
 		}
 	}}
 }
-
-func (f *faults) clean() bool { return len(f.missing)+len(f.malformed)+len(f.critical) == 0 }
 
 // capped reads no more than a message may hold and remembers why reading failed, so that a line that broke
 // is told from a message that is wrong.

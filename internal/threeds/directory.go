@@ -131,15 +131,18 @@ func (d *directory) post(ctx context.Context, m Message) (*http.Response, error)
 // a merchant's data, and is better said here than by a directory server.
 func (m Message) ours() error {
 	rules := tables[m.Version][m.Type]
-	var found faults
+	found := faults{version: m.Version}
 	found.check(rules, m.fields, Message{}, "")
+	var strange []string
 	for name := range m.fields {
 		known := slices.ContainsFunc(rules, func(r Rule) bool { return r.Field == name })
 		if !known && name != "messageType" && name != "messageVersion" {
-			found.add(&found.malformed, name)
+			strange = append(strange, name)
 		}
 	}
-	slices.Sort(found.malformed)
+	for _, name := range slices.Sorted(slices.Values(strange)) {
+		found.add(invalidFormat, name)
+	}
 	if violation := found.violation(m); violation != nil {
 		return fmt.Errorf("threeds: our own message: %w", violation)
 	}

@@ -107,7 +107,8 @@ func TestAuthenticateFails(t *testing.T) {
 		}},
 		{"failure", "HTTP status 503", "", plain(503, "{}")},
 		{"another message", "3DS error 101", "101", echo("RRes", frictionless)},
-		{"another version", "3DS error 102", "102", change(frictionless, "messageVersion", "2.1.0")},
+		{"another version", "203 about ARes: messageVersion", "203", change(frictionless, "messageVersion", "2.1.0")},
+		{"a version of tomorrow", "3DS error 102", "102", change(frictionless, "messageVersion", "2.4.0")},
 		{"another transaction", "3DS error 301", "301", change(frictionless, "threeDSServerTransID", "44444444-4444-4444-8444-444444444444")},
 		{"DS id no UUID", "203 about ARes: dsTransID", "203", change(frictionless, "dsTransID", "7")},
 		{"missing and malformed", "201 about ARes: authenticationValue", "201", echo("ARes", map[string]any{

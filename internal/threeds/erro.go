@@ -28,7 +28,9 @@ const (
 	criticalUnknown  = "202"
 	invalidFormat    = "203"
 	duplicateElement = "204"
+	reservedValue    = "207" // since 2.3.1
 	unknownID        = "301"
+	invalidISO       = "304"
 	invalidData      = "305"
 	invalidSerial    = "307"
 	transientFailure = "403"
@@ -42,7 +44,9 @@ var descriptions = map[string]string{
 	criticalUnknown:  "A critical message extension is not recognised",
 	invalidFormat:    "A data element does not have the format that is specified",
 	duplicateElement: "A data element is there twice",
+	reservedValue:    "A data element has a value that is reserved and not known here",
 	unknownID:        "The transaction is not known",
+	invalidISO:       "A country or currency is none that may be used",
 	invalidData:      "The data of the transaction are not valid",
 	invalidSerial:    "The serial number is not valid",
 	transientFailure: "The system failed and may work again soon",
@@ -105,9 +109,11 @@ func received(m Message) *Erro {
 
 // isElement says whether a message that we speak has an element of this name.
 func isElement(name string) bool {
-	for _, rules := range tables[spoken[0]] {
-		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Field == name }) {
-			return true
+	for _, table := range tables {
+		for _, rules := range table {
+			if slices.ContainsFunc(rules, func(r Rule) bool { return r.Field == name }) {
+				return true
+			}
 		}
 	}
 	return false

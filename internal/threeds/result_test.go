@@ -166,7 +166,7 @@ func TestResultRefused(t *testing.T) {
 		{"we failed", "POST", json, rreq(t, nil), 200, "403", "the result could not be kept", errors.New("disk full")},
 		{"not JSON", "POST", json, "<xml/>", 200, "101", "message", nil},
 		{"another message", "POST", json, rreq(t, map[string]any{"messageType": "ARes"}), 200, "101", "messageType", nil},
-		{"another version", "POST", json, rreq(t, map[string]any{"messageVersion": "2.3.1"}), 200, "102", "messageVersion", nil},
+		{"another version", "POST", json, rreq(t, map[string]any{"messageVersion": "2.4.0"}), 200, "102", "2.2.0,2.1.0", nil},
 		{"twice", "POST", json, `{"transStatus":"N",` + rreq(t, nil)[1:], 200, "204", "transStatus", nil},
 		{"missing", "POST", json, strings.Replace(rreq(t, nil), `"interactionCounter":"01",`, "", 1), 200, "201", "interactionCounter", nil},
 		{"malformed", "POST", json, rreq(t, map[string]any{"transStatus": "D", "eci": ""}), 200, "203", "transStatus,eci", nil},

@@ -1,30 +1,5 @@
 package threeds
 
-// Values of messageCategory.
-const (
-	forPayment = "01"
-	nonPayment = "02"
-)
-
-// Conditions that several rules share.
-var (
-	browser   = when("deviceChannel", "02")
-	scripted  = when("browserJavascriptEnabled", "true")
-	payments  = when("messageCategory", forPayment)
-	repeating = when("threeDSRequestorAuthenticationInd", "02", "03") // recurring, instalment
-	// An ARes does not say what it is about: its AReq does.
-	paymentAsked = when("AReq.messageCategory", forPayment)
-
-	yesNo = []string{"Y", "N"}
-	// reserved values are given out by the directory servers.
-	reserved = "80-99"
-	trust    = []string{"Y", "N", "E", "P", "R", "U"}
-	kinds    = []string{"AReq", "ARes", "CReq", "CRes", "PReq", "PRes", "RReq", "RRes", "Erro"}
-
-	// priced: an amount belongs to every payment, and to the first of a series that is set up without one.
-	priced = Need{{payments}, {when("messageCategory", nonPayment), repeating}}
-)
-
 // table220 holds the rules of EMV 3DS 2.2.0, message by message (tables B.1 to B.10, and A.1 for the form).
 var table220 = Table{
 	"AReq": {
@@ -34,20 +9,23 @@ var table220 = Table{
 		{Field: "threeDSServerURL", Need: all(when("deviceChannel", "01", "02")), Class: URL, Max: 2048},
 		{Field: "deviceChannel", Need: required, Class: Digits, Enum: []string{"01-03", reserved}},
 		{Field: "messageCategory", Need: required, Class: Digits, Enum: []string{"01-02", reserved}},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		extensions(10),
+		{Field: "dsReferenceNumber", Class: Text, Max: 32}, // these three by the directory server, for the ACS
+		{Field: "dsTransID", Class: UUID},
+		{Field: "dsURL", Class: URL, Max: 2048},
 
 		{Field: "threeDSRequestorID", Need: required, Class: Text, Max: 35},
 		{Field: "threeDSRequestorName", Need: required, Class: Text, Max: 40},
 		{Field: "threeDSRequestorURL", Need: required, Class: URL, Max: 2048},
 		{Field: "threeDSRequestorAuthenticationInd", Need: all(when("deviceChannel", "01", "02")), Class: Digits, Enum: []string{"01-07", reserved}},
-		{Field: "threeDSRequestorAuthenticationInfo", Class: Object, Fields: authenticationInfoRules},
+		{Field: "threeDSRequestorAuthenticationInfo", Class: Object, Fields: authenticationInfoRules("01-08")},
 		{Field: "threeDSRequestorPriorAuthenticationInfo", Class: Object, Fields: priorAuthenticationRules},
 		{Field: "threeDSRequestorChallengeInd", Class: Digits, Enum: []string{"01-09", reserved}},
 		{Field: "threeDSRequestorDecReqInd", Class: Text, Enum: yesNo},
-		{Field: "threeDSRequestorDecMaxTime", Need: all(when("threeDSRequestorDecReqInd", "Y")), Class: Digits, Min: 5, Max: 5, Enum: []string{"00001-10080"}},
+		{Field: "threeDSRequestorDecMaxTime", Need: all(when("threeDSRequestorDecReqInd", "Y")), Class: Digits, Enum: []string{"00001-10080"}},
 		{Field: "threeDSReqAuthMethodInd", Class: Digits, Enum: []string{"01-03", reserved}},
 		{Field: "threeDSCompInd", Need: all(browser), Class: Text, Enum: []string{"Y", "N", "U"}},
-		{Field: "threeRIInd", Need: all(when("deviceChannel", "03")), Class: Digits, Enum: []string{"01-11", reserved}},
+		{Field: "threeRIInd", Need: all(when("deviceChannel", "03")), Class: Digits, Enum: []string{"01-12", reserved}},
 		{Field: "notificationURL", Need: all(browser), Class: URL, Max: 256},
 		{Field: "whiteListStatus", Class: Text, Enum: trust},
 		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
@@ -63,18 +41,18 @@ var table220 = Table{
 
 		{Field: "acquirerBIN", Need: all(payments), Class: Text, Max: 11},
 		{Field: "acquirerMerchantID", Need: all(payments), Class: Text, Max: 35},
-		{Field: "mcc", Need: all(payments), Class: Digits, Min: 4, Max: 4},
-		{Field: "merchantCountryCode", Need: all(payments), Class: Digits, Min: 3, Max: 3},
+		{Field: "mcc", Need: all(payments), Class: Text, Min: 4, Max: 4},
+		{Field: "merchantCountryCode", Need: all(payments), Class: Country},
 		{Field: "merchantName", Need: all(payments), Class: Text, Max: 40},
-		{Field: "merchantRiskIndicator", Class: Object, Fields: riskRules},
+		{Field: "merchantRiskIndicator", Class: Object, Fields: riskRules("01-07")},
 
-		{Field: "purchaseAmount", Need: priced, Class: Digits, Max: 48},
-		{Field: "purchaseCurrency", Need: priced, Class: Digits, Min: 3, Max: 3},
-		{Field: "purchaseExponent", Need: priced, Class: Digits, Min: 1, Max: 1},
-		{Field: "purchaseDate", Need: priced, Class: Second},
-		{Field: "purchaseInstalData", Need: all(when("threeDSRequestorAuthenticationInd", "03")), Class: Digits, Max: 3},
-		{Field: "recurringExpiry", Need: all(repeating), Class: Date},
-		{Field: "recurringFrequency", Need: all(repeating), Class: Digits, Max: 4},
+		{Field: "purchaseAmount", Need: priced220, Class: Digits, Max: 48},
+		{Field: "purchaseCurrency", Need: priced220, Class: Currency},
+		{Field: "purchaseExponent", Need: priced220, Class: Digits, Max: 1},
+		{Field: "purchaseDate", Need: priced220, Class: Second},
+		{Field: "purchaseInstalData", Need: anyOf(when("threeDSRequestorAuthenticationInd", "03"), when("threeRIInd", "02")), Class: Digits, Enum: instalments},
+		{Field: "recurringExpiry", Need: repeating220, Class: Date},
+		{Field: "recurringFrequency", Need: repeating220, Class: Digits, Enum: frequencies},
 		{Field: "transType", Class: Digits, Enum: []string{"01", "03", "10", "11", "28"}},
 
 		{Field: "browserAcceptHeader", Need: all(browser), Class: Text, Max: 2048},
@@ -90,14 +68,14 @@ var table220 = Table{
 
 		{Field: "addrMatch", Class: Text, Enum: yesNo},
 		{Field: "billAddrCity", Class: Text, Max: 50},
-		{Field: "billAddrCountry", Need: all(when("billAddrState")), Class: Digits, Min: 3, Max: 3},
+		{Field: "billAddrCountry", Need: all(when("billAddrState")), Class: Country},
 		{Field: "billAddrLine1", Class: Text, Max: 50},
 		{Field: "billAddrLine2", Class: Text, Max: 50},
 		{Field: "billAddrLine3", Class: Text, Max: 50},
 		{Field: "billAddrPostCode", Class: Text, Max: 16},
 		{Field: "billAddrState", Class: Text, Max: 3},
 		{Field: "shipAddrCity", Class: Text, Max: 50},
-		{Field: "shipAddrCountry", Need: all(when("shipAddrState")), Class: Digits, Min: 3, Max: 3},
+		{Field: "shipAddrCountry", Need: all(when("shipAddrState")), Class: Country},
 		{Field: "shipAddrLine1", Class: Text, Max: 50},
 		{Field: "shipAddrLine2", Class: Text, Max: 50},
 		{Field: "shipAddrLine3", Class: Text, Max: 50},
@@ -116,7 +94,7 @@ var table220 = Table{
 		{Field: "acsReferenceNumber", Need: required, Class: Text, Max: 32},
 		{Field: "dsReferenceNumber", Need: required, Class: Text, Max: 32},
 		{Field: "acsOperatorID", Class: Text, Max: 32},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		extensions(10),
 		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "D", "R", "I"}, Only: map[string]Condition{
 			"C": unless("AReq.threeDSRequestorChallengeInd", "06"), // data share only
 			"D": when("AReq.threeDSRequestorDecReqInd", "Y"),
@@ -124,11 +102,14 @@ var table220 = Table{
 		}},
 		{Field: "transStatusReason", Need: all(paymentAsked, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-26", reserved}},
 		{Field: "authenticationValue", Need: all(paymentAsked, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
-		{Field: "eci", Class: Text, Max: 2},
+		{Field: "eci", Class: Text, Min: 2, Max: 2},
 		{Field: "acsChallengeMandated", Need: all(when("transStatus", "C", "D")), Class: Text, Enum: yesNo},
 		{Field: "authenticationType", Need: all(when("transStatus", "C", "D")), Class: Digits, Enum: []string{"01-04", reserved}},
 		{Field: "acsURL", Need: all(when("transStatus", "C"), when("AReq.deviceChannel", "02")), Class: URL, Max: 2048},
-		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo},
+		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo, Only: map[string]Condition{
+			"Y": when("AReq.threeDSRequestorDecReqInd", "Y"),
+			"N": unless("transStatus", "D"),
+		}},
 		{Field: "cardholderInfo", Need: all(when("acsDecConInd", "Y")), Class: Text, Max: 128},
 		{Field: "whiteListStatus", Class: Text, Enum: trust},
 		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
@@ -138,14 +119,14 @@ var table220 = Table{
 		{Field: "threeDSServerTransID", Need: required, Class: UUID},
 		{Field: "acsTransID", Need: required, Class: UUID},
 		{Field: "challengeWindowSize", Need: required, Class: Digits, Enum: []string{"01-05"}},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		extensions(10),
 	},
 
 	"CRes": { // the last one: in between, ACS and browser talk HTML
 		{Field: "threeDSServerTransID", Need: required, Class: UUID},
 		{Field: "acsTransID", Need: required, Class: UUID},
-		{Field: "transStatus", Need: required, Class: Text, Enum: yesNo},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: yesNo},
+		extensions(10),
 	},
 
 	"RReq": {
@@ -153,15 +134,15 @@ var table220 = Table{
 		{Field: "dsTransID", Need: required, Class: UUID},
 		{Field: "acsTransID", Need: required, Class: UUID},
 		{Field: "messageCategory", Need: required, Class: Digits, Enum: []string{"01-02", reserved}},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		extensions(10),
 		{Field: "transStatus", Need: all(payments), Class: Text, Enum: []string{"Y", "N", "U", "A", "R"}},
 		{Field: "transStatusReason", Need: all(payments, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-26", reserved}},
 		{Field: "authenticationType", Need: all(when("transStatus", "Y", "N")), Class: Digits, Enum: []string{"01-04", reserved}},
-		{Field: "authenticationMethod", Class: Digits, Min: 2, Max: 2},
+		{Field: "authenticationMethod", Class: Digits, Enum: []string{"01-11", reserved}},
 		{Field: "authenticationValue", Need: all(payments, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
-		{Field: "eci", Class: Text, Max: 2},
-		{Field: "interactionCounter", Need: required, Class: Digits, Enum: []string{"00-99"}}, // the decoupled one has none; we never ask for it
-		{Field: "challengeCancel", Class: Digits, Enum: []string{"01", "03-08", reserved}},
+		{Field: "eci", Class: Text, Min: 2, Max: 2},
+		{Field: "interactionCounter", Need: required, Class: Digits, Min: 2, Max: 2}, // the decoupled one has none; we never ask for it
+		{Field: "challengeCancel", Need: all(timedOut), Class: Digits, Enum: []string{"01", "03-08", reserved}, Only: only(unless("transStatusReason", "14"), "01", "03", "06", "07", "08")},
 		{Field: "whiteListStatus", Class: Text, Enum: trust},
 		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
 	},
@@ -171,7 +152,7 @@ var table220 = Table{
 		{Field: "dsTransID", Need: required, Class: UUID},
 		{Field: "acsTransID", Need: required, Class: UUID},
 		{Field: "resultsStatus", Need: required, Class: Digits, Enum: []string{"01-03", reserved}},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		extensions(10),
 	},
 
 	"PReq": {
@@ -180,7 +161,7 @@ var table220 = Table{
 		{Field: "threeDSServerOperatorID", Class: Text, Max: 32},
 		{Field: "threeDSRequestorURL", Class: URL, Max: 2048},
 		{Field: "serialNum", Class: Text, Max: 20},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		extensions(10),
 	},
 
 	"PRes": {
@@ -189,12 +170,12 @@ var table220 = Table{
 		{Field: "dsStartProtocolVersion", Need: required, Class: Version, Max: 8},
 		{Field: "dsEndProtocolVersion", Need: required, Class: Version, Max: 8},
 		{Field: "serialNum", Class: Text, Max: 20},
-		{Field: "cardRangeData", Need: all(unless("PReq.serialNum")), Class: List, Fields: rangeRules},
-		{Field: "messageExtension", Class: List, Max: 10, Fields: extensionRules},
+		{Field: "cardRangeData", Need: all(unless("PReq.serialNum")), Class: Object, Many: unbounded, Fields: rangeRules},
+		extensions(10),
 	},
 
 	"Erro": {
-		{Field: "errorCode", Need: required, Class: Digits, Enum: []string{"101-103", "201-204", "301-307", "402-405"}},
+		{Field: "errorCode", Need: required, Class: Digits, Enum: errorCodes},
 		{Field: "errorComponent", Need: required, Class: Text, Enum: []string{"C", "S", "D", "A"}},
 		{Field: "errorDescription", Need: required, Class: Text, Max: 2048},
 		{Field: "errorDetail", Need: required, Class: Text, Max: 2048},
@@ -203,4 +184,14 @@ var table220 = Table{
 		{Field: "dsTransID", Class: UUID},
 		{Field: "acsTransID", Class: UUID},
 	},
+}
+
+// repeating220: recurring payments and instalments, the first with the payer and those that follow without.
+var repeating220 = anyOf(when("threeDSRequestorAuthenticationInd", "02", "03"), when("threeRIInd", "01", "02"))
+
+// priced220: an amount belongs to every payment, and to what is done without one but for some.
+var priced220 = Need{
+	{payments},
+	{storing, when("threeDSRequestorAuthenticationInd", "02", "03")},
+	{storing, when("threeRIInd", "01", "02", "06-09", "11")},
 }
