@@ -31,7 +31,7 @@ func TestRange(t *testing.T) {
 	one := func(version, method string) map[string]any {
 		return map[string]any{"version": version, "threeDSMethodURL": method}
 	}
-	bounds := func(first, last string) map[string]any { return map[string]any{"startRange": first, "endRange": last} }
+	bounds := func(first, last string) map[string]any { return map[string]any{"start": first, "end": last} }
 	both := []any{one("2.1.0", "https://acs.example/old"), one("2.2.0", "https://acs.example/new")}
 	for _, test := range []struct {
 		name, pan string
@@ -98,6 +98,7 @@ func TestRangeOfTwoDirectories(t *testing.T) {
 	}
 	l := newLoader(nil)
 	l.take(row("4000000000000000", "4000000000009999"))
+	l.finish(Message{})
 	w.directories[1].ranges.Store(newRangeTable("", l.ranges))
 	if d, _, err := w.locate(pan(t, testPAN)); err != nil || d.Name != "other" {
 		t.Errorf("the narrower range lost: %v, %v", d, err)

@@ -10,7 +10,7 @@ import (
 
 // precedence says which of several faults an Erro is about, since it has one code. What makes a message
 // unreadable for sure comes before what is wrong with an element.
-var precedence = []string{duplicateElement, criticalUnknown, missingElement, invalidFormat, reservedValue, invalidISO}
+var precedence = []string{duplicateElement, criticalUnknown, missingElement, invalidFormat, reservedValue}
 
 // faults are the names of elements that break their rules, by code, in the order of the table.
 type faults struct {
@@ -128,8 +128,6 @@ func (f *faults) checkText(rule Rule, value string, object map[string]any, about
 	switch {
 	case length == 0 || length < rule.Min || rule.Max > 0 && length > rule.Max || !rule.Class.admits(value):
 		f.add(invalidFormat, name)
-	case rule.Class.excludes(value):
-		f.add(invalidISO, name)
 	case len(rule.Enum) > 0 && !among(rule.Enum, value):
 		f.add(f.unlisted(rule, value), name)
 	default:

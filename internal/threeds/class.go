@@ -85,14 +85,6 @@ func (c Class) admits(s string) bool {
 	return false
 }
 
-// excludedCurrencies are codes of ISO 4217 that no payment is made in (EMV 3DS 2.2 table A.5).
-var excludedCurrencies = []string{"955-964", "999"}
-
-// excludes says whether a text of the class is a code that EMV 3DS does not allow (table A.5).
-func (c Class) excludes(s string) bool {
-	return c == Country && among([]string{"901-999"}, s) || c == Currency && among(excludedCurrencies, s)
-}
-
 func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }

@@ -30,7 +30,6 @@ const (
 	duplicateElement = "204"
 	reservedValue    = "207" // since 2.3.1
 	unknownID        = "301"
-	invalidISO       = "304"
 	invalidData      = "305"
 	invalidSerial    = "307"
 	transientFailure = "403"
@@ -46,7 +45,6 @@ var descriptions = map[string]string{
 	duplicateElement: "A data element is there twice",
 	reservedValue:    "A data element has a value that is reserved and not known here",
 	unknownID:        "The transaction is not known",
-	invalidISO:       "A country or currency is none that may be used",
 	invalidData:      "The data of the transaction are not valid",
 	invalidSerial:    "The serial number is not valid",
 	transientFailure: "The system failed and may work again soon",

@@ -71,12 +71,13 @@ func FuzzPRes(f *testing.F) {
 	f.Add([]byte(sample("PRes without changes")))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l := newLoader(nil)
-		_, violation, err := decode(bytes.NewReader(text), expected{
+		m, violation, err := decode(bytes.NewReader(text), expected{
 			types: []string{"PRes"}, version: "2.2.0", stream: &stream{"cardRangeData", l.take},
 		})
 		if violation != nil || err != nil || l.fault != nil {
 			return
 		}
+		l.finish(m)
 		table := newRangeTable("", l.ranges)
 		for _, r := range table.ranges {
 			if got, ok := table.find(r.digits, r.lo); !ok || got.width() > r.width() {

@@ -243,8 +243,8 @@ func mutate(t *testing.T, name string, m, about Message, wanted []string) (tried
 		try(rule.Field, "null", none, with(rule.Field, nil), nil)
 		try(rule.Field, "a number", invalidFormat, with(rule.Field, 1), nil)
 		try(rule.Field, "an empty list", none, with(rule.Field, []any{}), nil)
-		if rule.Class != Object {
-			try(rule.Field, "an empty object", none, with(rule.Field, map[string]any{}), nil)
+		if rule.Class != Object || rule.Many > 0 {
+			try(rule.Field, "an object", invalidFormat, with(rule.Field, map[string]any{}), nil)
 		}
 		if rule.Class != Boolean {
 			try(rule.Field, "a boolean", invalidFormat, with(rule.Field, true), nil)

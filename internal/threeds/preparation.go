@@ -3,6 +3,7 @@ package threeds
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,10 +76,12 @@ func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) er
 	if err != nil {
 		return err
 	}
+	if l.fault == nil {
+		l.finish(answer)
+	}
 	if l.fault != nil {
 		return l.fault
 	}
-	l.complete(answer)
 	table := newRangeTable(answer.text("serialNum"), l.ranges)
 	table.loaded = s.o.Now()
 	d.ranges.Store(table)
@@ -86,14 +89,21 @@ func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) er
 	return nil
 }
 
-// loader applies the rows of a PRes in the order received.
+// loader applies the rows of a PRes in the order that it says, which may stand behind them.
 type loader struct {
 	ranges   map[span]cardRange
 	delta    bool
 	rows     int
-	undated  []span              // whose rows say nothing of the directory server's versions: those of the PRes hold
+	changes  []change            // in the order received
 	supports map[string]*support // one for all ranges that have the same
 	fault    error
+}
+
+// change is what a row does to the ranges of some spans: add "A", modify "M" or delete "D" them.
+type change struct {
+	spans  []span
+	action string
+	told   *support
 }
 
 func newLoader(have *rangeTable) *loader {
@@ -107,49 +117,59 @@ func newLoader(have *rangeTable) *loader {
 	return l
 }
 
-// take applies one row, whose elements obey the rules of its version. From 2.3.1 on a row may be about several spans.
+// take reads one row, whose elements obey the rules of its version. From 2.3.1 on a row may be about several spans.
 func (l *loader) take(row map[string]any) {
 	l.rows++
-	spans := []any{row}
-	if list, ok := row["ranges"].([]any); ok {
-		spans = list
+	c := change{action: scalar(row["actionInd"])}
+	if c.action != "D" {
+		c.told = l.intern(support{ACS: acsVersions(row), DS: dsVersions(row)})
 	}
-	for _, element := range spans {
-		bounds, _ := element.(map[string]any)
-		key, ok := spanOf(bounds)
+	add := func(bounds map[string]any, first, last string) {
+		key, ok := spanOf(scalar(bounds[first]), scalar(bounds[last]))
 		if !ok {
-			l.fault = refuse(invalidFormat, "cardRangeData.endRange", Message{Type: "PRes"})
-			return
+			l.fault = refuse(invalidFormat, "cardRangeData."+last, Message{Type: "PRes"})
 		}
-		l.apply(key, scalar(row["actionInd"]), row)
+		c.spans = append(c.spans, key)
 	}
+	if list, ok := row["ranges"].([]any); ok {
+		for _, element := range list {
+			bounds, _ := element.(map[string]any)
+			add(bounds, "start", "end")
+		}
+	} else {
+		add(row, "startRange", "endRange")
+	}
+	l.changes = append(l.changes, c)
 }
 
-// apply does to a span what a row says.
-func (l *loader) apply(key span, action string, row map[string]any) {
-	_, have := l.ranges[key]
-	if l.delta && !have && (action == "D" || action == "M") {
-		l.fault = errInconsistent
-		return
+// finish applies what was taken, as the PRes wants it: its versions of the directory server hold for rows that say none,
+// and its readOrder 02 means the last row first (EMV 3DS 2.3.1 table A.1).
+func (l *loader) finish(answer Message) {
+	if answer.text("readOrder") == "02" {
+		slices.Reverse(l.changes)
 	}
-	if action == "D" {
-		delete(l.ranges, key)
-		return
-	}
-	told := support{ACS: acsVersions(row), DS: dsVersions(row)}
-	if len(told.DS) == 0 {
-		l.undated = append(l.undated, key)
-	}
-	l.ranges[key] = cardRange{key, l.intern(told)}
-}
-
-// complete gives the directory server's versions of the PRes to the ranges whose rows say nothing of them.
-func (l *loader) complete(answer Message) {
 	whole := dsVersions(answer.fields)
-	for _, key := range l.undated {
-		if r, ok := l.ranges[key]; ok && len(r.DS) == 0 {
-			l.ranges[key] = cardRange{key, l.intern(support{ACS: r.ACS, DS: whole})}
+	for _, c := range l.changes {
+		told := c.told
+		if told != nil && len(told.DS) == 0 {
+			told = l.intern(support{ACS: told.ACS, DS: whole})
 		}
+		for _, key := range c.spans {
+			l.apply(key, c.action, told)
+		}
+	}
+	l.changes = nil
+}
+
+func (l *loader) apply(key span, action string, told *support) {
+	_, have := l.ranges[key]
+	switch {
+	case l.delta && !have && (action == "D" || action == "M"):
+		l.fault = errInconsistent
+	case action == "D":
+		delete(l.ranges, key)
+	default:
+		l.ranges[key] = cardRange{key, told}
 	}
 }
 
@@ -169,9 +189,8 @@ func (l *loader) intern(told support) *support {
 	return &told
 }
 
-// spanOf reads startRange and endRange.
-func spanOf(bounds map[string]any) (span, bool) {
-	first, last := scalar(bounds["startRange"]), scalar(bounds["endRange"])
+// spanOf reads the first and the last number of a range.
+func spanOf(first, last string) (span, bool) {
 	lo, errLo := strconv.ParseUint(first, 10, 64)
 	hi, errHi := strconv.ParseUint(last, 10, 64)
 	return span{len(first), lo, hi}, len(first) == len(last) && errLo == nil && errHi == nil && lo <= hi

@@ -120,7 +120,8 @@ func (n Need) holds(object map[string]any, about Message) bool {
 	})
 }
 
-// empty says whether a value is none: that is as if the element were missing (EMV 3DS 2.3.1 §A.1).
+// empty says whether a value is none: that is as if the element were missing (EMV 3DS 2.3.1 §A.1). An object without
+// members is one: what it may not be without are its members.
 func empty(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -128,8 +129,6 @@ func empty(value any) bool {
 	case string:
 		return value == ""
 	case []any:
-		return len(value) == 0
-	case map[string]any:
 		return len(value) == 0
 	case streamed:
 		return value == 0

@@ -159,6 +159,7 @@ func (w *world) loaded(t *testing.T, rows ...map[string]any) {
 	for _, row := range rows {
 		l.take(row)
 	}
+	l.finish(Message{})
 	if l.fault != nil {
 		t.Fatal(l.fault)
 	}
