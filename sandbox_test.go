@@ -25,7 +25,9 @@ func TestSandboxScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sections := map[string]string{"card": "Cards", "amount": "Amounts", "trouble": "Amounts that break something", "cvn": "CVNs", "otp": "One-time codes", "knob": "Knobs", "fault": "Faults", "merchant": "A merchant's server"}
+	sections := map[string]string{"card": "Cards", "amount": "Amounts", "trouble": "Amounts that break something", "cvn": "CVNs", "otp": "One-time codes", "knob": "Knobs", "fault": "Faults", "merchant": "A merchant's server",
+		"prefix": "Cards by digits", "V": "V, the version", "M": "M, the 3DS Method", "A": "A, the answer", "C": "C, the challenge",
+		"number": "Some of these numbers", "result": "The page on which the result is chosen"}
 	want := map[string]string{}
 	for _, s := range simulatorScenarios(t) {
 		if sections[s.Kind] == "" {

@@ -52,7 +52,7 @@ func sandboxCallbackToken(payment.BusinessID) string { return SandboxCallbackTok
 // StoredCard is a card of the sandbox's customer, under a token that never changes.
 type StoredCard struct {
 	Token  payment.TokenID
-	Number string // a published test number
+	Number string // a published test number, or one of the simulator's matrix
 	Label  string
 }
 
@@ -65,6 +65,7 @@ func StoredCards() []StoredCard {
 		{"pt-00000000-0000-4000-8000-000000001005", "5200000000001005", "Work Mastercard"},
 		{"pt-00000000-0000-4000-8000-000000002708", "340000000002708", "Amex Gold"},
 		{"pt-00000000-0000-4000-8000-000000002534", "340000000002534", "Amex Green"},
+		{"pt-00000000-0000-4000-8000-000000000731", "4000000099000731", "Visa whose result you choose"},
 	}
 }
 

@@ -31,7 +31,7 @@ type acs struct {
 	mu           sync.Mutex
 	transactions map[string]*transaction // by acsTransID
 	seen         map[string]time.Time    // threeDSServerTransIDs that had an AReq
-	methods      map[string]time.Time    // threeDSServerTransIDs that ran the 3DS Method
+	methods      map[string]visit        // browsers that the 3DS Method looked at, by threeDSServerTransID
 }
 
 func newACS(s *stage, i *issuer, p *papers) *acs {
@@ -40,123 +40,8 @@ func newACS(s *stage, i *issuer, p *papers) *acs {
 		pages:        template.Must(template.ParseFS(web, "web/*.html")),
 		transactions: map[string]*transaction{},
 		seen:         map[string]time.Time{},
-		methods:      map[string]time.Time{},
+		methods:      map[string]visit{},
 	}
-}
-
-// authenticate decides about an AReq that the directory server has found good, and answers with
-// the ARes (EMV 3DS 2.2 table B.2).
-func (a *acs) authenticate(o object) (object, error) {
-	pan := o.text("acctNumber")
-	r, _ := rangeOf(pan)
-	t := &transaction{
-		version:       o.text("messageVersion"),
-		category:      o.text("messageCategory"),
-		serverTransID: o.text("threeDSServerTransID"),
-		dsTransID:     a.stage.random.uuid(),
-		acsTransID:    a.stage.random.uuid(),
-		resultURL:     o.text("threeDSServerURL"),
-		notification:  o.text("notificationURL"),
-		merchant:      orElse(o, "merchantName", o.text("threeDSRequestorName")),
-		scheme:        r.scheme,
-		card:          mask(pan),
-		proof: proof{
-			account: a.issuer.account(pan), amount: o.text("purchaseAmount"), currency: o.text("purchaseCurrency"),
-			eci: schemes[r.scheme].eci,
-		},
-		about:    aboutAReq(o),
-		begun:    a.stage.now(),
-		finished: make(chan struct{}),
-		told:     make(chan struct{}),
-	}
-	t.proof.dsTransID = t.dsTransID
-	if withoutPayment(o) {
-		t.proof.amount, t.proof.eci = "0", schemes[r.scheme].eciAdded
-	}
-	if err := a.admit(t, o.text("threeDSCompInd"), r.noMethod); err != nil {
-		return nil, err
-	}
-
-	answer := object{
-		"messageType": "ARes", "messageVersion": t.version,
-		"threeDSServerTransID": t.serverTransID, "dsTransID": t.dsTransID, "acsTransID": t.acsTransID,
-		"dsReferenceNumber": dsReference, "acsReferenceNumber": acsReference, "acsOperatorID": acsOperator,
-	}
-	switch authentication(pan, t.proof.amount, t.proof.currency, o.text("threeDSRequestorChallengeInd")) {
-	case notAuthentic:
-		answer["transStatus"], answer["transStatusReason"] = "N", "01"
-		t.refuse(answer)
-	case challenge:
-		answer["transStatus"], answer["acsURL"] = "C", a.origin+"/challenge"
-		answer["acsChallengeMandated"], answer["authenticationType"] = "Y", "02"
-		a.mu.Lock()
-		a.transactions[t.acsTransID] = t
-		a.mu.Unlock()
-		a.stage.spawn(func() { a.watch(t) })
-	default:
-		answer["transStatus"] = "Y"
-		t.grant(answer, a.prove(t))
-	}
-	return answer, nil
-}
-
-// withoutPayment tells that a card is to be added.
-func (t *transaction) withoutPayment() bool { return t.category == "02" }
-
-// prove gives out the authentication value of a payer who is authenticated; "" where the scheme has none for a
-// card that is added.
-func (a *acs) prove(t *transaction) string {
-	if t.withoutPayment() && schemes[t.scheme].bareAdded {
-		return ""
-	}
-	return a.issuer.prove(t.scheme, t.proof)
-}
-
-// grant writes into an ARes or RReq what shows that the payer is authenticated.
-func (t *transaction) grant(o object, value string) {
-	o["eci"] = t.proof.eci
-	if value != "" {
-		o["authenticationValue"] = value
-	}
-}
-
-// refuse writes into an ARes or RReq what the scheme has for a card that is not added.
-func (t *transaction) refuse(o object) {
-	if eci := schemes[t.scheme].eciRefused; eci != "" && t.withoutPayment() {
-		o["eci"] = eci
-	}
-}
-
-// admit refuses a threeDSServerTransID that was used before, and forgets old business.
-func (a *acs) admit(t *transaction, compInd string, noMethod bool) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := a.stage.now()
-	for id, old := range a.transactions {
-		if old.over() && now.Sub(old.begun) > forget {
-			delete(a.transactions, id)
-		}
-	}
-	for _, book := range []map[string]time.Time{a.seen, a.methods} {
-		for id, at := range book {
-			if now.Sub(at) > forget {
-				delete(book, id)
-			}
-		}
-	}
-	if _, used := a.seen[t.serverTransID]; used {
-		return &erro{"305", "transaction data not valid", "threeDSServerTransID"}
-	}
-	a.seen[t.serverTransID] = now
-
-	_, ran := a.methods[t.serverTransID]
-	switch {
-	case noMethod != (compInd == "U"):
-		a.stage.complain("directory", "AReq: threeDSCompInd U goes with a card range without threeDSMethodURL, and only there")
-	case compInd == "Y" && !ran:
-		a.stage.complain("directory", "AReq: threeDSCompInd Y, but the 3DS Method did not run")
-	}
-	return nil
 }
 
 func (a *acs) find(acsTransID string) *transaction {
@@ -168,8 +53,12 @@ func (a *acs) find(acsTransID string) *transaction {
 // routes is everything that the payer's browser can reach.
 func (a *acs) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /method", a.method)
+	for _, path := range []string{methodPath, methodNever, methodSlow} {
+		mux.HandleFunc("POST "+path, a.method)
+	}
+	mux.HandleFunc("POST /method/browser", a.lookAt)
 	mux.HandleFunc("POST /challenge", a.begin)
+	mux.HandleFunc("POST /challenge/cookie", a.taste)
 	mux.HandleFunc("POST /challenge/answer", a.reply)
 	for _, file := range []string{"acs.css", "acs.js"} {
 		mux.HandleFunc("GET /"+file, func(rw http.ResponseWriter, r *http.Request) {
@@ -193,35 +82,6 @@ func whole(next http.Handler) http.Handler {
 	})
 }
 
-// method is the 3DS Method (EMV 3DS 2.2 §5.8.1): loaded in a hidden frame by form POST, it looks
-// at the browser and posts threeDSMethodData to the notification URL in the same frame.
-func (a *acs) method(rw http.ResponseWriter, r *http.Request) {
-	o, err := a.form(r, "threeDSMethodData")
-	if err == nil {
-		if fault := judge(o, []rule{
-			{"threeDSServerTransID", always, shaped(uuidShape)},
-			{"threeDSMethodNotificationURL", always, address(256, "https", "http")},
-		}); fault != nil {
-			err = fault
-		}
-	}
-	if err != nil {
-		a.stage.complain("acs", "3DS Method: "+erroFor(err).Error())
-		a.sorry(rw, http.StatusBadRequest)
-		return
-	}
-	id := o.text("threeDSServerTransID")
-	a.mu.Lock()
-	a.methods[id] = a.stage.now()
-	a.mu.Unlock()
-	home := home{Title: "Checking your device"}
-	if !a.stage.knobs.now().SkipMethod {
-		home.URL = o.text("threeDSMethodNotificationURL")
-		home.Fields = []formField{{"threeDSMethodData", encodeURL(object{"threeDSServerTransID": id})}}
-	}
-	a.goHome(rw, home)
-}
-
 // form reads one base64url field of a form POST.
 func (a *acs) form(r *http.Request, name string) (object, error) {
 	if err := r.ParseForm(); err != nil || len(r.PostForm[name]) != 1 {
@@ -235,6 +95,7 @@ type home struct {
 	Title, Text string
 	URL         string // empty: the page stays
 	Fields      []formField
+	Visit       string // of the 3DS Method: the transaction for which the page first looks at the browser
 }
 
 type formField struct{ Name, Value string }
@@ -268,7 +129,7 @@ func (a *acs) render(rw http.ResponseWriter, status int, name, target string, da
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "origin")
 	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action "+formAction)
+		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action "+formAction)
 	rw.WriteHeader(status)
 	_, _ = rw.Write([]byte(page.String()))
 }

@@ -3,37 +3,125 @@ package simulator
 import "slices"
 
 // versions that this world speaks, oldest first.
-var versions = []string{"2.1.0", "2.2.0"}
+var versions = []string{"2.1.0", "2.2.0", "2.3.1"}
 
-// paymentRules are the elements of an AReq for a payment (messageCategory 01), EMV 3DS 2.2 table B.1.
-var paymentRules = slices.Concat(payerRules, merchantRules(always), []rule{
-	{"threeDSRequestorAuthenticationInd", always, fromTo("0106", "8099")},
+// areqTables are the elements of an AReq in the browser channel, by version and category (EMV 3DS 2.1, 2.2 and 2.3.1,
+// table B.1): 01 is a payment, 02 a card that is added, maintained or looked at. Who adds a card buys nothing; of the
+// merchant, Visa wants to know all the same, and of his acquirer's country everybody.
+var areqTables = func() map[string]map[string][]rule {
+	tables := map[string]map[string][]rule{}
+	for _, version := range versions {
+		payer := slices.Concat(payerRules, versionRules(version))
+		tables[version] = map[string][]rule{
+			"01": slices.Concat(payer, merchantRules(always), purchaseRules, recurringRules(version), []rule{
+				{"threeDSRequestorAuthenticationInd", always, fromTo("0106", "8099")},
+			}),
+			"02": slices.Concat(payer, merchantRules(isVisa), []rule{
+				{"threeDSRequestorAuthenticationInd", always, fromTo("0406", "8099")},
+			}),
+		}
+	}
+	return tables
+}()
 
+// areqRules are those of the version and the category that an AReq names.
+func areqRules(o object) []rule {
+	version, category := o.text("messageVersion"), "01"
+	if withoutPayment(o) {
+		category = "02"
+	}
+	if !slices.Contains(versions, version) {
+		version = versions[1]
+	}
+	return areqTables[version][category]
+}
+
+func withoutPayment(o object) bool { return o.text("messageCategory") == "02" }
+
+// purchaseRules are what is paid.
+var purchaseRules = []rule{
 	{"purchaseAmount", always, plainNumber(48)},
 	{"purchaseCurrency", always, number(3, 3)},
 	{"purchaseExponent", always, number(1, 1)},
 	{"purchaseDate", always, when("20060102150405")},
 	{"transType", isVisa, oneOf("01", "03", "10", "11", "28")},
 	{"purchaseInstalData", authenticationInd("03"), number(1, 3)},
-	{"recurringExpiry", authenticationInd("02", "03"), when("20060102")},
-	{"recurringFrequency", authenticationInd("02", "03"), number(1, 4)},
-})
-
-// cardRules are the elements of an AReq without a payment (messageCategory 02), for a card that is added,
-// maintained or looked at. A purchase has no business there; of the merchant, Visa wants to know all the same.
-var cardRules = slices.Concat(payerRules, merchantRules(isVisa), []rule{
-	{"threeDSRequestorAuthenticationInd", always, fromTo("0406", "8099")},
-})
-
-// areqRules are those of the category that an AReq names.
-func areqRules(o object) []rule {
-	if withoutPayment(o) {
-		return cardRules
-	}
-	return paymentRules
 }
 
-func withoutPayment(o object) bool { return o.text("messageCategory") == "02" }
+// recurringRules are what a first payment of many says of the others. Until 2.2.0 its dates were always needed; 2.3.1
+// wants to know whether amount and interval are fixed, and only then how much and how often.
+func recurringRules(version string) []rule {
+	if version != newest {
+		return []rule{
+			{"recurringExpiry", authenticationInd("02", "03"), when("20060102")},
+			{"recurringFrequency", authenticationInd("02", "03"), number(1, 4)},
+		}
+	}
+	fixed := func(what string) func(object) bool {
+		return func(o object) bool {
+			ind, _ := o["recurringInd"].(object)
+			return ind.text(what) == "01"
+		}
+	}
+	return []rule{
+		{"recurringInd", authenticationInd("02", "03"), fixity},
+		{"recurringExpiry", nil, when("20060102")},
+		{"recurringFrequency", fixed("frequencyInd"), number(1, 4)},
+		{"recurringAmount", fixed("amountInd"), plainNumber(48)},
+		{"recurringCurrency", given("recurringAmount"), number(3, 3)},
+		{"recurringExponent", given("recurringAmount"), number(1, 1)},
+		{"recurringDate", fixed("frequencyInd"), when("20060102")},
+	}
+}
+
+// fixity is recurringInd: whether amount and interval are fixed (01) or vary (02).
+func fixity(v any) bool {
+	o, ok := v.(object)
+	known := fromTo("0102")
+	return ok && len(o) == 2 && known(o["amountInd"]) && known(o["frequencyInd"])
+}
+
+// versionRules are the elements that have another name, another shape or another need in some version.
+func versionRules(version string) []rule {
+	scripts := rule{"browserJavascriptEnabled", always, boolean}
+	challengeInd := fromTo("0109", "8099")
+	switch version {
+	case newest:
+		return []rule{
+			scripts,
+			{"browserLanguage", scripted, shaped(languageShape)},
+			{"acceptLanguage", always, listOf(shaped(rangeShape))},
+			{"acquirerCountryCode", always, number(3, 3)},
+			{"acquirerCountryCodeSource", always, fromTo("0102", "8099")},
+			{"threeDSRequestorChallengeInd", nil, listOf(fromTo("0115", "8099"))},
+			{"threeDSRequestorAuthenticationInfo", nil, listOf(nested)},
+			{"threeDSRequestorPriorAuthenticationInfo", nil, listOf(nested)},
+			{"trustListStatus", nil, oneOf("Y", "N")},
+			{"trustListStatusSource", given("trustListStatus"), fromTo("0103", "8099")},
+			{"threeDSMethodId", nil, shaped(uuidShape)},
+			{"cardholderName", nil, text(1, 45)}, // no longer in ASCII alone
+			{"deviceId", nil, text(1, 64)},
+			{"userId", nil, text(1, 64)},
+			{"taxId", nil, text(1, 45)},
+		}
+	case "2.1.0":
+		scripts.must, challengeInd = nil, fromTo("0104", "8099")
+	}
+	return []rule{
+		scripts,
+		{"browserLanguage", always, shaped(languageShape)},
+		{"cardholderName", nil, ascii(2, 45)},
+		{"threeDSRequestorChallengeInd", nil, challengeInd},
+		{"threeDSRequestorAuthenticationInfo", nil, nested},
+		{"threeDSRequestorPriorAuthenticationInfo", nil, nested},
+		{"threeDSReqAuthMethodInd", nil, fromTo("0103", "8099")},
+		{"whiteListStatus", nil, oneOf("Y", "N", "E", "P", "R", "U")},
+		{"whiteListStatusSource", nil, fromTo("0103", "8099")},
+	}
+}
+
+// newest is the version that has other names and shapes than those before it.
+const newest = "2.3.1"
 
 // merchantRules are what an AReq says of the merchant and his acquirer.
 func merchantRules(must func(object) bool) []rule {
@@ -66,7 +154,6 @@ var payerRules = slices.Concat([]rule{
 
 	{"acctNumber", always, number(13, 19)},
 	{"cardExpiryDate", always, when("0601")},
-	{"cardholderName", nil, ascii(2, 45)},
 	{"acctType", nil, fromTo("0103", "8099")},
 	{"acctID", nil, text(1, 64)},
 	{"payTokenInd", nil, boolean},
@@ -75,23 +162,15 @@ var payerRules = slices.Concat([]rule{
 	{"browserAcceptHeader", always, text(1, 2048)},
 	{"browserUserAgent", always, text(1, 2048)},
 	{"browserIP", always, ip},
-	{"browserLanguage", always, shaped(languageShape)},
-	{"browserJavascriptEnabled", version22, boolean},
 	{"browserJavaEnabled", scripted, boolean},
 	{"browserColorDepth", scripted, oneOf("1", "4", "8", "15", "16", "24", "32", "48")},
 	{"browserScreenHeight", scripted, number(1, 6)},
 	{"browserScreenWidth", scripted, number(1, 6)},
 	{"browserTZ", scripted, shaped(offsetShape)},
 
-	{"threeDSRequestorChallengeInd", nil, fromTo("0109", "8099")},
-	{"threeDSRequestorAuthenticationInfo", nil, nested},
-	{"threeDSRequestorPriorAuthenticationInfo", nil, nested},
-	{"threeDSReqAuthMethodInd", nil, fromTo("0103", "8099")},
 	{"threeDSRequestorDecReqInd", nil, oneOf("N")}, // decoupled authentication is not offered here
 	{"acctInfo", nil, nested},
 	{"merchantRiskIndicator", nil, nested},
-	{"whiteListStatus", nil, oneOf("Y", "N", "E", "P", "R", "U")},
-	{"whiteListStatusSource", nil, fromTo("0103", "8099")},
 	{"messageExtension", nil, extensions},
 
 	{"email", nil, shapedTo(254)},
@@ -133,10 +212,20 @@ func authenticationInd(values ...string) func(object) bool {
 	return func(o object) bool { return slices.Contains(values, o.text("threeDSRequestorAuthenticationInd")) }
 }
 
-func version22(o object) bool { return o.text("messageVersion") == "2.2.0" }
+func given(name string) func(object) bool {
+	return func(o object) bool { _, there := o[name]; return there }
+}
 
-// scripted: 2.1.0 wants what scripts know always, 2.2.0 where the browser runs scripts.
-func scripted(o object) bool { return !version22(o) || o["browserJavascriptEnabled"] == true }
+// scripted: 2.1.0 wants what scripts know always, later versions where the browser runs scripts.
+func scripted(o object) bool {
+	return o.text("messageVersion") == "2.1.0" || o["browserJavascriptEnabled"] == true
+}
+
+// mandated tells that a challenge is asked for, whatever the bank thinks of it (threeDSRequestorChallengeInd 04).
+func mandated(o object) bool {
+	list, _ := o["threeDSRequestorChallengeInd"].([]any)
+	return o.text("threeDSRequestorChallengeInd") == "04" || slices.Contains(list, any("04"))
+}
 
 // checkAReq judges an AReq as a directory server does before it routes it.
 func checkAReq(o object) *erro {
@@ -152,11 +241,11 @@ func checkAReq(o object) *erro {
 	if fault := critical(o); fault != nil {
 		return fault
 	}
-	if o.text("messageVersion") == "2.1.0" && !fromTo("0104", "8099")(orElse(o, "threeDSRequestorChallengeInd", "01")) {
-		return &erro{"203", "format of a data element is invalid", "threeDSRequestorChallengeInd"}
-	}
 	if _, issued := rangeOf(o.text("acctNumber")); !issued {
 		return &erro{"305", "transaction data not valid", "acctNumber"}
+	}
+	if !slices.Contains(enrolmentOf(o.text("acctNumber")).speaks, o.text("messageVersion")) {
+		return &erro{"102", "message version not supported", "messageVersion"}
 	}
 	if withoutPayment(o) {
 		return nil

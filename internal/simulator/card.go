@@ -52,11 +52,13 @@ func mask(pan string) string {
 	return strings.Repeat("•", 4) + " " + pan[len(pan)-4:]
 }
 
-// schemes are what differs between the schemes on our wires.
-var schemes = map[string]struct {
+// scheme is what differs between the schemes on our wires.
+type scheme struct {
 	program    string // what the scheme calls 3-D Secure, shown to the cardholder
 	eci        string // of a full authentication
-	eciAdded   string // the same for a card that is added, without a payment
+	attempted  string // of an attempt (A)
+	informed   string // of what is for information only (I)
+	eciAdded   string // of a full authentication of a card that is added, without a payment
 	eciRefused string // of a card that is not added; empty: none is said
 	bareAdded  bool   // a card is added without an authentication value, which EMV 3DS allows
 	avBytes    int    // length of the authentication value before base64: always 28 characters after
@@ -64,9 +66,24 @@ var schemes = map[string]struct {
 	cvnSize    int
 	mismatch   string // the CVN that never matches
 	waved      string // the CVN that does not match and is approved all the same
-}{
-	"visa":       {program: "Visa Secure", eci: "05", eciAdded: "05", avBytes: 20, badCVN: "N7", cvnSize: 3, mismatch: "999", waved: "998"},
-	"mastercard": {program: "Mastercard Identity Check", eci: "02", eciAdded: "N2", eciRefused: "N0", bareAdded: true, avBytes: 21, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
-	"amex":       {program: "American Express SafeKey", eci: "05", eciAdded: "05", avBytes: 20, badCVN: "82", cvnSize: 4, mismatch: "9999", waved: "9998"},
-	"jcb":        {program: "J/Secure", eci: "05", eciAdded: "05", avBytes: 20, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
+}
+
+var schemes = map[string]scheme{
+	"visa":       {program: "Visa Secure", eci: "05", attempted: "06", informed: "07", eciAdded: "05", avBytes: 20, badCVN: "N7", cvnSize: 3, mismatch: "999", waved: "998"},
+	"mastercard": {program: "Mastercard Identity Check", eci: "02", attempted: "01", informed: "06", eciAdded: "N2", eciRefused: "N0", bareAdded: true, avBytes: 21, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
+	"amex":       {program: "American Express SafeKey", eci: "05", attempted: "06", informed: "07", eciAdded: "05", avBytes: 20, badCVN: "82", cvnSize: 4, mismatch: "9999", waved: "9998"},
+	"jcb":        {program: "J/Secure", eci: "05", attempted: "06", informed: "07", eciAdded: "05", avBytes: 20, badCVN: "82", cvnSize: 3, mismatch: "999", waved: "998"},
+}
+
+// eciFor is the electronic commerce indicator of a transStatus.
+func (s scheme) eciFor(status string, added bool) string {
+	switch {
+	case status == "A":
+		return s.attempted
+	case status == "I":
+		return s.informed
+	case added:
+		return s.eciAdded
+	}
+	return s.eci
 }

@@ -16,6 +16,7 @@ type transaction struct {
 	version, category, serverTransID, dsTransID, acsTransID string // category is messageCategory
 	resultURL, notification                                 string
 	merchant, scheme, card                                  string
+	page                                                    page
 	proof                                                   proof
 	about                                                   subject
 	begun                                                   time.Time
@@ -33,11 +34,12 @@ type transaction struct {
 
 // verdict is how a challenge ended.
 type verdict struct {
-	status string // Y or N
+	status string // Y, A, N, U or R
 	cancel string // challengeCancel, if the cardholder did not answer
-	reason string // transStatusReason, with N
-	value  string // authenticationValue, with Y; some schemes have none for a card that is added
+	reason string // transStatusReason, with N, U and R
+	value  string // authenticationValue, with Y and A; some schemes have none for a card that is added
 	count  int    // interactions
+	broken bool   // the browser comes home with an Erro
 }
 
 func (t *transaction) over() bool {
@@ -58,8 +60,8 @@ func (a *acs) concludeLocked(t *transaction, v verdict) {
 	if t.end != nil {
 		return
 	}
-	if v.status == "Y" {
-		v.value = a.prove(t)
+	if v.status == "Y" || v.status == "A" {
+		v.value = a.prove(t, v.status)
 	}
 	t.end = &v
 	close(t.finished)
@@ -142,6 +144,14 @@ func (a *acs) begin(rw http.ResponseWriter, r *http.Request) {
 	case over:
 		a.finish(rw, r, t)
 	case a.strays(rw, t):
+	case t.page == pagePasses:
+		a.conclude(t, verdict{status: "Y", count: 1})
+		a.finish(rw, r, t)
+	case t.page == pageFails:
+		a.conclude(t, verdict{status: "N", reason: "01", count: 1})
+		a.finish(rw, r, t)
+	case t.page == pageCookies:
+		a.bake(rw, t)
 	default:
 		a.show(rw, t, "")
 	}
@@ -244,7 +254,10 @@ func (a *acs) take(t *transaction, action, otp string) (hint string, over bool) 
 	}
 	t.touches++
 	otp = strings.NewReplacer(" ", "", "-", "").Replace(otp)
+	chosen, choice := t.chosen(action)
 	switch {
+	case chosen:
+		a.concludeLocked(t, choice)
 	case action == "cancel":
 		a.concludeLocked(t, verdict{status: "N", cancel: "01", reason: "01", count: t.tries})
 	case otp == rightOTP:
@@ -272,6 +285,8 @@ func (t *transaction) triesLeft() string {
 type challengePage struct {
 	Program, Title, Merchant, Amount, Card, Phone string
 	ID, Hint, OTP                                 string
+	Whole                                         bool     // the answer takes the whole window, not only the frame
+	Choices                                       []choice // instead of a one-time code
 }
 
 func (a *acs) show(rw http.ResponseWriter, t *transaction, hint string) {
@@ -284,7 +299,7 @@ func (a *acs) show(rw http.ResponseWriter, t *transaction, hint string) {
 	if !t.withoutPayment() {
 		title, amount = "Confirm your payment", currencies[t.proof.currency].print(t.proof.amount)
 	}
-	a.render(rw, http.StatusOK, "challenge.html", t.notification, challengePage{
+	shown := challengePage{
 		Program:  schemes[t.scheme].program,
 		Title:    title,
 		Merchant: t.merchant,
@@ -294,7 +309,13 @@ func (a *acs) show(rw http.ResponseWriter, t *transaction, hint string) {
 		ID:       t.acsTransID,
 		Hint:     hint,
 		OTP:      rightOTP,
-	})
+		Whole:    t.page == pageTop,
+	}
+	name := "challenge.html"
+	if t.page == pageChooser {
+		name, shown.Choices = "chooser.html", choices
+	}
+	a.render(rw, http.StatusOK, name, t.notification, shown)
 }
 
 // phoneDigits makes the last two digits of a telephone that every account has, always the same.
@@ -324,12 +345,20 @@ func (a *acs) finish(rw http.ResponseWriter, r *http.Request, t *transaction) {
 	if end.status != "Y" {
 		h.Title = "Identity not confirmed"
 	}
-	if a.stage.knobs.now().SkipCRes {
+	switch {
+	case a.stage.knobs.now().SkipCRes:
 		h.Text = "You may close this page."
-	} else {
+	case end.broken:
+		a.sendErro(rw, t, []string{session}, &erro{"404", "permanent system failure", "the challenge broke off"})
+		return
+	default:
 		h.URL = t.notification
+		status := "N" // of whatever is not authenticated
+		if end.status == "Y" {
+			status = "Y"
+		}
 		h.Fields = withSession(object{
-			"messageType": "CRes", "messageVersion": t.version, "transStatus": end.status,
+			"messageType": "CRes", "messageVersion": t.version, "transStatus": status,
 			"threeDSServerTransID": t.serverTransID, "acsTransID": t.acsTransID,
 		}, session)
 	}

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -30,6 +31,9 @@ type Knobs struct {
 	// codes) that it does not count as ISO 4217 does; never more than that.
 	AcquirerExponents map[string]int `json:"acquirer_exponents"`
 
+	// Unenrolled are schemes whose cards no longer take part in 3-D Secure: the directory takes their ranges back.
+	Unenrolled []string `json:"unenrolled"`
+
 	SkipMethod bool `json:"skip_method"`
 	ReloadErro bool `json:"reload_erro"`
 	SkipRReq   bool `json:"skip_rreq"`
@@ -40,6 +44,7 @@ type Knobs struct {
 var knobList = []struct{ name, then string }{
 	{"calm", "true: no daily hostility (answers twice, late by under a second, a lost 0430)"},
 	{"acquirer_exponents", "minor digits by which the acquirer counts amounts, by currency: {\"IDR\": 0}"},
+	{"unenrolled", "schemes whose card ranges the directory takes back at the next PReq: [\"jcb\"]"},
 	{"skip_method", "true: the 3DS Method never posts its notification"},
 	{"reload_erro", "true: a CReq posted again is answered with an Erro instead of the page"},
 	{"skip_rreq", "true: the result of a challenge is never sent; the CRes comes all the same"},
@@ -91,6 +96,7 @@ func (k Knobs) clone() Knobs {
 		}
 	}
 	k.AcquirerExponents = maps.Clone(k.AcquirerExponents)
+	k.Unenrolled = slices.Clone(k.Unenrolled)
 	return k
 }
 
@@ -110,6 +116,11 @@ func (k *Knobs) check() error {
 	for code, digits := range k.AcquirerExponents {
 		if c, ok := currencyOf(code); !ok || digits < 0 || digits > c.exponent {
 			return errors.New("acquirer_exponents: no such currency, or more digits than it has")
+		}
+	}
+	for _, name := range k.Unenrolled {
+		if _, known := schemes[name]; !known {
+			return errors.New("unenrolled: no such scheme")
 		}
 	}
 	var wrong []error
@@ -149,6 +160,7 @@ func (w *World) controlRoutes() http.Handler {
 	mux.HandleFunc("GET /scenarios", func(rw http.ResponseWriter, _ *http.Request) {
 		writeJSON(rw, map[string]any{"scenarios": Scenarios()})
 	})
+	mux.HandleFunc("GET /cards", w.getCards)
 	mux.HandleFunc("GET /knobs", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, w.stage.knobs.now()) })
 	mux.HandleFunc("POST /knobs", w.postKnobs)
 	w.merchant.routes(mux)
@@ -207,6 +219,9 @@ func mergeKnobs(k *Knobs, patch []byte) error {
 	}
 	if _, named := given["acquirer_exponents"]; named {
 		next.AcquirerExponents = nil
+	}
+	if _, named := given["unenrolled"]; named {
+		next.Unenrolled = nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(patch))
 	decoder.DisallowUnknownFields()

@@ -1,13 +1,12 @@
 package simulator
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
 	"slices"
+	"sync"
 )
 
 const (
@@ -21,9 +20,14 @@ const (
 type directory struct {
 	stage *stage
 	acs   *acs
+
+	mu       sync.Mutex
+	editions map[string][]enrolled // card ranges by the serial number that they were told under
 }
 
-func newDirectory(s *stage, a *acs) *directory { return &directory{stage: s, acs: a} }
+func newDirectory(s *stage, a *acs) *directory {
+	return &directory{stage: s, acs: a, editions: map[string][]enrolled{}}
+}
 
 // ServeHTTP answers every message with status 200; what is wrong with it is said by an Erro.
 func (d *directory) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -64,6 +68,9 @@ func (d *directory) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			version = versions[len(versions)-1]
 		}
 		answer = fault.message("D", version, elementName(about), o)
+	}
+	if answer.text("transStatus") == noAnswer {
+		fault.Behaviour = behaviourSilence
 	}
 	d.say(rw, r, answer, fault)
 }
@@ -143,65 +150,12 @@ func (d *directory) answer(o object) (object, error) {
 		if fault := checkAReq(o); fault != nil {
 			return nil, fault
 		}
+		if r, _ := rangeOf(o.text("acctNumber")); slices.Contains(d.stage.knobs.now().Unenrolled, r.scheme) {
+			return nil, &erro{"305", "transaction data not valid", "acctNumber"}
+		}
 		return d.acs.authenticate(o)
 	case "PReq":
 		return d.ranges(o)
 	}
 	return nil, &erro{"101", "message received invalid", "messageType"}
-}
-
-var preqRules = []rule{
-	{"messageType", always, oneOf("PReq")},
-	{"messageVersion", always, oneOf(versions...)},
-	{"threeDSServerRefNumber", always, ascii(1, 32)},
-	{"threeDSServerOperatorID", nil, ascii(1, 32)},
-	{"threeDSServerTransID", always, shaped(uuidShape)},
-	{"threeDSRequestorURL", nil, address(2048, "https", "http")},
-	{"serialNum", nil, ascii(1, 20)},
-	{"messageExtension", nil, extensions},
-}
-
-// ranges answers a PReq with all card ranges, or with none if the gateway has them already.
-func (d *directory) ranges(o object) (object, error) {
-	if v, ok := o["messageVersion"].(string); ok && !slices.Contains(versions, v) {
-		return nil, &erro{"102", "message version not supported", "messageVersion"}
-	}
-	if fault := judge(o, preqRules); fault != nil {
-		return nil, fault
-	}
-	if fault := critical(o); fault != nil {
-		return nil, fault
-	}
-	serial := d.serial()
-	answer := object{
-		"messageType": "PRes", "messageVersion": o.text("messageVersion"),
-		"threeDSServerTransID": o.text("threeDSServerTransID"), "dsTransID": d.stage.random.uuid(),
-		"serialNum": serial, "dsStartProtocolVersion": versions[0], "dsEndProtocolVersion": versions[len(versions)-1],
-	}
-	if has, given := o["serialNum"]; given {
-		if has != serial {
-			return nil, &erro{"307", "serial number not valid", "serialNum"}
-		}
-		return answer, nil
-	}
-	var rows []object
-	for _, r := range cardRanges {
-		row := object{
-			"startRange": r.low, "endRange": r.end, "actionInd": "A", "acsInfoInd": []string{"01"},
-			"acsStartProtocolVersion": versions[0], "acsEndProtocolVersion": versions[len(versions)-1],
-			"dsStartProtocolVersion": versions[0], "dsEndProtocolVersion": versions[len(versions)-1],
-		}
-		if !r.noMethod {
-			row["threeDSMethodURL"] = d.acs.origin + "/method"
-		}
-		rows = append(rows, row)
-	}
-	answer["cardRangeData"] = rows
-	return answer, nil
-}
-
-// serial names this state of the card ranges; the ACS's address is the only thing that changes.
-func (d *directory) serial() string {
-	sum := sha256.Sum256([]byte(d.acs.origin))
-	return hex.EncodeToString(sum[:8])
 }

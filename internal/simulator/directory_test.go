@@ -85,21 +85,34 @@ func (r *requestor) areq(pan string, change object) object {
 		"browserIP": "127.0.0.1", "browserLanguage": "en-GB", "browserJavascriptEnabled": true, "browserJavaEnabled": false,
 		"browserColorDepth": "24", "browserScreenHeight": "1080", "browserScreenWidth": "1920", "browserTZ": "-420",
 	}
-	if card, ok := rangeOf(pan); ok && card.noMethod {
+	if _, ok := rangeOf(pan); ok && enrolmentOf(pan).method == "" {
 		o["threeDSCompInd"] = "U"
+	}
+	switch change["messageVersion"] {
+	case "2.1.0":
+		delete(o, "browserJavascriptEnabled")
+	case newest:
+		o["acceptLanguage"], o["acquirerCountryCode"], o["acquirerCountryCodeSource"] = []string{"en-GB", "en"}, "360", "01"
 	}
 	maps.Copy(o, change)
 	maps.DeleteFunc(o, func(_ string, v any) bool { return v == nil })
 	return o
 }
 
+// matrix is a Visa of the matrix.
+func matrix(digits string) string {
+	pan, ok := NumberFor("visa", digits)
+	if !ok {
+		panic("no such card: " + digits)
+	}
+	return pan
+}
+
 // adding turns an AReq for a payment into one for a card that is added, with a change of its own.
 func adding(change object) object {
 	o := object{"messageCategory": "02", "threeDSRequestorAuthenticationInd": "04"}
-	for _, r := range paymentRules {
-		if strings.HasPrefix(r.name, "purchase") || r.name == "transType" {
-			o[r.name] = nil
-		}
+	for _, r := range purchaseRules {
+		o[r.name] = nil
 	}
 	maps.Copy(o, change)
 	return o
@@ -247,54 +260,73 @@ func TestAuthentications(t *testing.T) {
 	wantComplaints(t, w)
 }
 
+// judges misses every element of a table where it is required, and refuses it where it is malformed.
+func (r *requestor) judges(version, category string, rules []rule) {
+	pan := matrix("0000")
+	asked := func(change object) object {
+		all := object{"messageVersion": version}
+		maps.Copy(all, change)
+		if category == "02" {
+			all = adding(all)
+		}
+		return r.areq(pan, all)
+	}
+	for _, rule := range rules {
+		switch rule.name {
+		case "messageType", "messageVersion", "messageCategory", "acctNumber": // what all else is judged by
+			continue
+		}
+		if rule.must != nil && rule.must(asked(nil)) {
+			e := r.ask(asked(object{rule.name: nil}))
+			if e.text("errorCode") != "201" || !slices.Contains(strings.Split(e.text("errorDetail"), ","), rule.name) {
+				r.t.Errorf("%s, category %s, without %s: %v", version, category, rule.name, e)
+			}
+		}
+		for _, bad := range []any{"", "?" + strings.Repeat("x", 2100), 7, []string{}} {
+			change := object{rule.name: bad}
+			switch { // what goes with it
+			case strings.HasSuffix(rule.name, "AddrState"):
+				change[strings.TrimSuffix(rule.name, "State")+"Country"] = "360"
+			case rule.name == "trustListStatus":
+				change["trustListStatusSource"] = "01"
+			case rule.name == "recurringAmount":
+				change["recurringCurrency"], change["recurringExponent"] = "360", "2"
+			}
+			if e := r.ask(asked(change)); e.text("errorCode") != "203" || e.text("errorDetail") != rule.name {
+				r.t.Errorf("%s, category %s, %s of %T: %v", version, category, rule.name, bad, e)
+			}
+		}
+	}
+}
+
 func TestAReqIsJudged(t *testing.T) {
 	w := startWorld(t, nil)
 	r := newRequestor(t, w)
 	const pan = "4000000000001000"
 	used := r.areq(pan, nil)
 	r.ask(used)
-	// Every element is missed where it is required and refused where it is malformed.
-	for _, rules := range [][]rule{paymentRules, cardRules} {
-		for _, rule := range rules {
-			asked := func(change object) object {
-				if &rules[0] == &cardRules[0] {
-					return r.areq(pan, adding(change))
-				}
-				return r.areq(pan, change)
-			}
-			if rule.name == "messageType" {
-				continue
-			}
-			if rule.must != nil && rule.must(asked(nil)) {
-				e := r.ask(asked(object{rule.name: nil}))
-				if e.text("errorCode") != "201" || !slices.Contains(strings.Split(e.text("errorDetail"), ","), rule.name) {
-					t.Errorf("without %s: %v", rule.name, e)
-				}
-			}
-			for _, bad := range []any{"", "?" + strings.Repeat("x", 2100), 7, []string{}} {
-				want := "203"
-				if _, isText := bad.(string); isText && rule.name == "messageVersion" {
-					want = "102"
-				}
-				change := object{rule.name: bad}
-				if strings.HasSuffix(rule.name, "AddrState") {
-					change[strings.TrimSuffix(rule.name, "State")+"Country"] = "360"
-				}
-				if e := r.ask(asked(change)); e.text("errorCode") != want || e.text("errorDetail") != rule.name {
-					switch rule.name {
-					case "acctNumber", "messageCategory": // what depends on the card or on the category is judged with it
-						continue
-					}
-					t.Errorf("%s of %T: %v", rule.name, bad, e)
-				}
-			}
+	for _, version := range versions {
+		for category, rules := range areqTables[version] {
+			r.judges(version, category, rules)
 		}
 	}
 	for _, c := range []struct {
 		change       object
 		code, detail string
 	}{
-		{object{"messageVersion": "2.3.1"}, "102", "messageVersion"},
+		{object{"messageVersion": "2.3.1"}, "102", "messageVersion"}, // these cards' bank does not speak it
+		{object{"messageVersion": "2.4.0"}, "102", "messageVersion"},
+		{object{"acctNumber": matrix("4000"), "messageVersion": "2.3.1"}, "102", "messageVersion"},
+		{object{"acctNumber": matrix("3000")}, "102", "messageVersion"},
+		{object{"acctNumber": matrix("3000"), "messageVersion": "2.3.1", "acceptLanguage": nil, "acquirerCountryCode": nil}, "201", "acceptLanguage,acquirerCountryCode"},
+		{object{"acctNumber": matrix("3000"), "messageVersion": "2.3.1", "threeDSRequestorChallengeInd": "03"}, "203", "threeDSRequestorChallengeInd"},
+		{object{"acctNumber": matrix("3000"), "messageVersion": "2.3.1", "whiteListStatus": "Y"}, "203", "whiteListStatus"},
+		{object{"acctNumber": matrix("3000"), "messageVersion": "2.3.1", "cardSecurityCode": "123"}, "203", "cardSecurityCode"},
+		{object{"acctNumber": matrix("3000"), "messageVersion": "2.3.1", "threeDSRequestorAuthenticationInd": "02"}, "201", "recurringInd"},
+		{object{"acctNumber": matrix("3000"), "messageVersion": "2.3.1", "threeDSRequestorAuthenticationInd": "02",
+			"recurringInd": object{"amountInd": "01", "frequencyInd": "01"}}, "201", "recurringFrequency,recurringAmount,recurringDate"},
+		{object{"threeDSRequestorChallengeInd": []string{"03"}}, "203", "threeDSRequestorChallengeInd"},
+		{object{"acceptLanguage": []string{"en"}}, "203", "acceptLanguage"},
 		{object{"acctNumber": "4000000000001001"}, "305", "acctNumber"},
 		{object{"acctNumber": "6011000000000004"}, "305", "acctNumber"},
 		{object{"purchaseCurrency": "000"}, "304", "purchaseCurrency"},

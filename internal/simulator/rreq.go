@@ -49,7 +49,7 @@ func (a *acs) report(t *transaction, v verdict) {
 // gateway cannot use that result yet; so it is sent again.
 func (a *acs) reportFirst(t *transaction) {
 	t.mu.Lock()
-	v := verdict{status: "Y", value: a.prove(t), count: 1}
+	v := verdict{status: "Y", value: a.prove(t, "Y"), count: 1}
 	t.end = &v
 	close(t.finished)
 	t.mu.Unlock()
@@ -94,11 +94,14 @@ func (t *transaction) result(v verdict) object {
 	o := object{
 		"messageType": "RReq", "messageVersion": t.version, "messageCategory": t.category,
 		"threeDSServerTransID": t.serverTransID, "dsTransID": t.dsTransID, "acsTransID": t.acsTransID,
-		"transStatus": v.status, "authenticationType": "02", "authenticationMethod": "02",
-		"interactionCounter": padDigits(int64(v.count), 2),
+		"transStatus": v.status, "interactionCounter": padDigits(int64(v.count), 2),
 	}
-	if v.status == "Y" {
-		t.grant(o, v.value)
+	t.proves(o, "02")
+	if t.version != newest {
+		o["authenticationMethod"] = "02" // beside authenticationType, whose name it takes later
+	}
+	if v.status == "Y" || v.status == "A" {
+		t.grant(o, schemes[t.scheme].eciFor(v.status, t.withoutPayment()), v.value)
 	} else {
 		o["transStatusReason"] = v.reason
 		t.refuse(o)

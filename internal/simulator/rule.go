@@ -60,6 +60,7 @@ func elementName(name string) string {
 var (
 	nameShape     = regexp.MustCompile(`^[A-Za-z]{1,50}$`)
 	uuidShape     = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	rangeShape    = regexp.MustCompile(`^(\*|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)$`) // RFC 4647 §2.1
 	languageShape = regexp.MustCompile(`^[A-Za-z0-9-]{1,8}$`)
 	offsetShape   = regexp.MustCompile(`^[+-]?[0-9]{1,4}$`)
 	emailShape    = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
@@ -166,6 +167,14 @@ func nested(v any) bool {
 		}
 	}
 	return true
+}
+
+// listOf holds for a list that is not empty and has only good values.
+func listOf(good func(any) bool) func(any) bool {
+	return func(v any) bool {
+		list, ok := v.([]any)
+		return ok && len(list) > 0 && len(list) <= 100 && !slices.ContainsFunc(list, func(v any) bool { return !good(v) })
+	}
 }
 
 // extensions holds for a list of at most ten message extensions; whether a critical one is known

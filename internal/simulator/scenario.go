@@ -7,8 +7,8 @@ import (
 
 // Scenario is one row of the documented list: when this is sent, that happens.
 type Scenario struct {
-	Kind string `json:"kind"` // card, amount, trouble, cvn, otp, knob, fault or merchant
-	When string `json:"when"` // a PAN, an amount in units, a CVN, an OTP, a knob's name, a path
+	Kind string `json:"kind"` // card, prefix, V, M, A, C, number, result, amount, trouble, cvn, otp, knob, fault or merchant
+	When string `json:"when"` // a PAN, a digit, a button, an amount in units, a CVN, an OTP, a knob's name, a path
 	Then string `json:"then"`
 }
 
@@ -22,7 +22,7 @@ const (
 	challenge20  outcome = "3-D Secure challenge with an OTP; frictionless below THB 20"
 )
 
-// cards are the test cards with an outcome of their own. Every other PAN in a range of ours is
+// cards are the test cards with an outcome of their own. Every other PAN in a range of ours that is not of the matrix is
 // authenticated without friction. These numbers are published; they belong to nobody.
 var cards = []struct {
 	pan  string
@@ -51,25 +51,21 @@ var cards = []struct {
 	{"3337000000200004", challenge},
 }
 
-// authentication decides about one AReq. A mandated challenge (threeDSRequestorChallengeInd 04)
-// overrules everything but a refusal.
-func authentication(pan, amount, currency, challengeInd string) outcome {
+// published is what the ACS does with one of the cards above, or with any other.
+func published(pan, amount, currency string) course {
 	then := frictionless
 	for _, c := range cards {
 		if c.pan == pan {
 			then = c.then
 		}
 	}
-	if then == challenge20 {
-		then = challenge
-		if currency == "764" && shorter(amount, "2000") {
-			then = frictionless
-		}
+	switch {
+	case then == notAuthentic:
+		return course{status: "N"}
+	case then == challenge, then == challenge20 && (currency != "764" || !shorter(amount, "2000")):
+		return course{status: "C"}
 	}
-	if challengeInd == "04" && then == frictionless {
-		then = challenge
-	}
-	return then
+	return course{status: "Y"}
 }
 
 // shorter compares two numbers without leading zeros.
@@ -156,6 +152,10 @@ func Scenarios() []Scenario {
 	var all []Scenario
 	for _, c := range cards {
 		all = append(all, Scenario{"card", c.pan, string(c.then)})
+	}
+	all = append(all, matrixScenarios()...)
+	for _, r := range choices {
+		all = append(all, Scenario{"result", r.label, r.then})
 	}
 	for _, d := range declines {
 		when := inUnits(d.hundredths)
