@@ -37,11 +37,14 @@ type merchantFlags struct {
 	AcquirerExponent  map[string]int `help:"Minor digits by which the acquirer counts a currency, where that is not what ISO 4217 says; replaces all." placeholder:"IDR=0"`
 	DirectoryExponent map[string]int `help:"The same for the directory servers." placeholder:"IDR=0"`
 
-	AllowCardDetails *bool `help:"Let the merchant's server send card numbers to the API." negatable:""`
-	AllowSkipThreeDS *bool `help:"Let the merchant pay without authenticating the payer." name:"allow-skip-three-ds" negatable:""`
-	ReuseCustomers   *bool `help:"Let an inline customer whose reference_id is known be that customer." negatable:""`
-	MandateChallenge *bool `help:"Ask the bank to challenge every payer." negatable:""`
-	MaxDeclines      *int  `help:"Declines of one card in 30 days, after which it is left alone; 0 means 15, which Visa allows." placeholder:"15"`
+	AllowCardDetails     *bool   `help:"Let the merchant's server send card numbers to the API." negatable:""`
+	AllowSkipThreeDS     *bool   `help:"Let the merchant pay without authenticating the payer." name:"allow-skip-three-ds" negatable:""`
+	ReuseCustomers       *bool   `help:"Let an inline customer whose reference_id is known be that customer." negatable:""`
+	MandateChallenge     *bool   `help:"Ask the bank to challenge every payer." negatable:""`
+	Exemption            *string `help:"Ask banks not to challenge: TRA (the risk was analysed) or DATA_SHARE (the bank is told, and not asked). Only then I, informational, is accepted." placeholder:"TRA"`
+	RefuseAttempts       *bool   `help:"Let payments fail where the scheme stood in for the bank (transStatus A)." negatable:""`
+	AllowUnauthenticated *bool   `help:"Let the merchant be paid where the payer could not be authenticated (transStatus U), as if 3-D Secure was skipped." negatable:""`
+	MaxDeclines          *int    `help:"Declines of one card in 30 days, after which it is left alone; 0 means 15, which Visa allows." placeholder:"15"`
 }
 
 // fill makes a form what the flags say, beginning from the file where one is named.
@@ -65,6 +68,9 @@ func (c merchantFlags) fill(f *app.MerchantForm) error {
 	set(&f.AllowSkipThreeDS, c.AllowSkipThreeDS)
 	set(&f.ReuseCustomers, c.ReuseCustomers)
 	set(&f.MandateChallenge, c.MandateChallenge)
+	set(&f.Exemption, c.Exemption)
+	set(&f.RefuseAttempts, c.RefuseAttempts)
+	set(&f.AllowUnauthenticated, c.AllowUnauthenticated)
 	set(&f.MaxDeclines, c.MaxDeclines)
 	if c.AcquirerExponent != nil {
 		f.AcquirerExponents = c.AcquirerExponent

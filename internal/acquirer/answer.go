@@ -31,6 +31,8 @@ func judge(sent, got message, brand card.Brand) payment.Answer {
 		a.Failure = payment.InvalidCVN
 	case a.Failure == "": // 85 approves a verification, and nobody asked for one
 		a.Failure = payment.ProcessorError
+	default:
+		a.StepUp = softDeclines[network{brand, got.fields[39]}]
 	}
 	return a
 }
@@ -48,6 +50,8 @@ func judgeVerification(sent, got message, brand card.Brand) payment.Answer {
 		a.Failure = payment.InvalidCVN
 	case good:
 		a.Outcome, a.Failure = payment.Approved, ""
+	default:
+		a.StepUp = softDeclines[network{brand, got.fields[39]}]
 	}
 	return a
 }

@@ -107,6 +107,12 @@ var responses = map[network]response{
 	{"", "Z3"}:              {"Not available for online transaction", payment.DeclinedByIssuer},
 }
 
+// softDeclines are the codes by which a scheme's issuer wants the payer authenticated first, and would then decide anew.
+var softDeclines = map[network]bool{
+	{card.Visa, "1A"}:       true,
+	{card.Mastercard, "65"}: true,
+}
+
 // meaning looks a code up, for the scheme first. A code that nobody knows is a decline without a reason.
 func meaning(brand card.Brand, code string) response {
 	for _, key := range []network{{brand, code}, {"", code}} {

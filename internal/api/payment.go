@@ -109,7 +109,11 @@ func (a *API) viewPayment(c payment.Case) paymentView {
 
 // viewDetails shows what issuer and bank said, or nil.
 func (a *API) viewDetails(r payment.Request) *paymentDetails {
-	details := paymentDetails{viewAuthorization(r.Authorization), a.viewAuthentication(r.Authentication)}
+	answered := r.Authorization
+	if answered == nil && r.SoftDecline != nil {
+		answered = &r.SoftDecline.Authorization
+	}
+	details := paymentDetails{viewAuthorization(answered), a.viewAuthentication(r.Authentication)}
 	if details == (paymentDetails{}) {
 		return nil
 	}

@@ -111,6 +111,7 @@ var requestStatuses = map[payment.State]string{
 	payment.Authenticating: "REQUIRES_ACTION",
 	payment.Challenging:    "REQUIRES_ACTION",
 	payment.Authenticated:  "REQUIRES_ACTION",
+	payment.SteppingUp:     "REQUIRES_ACTION",
 	payment.Authorizing:    "PENDING",
 	payment.Reversing:      "PENDING",
 	payment.Authorized:     "AUTHORIZED",

@@ -40,6 +40,10 @@ type MerchantForm struct {
 	MaxDeclines      int  `json:"max_declines"`
 	ReuseCustomers   bool `json:"reuse_customers"`
 	MandateChallenge bool `json:"mandate_challenge"`
+
+	Exemption            string `json:"exemption,omitempty"`
+	RefuseAttempts       bool   `json:"refuse_attempts"`
+	AllowUnauthenticated bool   `json:"allow_unauthenticated"`
 }
 
 // AccountForm is what a merchant is to an acquirer for a scheme, a label, or both. Ids that it leaves out
@@ -145,6 +149,7 @@ func (f MerchantForm) apply(m *payment.Merchant) error {
 	m.AcquirerExponents, m.DirectoryExponents = f.AcquirerExponents, f.DirectoryExponents
 	m.AllowCardDetails, m.AllowSkipThreeDS = f.AllowCardDetails, f.AllowSkipThreeDS
 	m.ReuseCustomers, m.MandateChallenge, m.MaxDeclines = f.ReuseCustomers, f.MandateChallenge, f.MaxDeclines
+	m.Exemption, m.RefuseAttempts, m.AllowUnauthenticated = payment.Exemption(f.Exemption), f.RefuseAttempts, f.AllowUnauthenticated
 	m.Accounts = nil
 	for _, a := range f.Accounts {
 		account := payment.Account{
@@ -169,6 +174,7 @@ func formOf(m payment.Merchant) MerchantForm {
 		AcquirerExponents: m.AcquirerExponents, DirectoryExponents: m.DirectoryExponents,
 		AllowCardDetails: m.AllowCardDetails, AllowSkipThreeDS: m.AllowSkipThreeDS,
 		ReuseCustomers: m.ReuseCustomers, MandateChallenge: m.MandateChallenge, MaxDeclines: m.MaxDeclines,
+		Exemption: string(m.Exemption), RefuseAttempts: m.RefuseAttempts, AllowUnauthenticated: m.AllowUnauthenticated,
 	}
 	for _, a := range m.Accounts {
 		f.Accounts = append(f.Accounts, AccountForm{a.Scheme, a.Label, a.AcquirerBIN, a.CardAcceptor, a.Terminal})
@@ -201,6 +207,8 @@ func checkMerchant(m payment.Merchant) error {
 		}
 	}
 	need(m.MaxDeclines >= 0, "max_declines is below zero")
+	need(m.Exemption == "" || m.Exemption.Known(), "exemption %q is neither TRA nor DATA_SHARE", m.Exemption)
+	need(m.Exemption == "" || !m.MandateChallenge, "mandate_challenge asks for a challenge, and exemption for none")
 	seen := map[[2]string]bool{}
 	for _, a := range m.Accounts {
 		which := [2]string{a.Scheme, a.Label}

@@ -33,6 +33,16 @@ func (f *Flow) await(ctx context.Context, l payment.Lookup, once *payment.Once, 
 	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
 }
 
+// onward is where the payer goes after an authorisation in the call itself: to the attempt's page where the issuer
+// wants to know who pays (a soft decline). The CVN was sent, so it is gone, and no share opens anything.
+func (f *Flow) onward(c payment.Case, err error) (Submitted, error) {
+	s := Submitted{Case: c}
+	if err == nil && c.Request.State.BeforeAcquirer() {
+		s.ActionURL = f.actionURL(c, nil)
+	}
+	return s, err
+}
+
 // attempt is a new one, at no state yet.
 func (f *Flow) attempt(reference string, b payment.BusinessID, amount payment.Money, country string, t payment.Terms, now time.Time) *payment.Request {
 	return &payment.Request{

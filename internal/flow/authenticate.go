@@ -22,7 +22,7 @@ func (f *Flow) Attempt(ctx context.Context, page string) (payment.Case, error) {
 func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 	l := payment.Lookup{Page: page}
 	c, err := f.o.Store.Case(ctx, l)
-	if err != nil || c.Request.State != payment.Submitted {
+	if err != nil || c.Request.State != payment.Submitted && c.Request.State != payment.SteppingUp {
 		return c, err
 	}
 	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
@@ -37,14 +37,15 @@ func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		a := payment.Authentication{
 			ServerTransID: f.newServerTransID(), Version: version, MethodURL: methodURL,
-			NonPayment: c.Request.Type == payment.Save,
-			Amount:     c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
+			NonPayment: c.Request.Type == payment.Save, StepUp: c.Request.SoftDecline != nil || c.Session.StepUp,
+			Amount: c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
 		}
 		now := f.o.Now()
 		events := []payment.Event{{Kind: payment.Open, At: now, Authentication: &a}}
 		if !enrolled {
 			a.TransStatus = "U"
-			events = append(events, payment.Event{Kind: payment.Ask, At: now}, payment.Event{Kind: payment.Disprove, At: now})
+			verdict, _ := a.Decide(c.Token.Brand, c.Merchant)
+			events = append(events, payment.Event{Kind: payment.Ask, At: now}, payment.Event{Kind: verdict.Event(), At: now})
 		}
 		return applyAll(c, events...)
 	})
@@ -65,7 +66,7 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 			return payment.Changes{}, &payment.ErrNotNow{State: c.Request.State, Event: payment.Ask}
 		}
 		asked = *c.Request.Authentication
-		asked.Asked = now
+		asked.Asked, asked.Preference = now, asked.Prefer(c.Merchant)
 		if completed = methodCompleted; again {
 			asked.ServerTransID = f.newServerTransID()
 			completed = "N" // whatever ran, ran for the transaction before (EMV 3DS 2.2 §5.8.1)
@@ -83,14 +84,16 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		f.o.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
 		answered = asked
 		answered.TransStatus = "U"
-	} else if verdict(answered) == payment.Disprove {
-		f.refused(c.Request.ID, answered)
+	}
+	verdict, why := answered.Decide(c.Token.Brand, c.Merchant)
+	if err == nil {
+		f.tell(c.Request.ID, answered, verdict, why)
 	}
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		if c.Request.Authentication.ServerTransID != asked.ServerTransID {
 			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used
 		}
-		return payment.Apply(c, payment.Event{Kind: verdict(answered), At: f.o.Now(), Authentication: &answered})
+		return payment.Apply(c, payment.Event{Kind: verdict.Event(), At: f.o.Now(), Authentication: &answered})
 	})
 }
 
@@ -98,10 +101,6 @@ func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication
 	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
 	if err != nil {
 		return a, err
-	}
-	challenge := "03"
-	if c.Merchant.MandateChallenge {
-		challenge = "04"
 	}
 	if a.MethodURL == "" {
 		methodCompleted = "U"
@@ -114,19 +113,8 @@ func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication
 		Authentication: a, Merchant: merchant, PAN: pan, Expiry: expiryOf(c.Token), Cardholder: c.Token.Cardholder,
 		OnFile:  c.Request.OnFile,
 		Browser: b, MethodCompleted: methodCompleted, NotificationURL: f.o.PublicURL + "/3ds/challenge",
-		Challenge: challenge, At: f.o.Now(),
+		Challenge: a.Preference, At: f.o.Now(),
 	})
-}
-
-// verdict is what an ARes or RReq means for the attempt.
-func verdict(a payment.Authentication) payment.EventKind {
-	switch {
-	case a.TransStatus == "C" && !a.Challenged:
-		return payment.Challenge
-	case a.Proves():
-		return payment.Prove
-	}
-	return payment.Disprove
 }
 
 // errEarly reports a result whose ARes has not been read yet: who sent the one cannot be compared with who
@@ -145,8 +133,8 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 		return err
 	}
 	a := c.Request.Authentication
-	if a.ServerTransID != r.ServerTransID {
-		return nil
+	if a == nil || a.ServerTransID != r.ServerTransID {
+		return nil // of an AReq that was replaced, or answered long ago
 	}
 	if c.Request.State == payment.Authenticating {
 		return errEarly
@@ -157,28 +145,48 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	if !a.Issued(r) {
 		return payment.ErrNotFound
 	}
-	var failed *payment.Authentication
+	var concluded payment.Authentication
+	var verdict payment.Verdict
+	var why string
 	c, err = f.o.Store.Change(ctx, l, nil, func(c payment.Case) (payment.Changes, error) {
-		failed = nil
-		if c.Request.State != payment.Challenging || c.Request.Authentication.ServerTransID != r.ServerTransID {
+		verdict = ""
+		if now := c.Request.Authentication; c.Request.State != payment.Challenging || now.ServerTransID != r.ServerTransID {
 			return payment.Changes{}, nil
 		}
-		concluded := c.Request.Authentication.Conclude(r)
-		if verdict(concluded) == payment.Disprove {
-			failed = &concluded
+		concluded = c.Request.Authentication.Conclude(r)
+		verdict, why = concluded.Decide(c.Token.Brand, c.Merchant)
+		after := concluded
+		if verdict == payment.VerdictAgain {
+			after = f.anew(concluded)
 		}
-		return payment.Apply(c, payment.Event{Kind: verdict(concluded), At: f.o.Now(), Authentication: &concluded})
+		return payment.Apply(c, payment.Event{Kind: verdict.Event(), At: f.o.Now(), Authentication: &after})
 	})
-	if err == nil && failed != nil {
-		f.refused(c.Request.ID, *failed)
+	if err == nil {
+		f.tell(c.Request.ID, concluded, verdict, why)
 	}
 	return err
 }
 
-// refused logs why a bank did not authenticate: the codes by which it says so (EMV 3DS 2.2 table A.1, transStatus,
-// transStatusReason, challengeCancel), which an operator can ask the bank about.
-func (f *Flow) refused(id payment.RequestID, a payment.Authentication) {
-	f.o.Log.Info("not authenticated by the bank", "payment_request", id, "status", a.TransStatus, "reason", a.Reason, "cancel", a.Cancel)
+// tell logs what does not lead to a payment, by the codes in which the bank says it (EMV 3DS 2.2 table A.1, transStatus,
+// transStatusReason, challengeCancel), which an operator can ask the bank about. Who breaks the protocol is warned of.
+func (f *Flow) tell(id payment.RequestID, a payment.Authentication, v payment.Verdict, why string) {
+	about := []any{"payment_request", id, "status", a.TransStatus, "reason", a.Reason, "cancel", a.Cancel}
+	switch v {
+	case payment.VerdictFail:
+		f.o.Log.Info("not authenticated by the bank", about...)
+	case payment.VerdictAgain:
+		f.o.Log.Info("a challenge never began", about...)
+	case payment.VerdictRefuse:
+		f.o.Log.Warn("result refused", append(about, "eci", a.ECI, "directory", a.Directory, "why", why)...)
+	}
+}
+
+// anew is an authentication for the same, to be asked for after a challenge that came to nothing.
+func (f *Flow) anew(was payment.Authentication) payment.Authentication {
+	return payment.Authentication{
+		ServerTransID: f.newServerTransID(), Version: was.Version, MethodURL: was.MethodURL, Restarts: was.Restarts + 1,
+		NonPayment: was.NonPayment, StepUp: was.StepUp, Amount: was.Amount, Merchant: was.Merchant, Token: was.Token,
+	}
 }
 
 // Restart gives up a challenge that the bank's page broke off with an error, and goes back to before the
@@ -194,11 +202,16 @@ func (f *Flow) Restart(ctx context.Context, page string, round int) (payment.Cas
 			was.TransStatus = "U"
 			return payment.Apply(c, payment.Event{Kind: payment.Disprove, At: f.o.Now(), Authentication: &was})
 		}
-		a := payment.Authentication{
-			ServerTransID: f.newServerTransID(), Version: was.Version, MethodURL: was.MethodURL, Restarts: was.Restarts + 1,
-			NonPayment: was.NonPayment, Amount: was.Amount, Merchant: was.Merchant, Token: was.Token,
-		}
+		a := f.anew(was)
 		return payment.Apply(c, payment.Event{Kind: payment.Restart, At: f.o.Now(), Authentication: &a})
+	})
+}
+
+// GiveUp ends an attempt because its payer does not want to pay. One that is with the acquirer, or over, is returned as
+// it is.
+func (f *Flow) GiveUp(ctx context.Context, page string) (payment.Case, error) {
+	return f.change(ctx, payment.Lookup{Page: page}, func(c payment.Case) (payment.Changes, error) {
+		return payment.Apply(c, payment.Event{Kind: payment.GiveUp, At: f.o.Now()})
 	})
 }
 

@@ -172,7 +172,7 @@ func (f *Flow) authorize(ctx context.Context, a authorization) (payment.Case, er
 	}
 	answer := f.o.Acquirer.Authorise(ctx, Authorisation{
 		Trace: trace, Merchant: merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
-		Proof: c.Request.Authentication, OnFile: c.Request.OnFile, Absent: c.Request.Absent, NotAfter: start.Add(sendLimit),
+		Proof: c.Request.Proof(), OnFile: c.Request.OnFile, Absent: c.Request.Absent, NotAfter: start.Add(sendLimit),
 	})
 	concluded, err := f.conclude(ctx, c, answer, a.once.Amended())
 	if notNow(err) { // a copy of the answer was first
@@ -205,6 +205,9 @@ const concludeTries = 3
 // the attempt.
 func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answer, once *payment.Once) (payment.Case, error) {
 	e := payment.Event{At: f.o.Now(), Kind: meant(c.Request.Purpose(), answer.Outcome), Answer: &answer}
+	if c.StepsUp(answer) {
+		e.Kind = payment.StepUp
+	}
 	switch e.Kind {
 	case payment.Approve:
 		e.Capture = &payment.Capture{ID: f.newCaptureID(), Amount: c.Request.Amount, At: e.At}
@@ -221,9 +224,13 @@ func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answ
 		e.Reversal = &reversal
 	}
 	var err error
+	sent := c.Request.Trace.Key()
 	for range concludeTries {
 		var concluded payment.Case
 		concluded, err = f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, once, func(c payment.Case) (payment.Changes, error) {
+			if t := c.Request.Trace; t == nil || t.Key() != sent { // another authorisation has followed meanwhile
+				return payment.Changes{}, &payment.ErrNotNow{State: c.Request.State, Event: e.Kind}
+			}
 			return payment.Apply(c, e)
 		})
 		if err == nil || notNow(err) {

@@ -62,6 +62,9 @@ func (f *Flow) Late(ctx context.Context, traceKey string, judge func(sent paymen
 	} else if err != nil {
 		return err
 	}
+	if soft := c.Request.SoftDecline; soft != nil && soft.Trace.Key() == traceKey {
+		return f.undoSoft(ctx, c, judge(soft.Trace))
+	}
 	answer := judge(*c.Request.Trace)
 	if c.Request.State == payment.Authorizing { // waited for on another node, or by one that died
 		if _, err = f.conclude(ctx, c, answer, nil); notNow(err) {
@@ -110,10 +113,8 @@ func (f *Flow) undoLate(ctx context.Context, c payment.Case, answer payment.Answ
 			return err
 		}
 	}
-	if len(c.Token.SealedPAN) == 0 { // days later: nothing can name the card to the host any more
-		f.o.Log.Error("late approval of a card that is erased: reconcile it by hand",
-			"payment_request", c.Request.ID, "rrn", c.Request.Trace.RRN, "stan", c.Request.Trace.STAN)
-		return nil
+	if len(c.Token.SealedPAN) == 0 {
+		return f.unnamed(c, *c.Request.Trace)
 	}
 	reversal, err := f.newAdvice(ctx, c, payment.Reversal, payment.Money{}, answer.Authorization.AuthorizationCode)
 	if err != nil {
@@ -126,4 +127,38 @@ func (f *Flow) undoLate(ctx context.Context, c payment.Case, answer payment.Answ
 		return payment.UndoLate(c, reversal, answer.Authorization, f.o.Now()), nil
 	})
 	return err
+}
+
+// undoSoft reverses an approval of what the issuer had declined until the payer was authenticated: another
+// authorisation has taken its place.
+func (f *Flow) undoSoft(ctx context.Context, c payment.Case, answer payment.Answer) error {
+	soft := c.Request.SoftDecline
+	switch {
+	case answer.Outcome != payment.Approved && answer.Outcome != payment.Unwanted, c.Request.Purpose() == payment.Verification, soft.Reversal != "":
+		return nil // a copy of the answer that we have, nothing was moved, or it is being given back
+	case len(c.Token.SealedPAN) == 0:
+		return f.unnamed(c, soft.Trace)
+	}
+	about := *c.Request
+	about.Trace = &soft.Trace
+	of := c
+	of.Request = &about
+	reversal, err := f.newAdvice(ctx, of, payment.Reversal, payment.Money{}, answer.Authorization.AuthorizationCode)
+	if err != nil {
+		return err
+	}
+	_, err = f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
+		if c.Request.SoftDecline.Reversal != "" {
+			return payment.Changes{}, nil // another copy was first
+		}
+		return payment.UndoSoft(c, reversal, f.o.Now()), nil
+	})
+	return err
+}
+
+// unnamed logs an approval that comes days later: nothing can name its card to the host any more.
+func (f *Flow) unnamed(c payment.Case, sent payment.Trace) error {
+	f.o.Log.Error("late approval of a card that is erased: reconcile it by hand",
+		"payment_request", c.Request.ID, "rrn", sent.RRN, "stan", sent.STAN)
+	return nil
 }

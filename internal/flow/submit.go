@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"reprise/internal/card"
@@ -60,15 +61,20 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 		session.Card = p.token.Fingerprint
 	}
 
-	if c.Session.SkipThreeDS {
-		c, err = f.authorize(ctx, authorization{
+	if c.Session.Unasked() {
+		paid, err := f.authorize(ctx, authorization{
 			lookup: session, once: s.Once, cvn: p.cvn,
 			merchant: c.Merchant, token: p.token, terms: f.terms(c.Session, p), amount: c.Session.Amount,
 			begin: func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
+				if !c.Session.Unasked() {
+					return payment.Changes{}, c, errAsked
+				}
 				return f.newAttempt(c, p, now)
 			},
 		})
-		return Submitted{Case: c}, err
+		if !errors.Is(err, errAsked) {
+			return f.onward(paid, err)
+		}
 	}
 
 	return f.await(ctx, session, s.Once, p.cvn, func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
@@ -76,11 +82,15 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	})
 }
 
+// errAsked reports that meanwhile an issuer wanted the payer of the session authenticated.
+var errAsked = errors.New("flow: the payer is to be authenticated")
+
 // pick takes the stored card that the session names, of which only the CVN was typed, or else the card that was
 // typed. A CVN is required for the stored card: that is what the session is for.
 func (f *Flow) pick(ctx context.Context, c payment.Case, s Submission) (pick, error) {
 	if c.Session.Token == "" {
-		return f.typed(c, s.Fields, s.Cardholder, c.Session.Saves(s.Save), c.Session.SkipThreeDS, f.o.Now())
+		unasked := c.Session.SkipThreeDS || c.Merchant.AllowUnauthenticated
+		return f.typed(c, s.Fields, s.Cardholder, c.Session.Saves(s.Save), unasked, f.o.Now())
 	}
 	if s.Fields.HasCard() {
 		return pick{}, &card.FieldError{Path: s.Fields.Path("card_number"), Message: "must NOT be sent: the session names a stored card"}
@@ -130,7 +140,7 @@ func (f *Flow) resubmit(ctx context.Context, s Submission) (Submitted, error) {
 		return ch, err
 	})
 	defer card.Wipe(share)
-	if err != nil || c.Request.State.Final() || c.Request.SkipThreeDS {
+	if err != nil || c.Request.State.Final() || c.Request.Unasked() {
 		return Submitted{Case: c}, err
 	}
 	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
@@ -182,7 +192,7 @@ func (f *Flow) terms(s payment.Session, p pick) payment.Terms {
 	t := payment.Terms{
 		Type: payment.Pay, CaptureMethod: s.CaptureMethod,
 		SuccessReturnURL: s.SuccessReturnURL, FailureReturnURL: s.FailureReturnURL,
-		SkipThreeDS: s.SkipThreeDS, WithoutCVN: p.cvn.IsZero(), MIDLabel: s.MIDLabel, OnFile: onFile, Locale: s.Locale,
+		SkipThreeDS: s.Unasked(), WithoutCVN: p.cvn.IsZero(), MIDLabel: s.MIDLabel, OnFile: onFile, Locale: s.Locale,
 	}
 	switch {
 	case s.Type == payment.SessionSave:

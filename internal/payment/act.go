@@ -33,8 +33,8 @@ func (b *bench) carry(a act) {
 		b.add(NoteAuthentication{r.ID, e.Authentication.ServerTransID})
 	case noteTrace:
 		value := ""
-		if r.Authentication != nil {
-			value = r.Authentication.Value
+		if proof := r.Proof(); proof != nil {
+			value = proof.Value
 		}
 		b.add(NoteTrace{r.ID, *e.Trace, value})
 	case takeTry:
@@ -55,6 +55,11 @@ func (b *bench) carry(a act) {
 			r.Deadline = e.At.Add(HoldLife)
 		}
 		b.add(Wake{attemptWork(*r), r.Deadline})
+	case demand:
+		if b.session.ID != "" {
+			b.session.StepUp = true
+			b.sessionChanged = true
+		}
 	case rest:
 		r.Deadline = time.Time{}
 		b.add(Rest{attemptWork(*r)})
@@ -185,7 +190,7 @@ func (b *bench) dropCard() {
 		return // it was stored before
 	}
 	at := b.event.At
-	if b.request.Trace != nil {
+	if b.request.Sent() {
 		at = at.Add(NumberKept)
 	}
 	b.add(Wake{tokenWork(*t), at})
@@ -201,7 +206,8 @@ var tokenFailures = map[FailureCode]FailureCode{
 	IssuerUnavailable: IssuerUnavailable, ChannelUnavailable: ChannelUnavailable,
 	InvalidCVN: "INVALID_ACCOUNT_DETAILS", ExpiredCard: "INVALID_ACCOUNT_DETAILS",
 	PartnerTimeout: IssuerUnavailable, ServerError: ChannelUnavailable, ProcessorError: ChannelUnavailable,
-	PaymentRequestExpired: AuthenticationFailed, Timeout: AuthenticationFailed, "": AuthenticationFailed,
+	PaymentRequestExpired: AuthenticationFailed, Timeout: AuthenticationFailed, UserDeclined: AuthenticationFailed,
+	"": AuthenticationFailed,
 }
 
 func tokenFailure(code FailureCode) FailureCode {

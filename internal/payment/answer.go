@@ -20,6 +20,9 @@ type Answer struct {
 	Outcome       Outcome
 	Failure       FailureCode // unless approved or unknown
 	Authorization Authorization
+
+	// StepUp: declined because the issuer wants the payer authenticated first (a soft decline).
+	StepUp bool
 }
 
 // Mismatch says whether the issuer found the CVN wrong.
@@ -67,4 +70,5 @@ const (
 	StolenCard                 FailureCode = "STOLEN_CARD"
 	SuspectedFraudulent        FailureCode = "SUSPECTED_FRAUDULENT"
 	Timeout                    FailureCode = "TIMEOUT_ERROR"
+	UserDeclined               FailureCode = "USER_DECLINED_PAYMENT"
 )

@@ -8,7 +8,12 @@ type Authentication struct {
 	Version       string // "2.2.0"
 	MethodURL     string // where the browser runs the 3DS Method; empty: the range has none
 	Asked         time.Time
-	Restarts      int // challenges before this one that the bank's page broke off
+	Restarts      int // challenges before this one that broke, or never began
+
+	// Preference is what the bank was asked about a challenge (threeDSRequestorChallengeInd, EMV 3DS 2.2 table A.1).
+	Preference string
+	// StepUp: the issuer has declined to authorise before it knows who pays.
+	StepUp bool
 
 	// NonPayment asks the bank to authenticate the payer for a card that is stored, not for an amount
 	// (messageCategory 02, EMV 3DS 2.2 table A.1).
@@ -38,19 +43,48 @@ type Authentication struct {
 // MaxRestarts is how many broken challenges an attempt survives.
 const MaxRestarts = 3
 
+// What may be asked about a challenge.
+const (
+	NoChallenge      = "02" // not asked for
+	PreferChallenge  = "03"
+	MandateChallenge = "04"
+	RiskAnalysed     = "05" // the risk was analysed, and an exemption is asked for; since 2.2.0
+	DataShareOnly    = "06" // the bank is told, and not asked; since 2.2.0
+)
+
+// Prefer is what a merchant's bank is asked about a challenge. After a soft decline it is mandated: the issuer has
+// said so. Version 2.1.0 knows no exemption, so there a challenge is only not asked for.
+func (a Authentication) Prefer(m Merchant) string {
+	switch {
+	case a.StepUp, m.MandateChallenge:
+		return MandateChallenge
+	case m.Exemption == "":
+		return PreferChallenge
+	case a.Version == "2.1.0":
+		return NoChallenge
+	}
+	return exemptions[m.Exemption]
+}
+
+// Exemption is why a merchant asks banks not to challenge its payers.
+type Exemption string
+
+const (
+	ExemptionTRA       Exemption = "TRA"        // transaction risk analysis
+	ExemptionDataShare Exemption = "DATA_SHARE" // the bank is told, and not asked
+)
+
+var exemptions = map[Exemption]string{ExemptionTRA: RiskAnalysed, ExemptionDataShare: DataShareOnly}
+
+// Known says whether there is such an exemption.
+func (e Exemption) Known() bool { return exemptions[e] != "" }
+
 // Flow names how the payer was authenticated, as the v3 API writes it.
 func (a Authentication) Flow() string {
 	if a.Challenged {
 		return "CHALLENGE"
 	}
 	return "FRICTIONLESS"
-}
-
-// Proves says whether the result is a proof to authorise with: authenticated or attempted, with the value
-// that shows it (EMV 3DS 2.2 table A.7; the ECI alone proves nothing). Where no money is asked for, banks
-// need not give a value (table B.2), and the status is the proof.
-func (a Authentication) Proves() bool {
-	return (a.TransStatus == "Y" || a.TransStatus == "A") && (a.NonPayment || a.Value != "")
 }
 
 // Covers says whether what was authenticated is what is about to be authorised.

@@ -2,21 +2,25 @@ package payment
 
 import "testing"
 
-func TestAuthenticationProves(t *testing.T) {
+// TestWhatTheBankIsAskedAboutAChallenge: an issuer's wish goes before the merchant's, and 2.1.0 knows no exemption.
+func TestWhatTheBankIsAskedAboutAChallenge(t *testing.T) {
 	for _, test := range []struct {
-		status, value string
-		nonPayment    bool
-		want          bool
+		merchant Merchant
+		version  string
+		stepUp   bool
+		want     string
 	}{
-		{"Y", "value", false, true}, {"A", "value", false, true}, {"Y", "", false, false}, {"A", "", false, false},
-		{"Y", "value", true, true}, {"Y", "", true, true}, {"A", "", true, true},
-		{"", "", true, false}, {"N", "value", true, false}, {"U", "", true, false}, {"R", "", true, false},
-		{"I", "value", true, false}, {"C", "", true, false},
-		{"N", "value", false, false}, {"U", "value", false, false}, {"I", "value", false, false},
+		{Merchant{}, "2.2.0", false, "03"},
+		{Merchant{MandateChallenge: true}, "2.2.0", false, "04"},
+		{Merchant{Exemption: ExemptionTRA}, "2.2.0", false, "05"},
+		{Merchant{Exemption: ExemptionDataShare}, "2.3.1", false, "06"},
+		{Merchant{Exemption: ExemptionTRA}, "2.1.0", false, "02"},
+		{Merchant{Exemption: ExemptionDataShare}, "2.1.0", false, "02"},
+		{Merchant{Exemption: ExemptionDataShare}, "2.2.0", true, "04"},
+		{Merchant{}, "2.1.0", true, "04"},
 	} {
-		a := Authentication{TransStatus: test.status, Value: test.value, NonPayment: test.nonPayment}
-		if a.Proves() != test.want {
-			t.Errorf("status %q, value %q, non-payment %t: proves %t", test.status, test.value, test.nonPayment, a.Proves())
+		if got := (Authentication{Version: test.version, StepUp: test.stepUp}).Prefer(test.merchant); got != test.want {
+			t.Errorf("%+v, %s, step-up %t: %s, want %s", test.merchant, test.version, test.stepUp, got, test.want)
 		}
 	}
 }

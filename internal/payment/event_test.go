@@ -36,6 +36,7 @@ func (l *life) complete(kind EventKind, c Case) Event {
 		a.TransStatus = "C"
 		e.Authentication = &a
 	case Prove:
+		a.Challenged = r.State == Challenging
 		a.TransStatus, a.Value = "Y", l.id("proof")
 		e.Authentication = &a
 	case Disprove:
@@ -56,6 +57,9 @@ func (l *life) complete(kind EventKind, c Case) Event {
 	case Decline:
 		e.Answer = no(InsufficientBalance, InvalidCVN, StolenCard)
 		e.Answer.Authorization.AdviceCode = rapid.SampledFrom([]string{"", "", "", "03"}).Draw(l.t, "advice code")
+	case StepUp:
+		e.Answer = no(AuthenticationFailed)
+		e.Answer.StepUp = true
 	case Unwant:
 		e.Answer, e.Reversal = no(ProcessorError, InvalidCVN), l.advice(Reversal, r)
 	case Unsend:
@@ -98,6 +102,8 @@ func (l *life) comes(kind EventKind, c Case) bool {
 		return r.Purpose() == Verification
 	case Lose, Unwant:
 		return r.Purpose() != Verification
+	case StepUp:
+		return c.StepsUp(Answer{Outcome: Declined, StepUp: true})
 	case Lapse:
 		return r.Session != "" && !l.now.Before(r.Expires)
 	case Expire:

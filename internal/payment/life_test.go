@@ -297,6 +297,9 @@ func (l *life) look() {
 		l.lookAtMoney(r)
 		l.lookAtDeadline(r)
 		l.must(len(l.escrow[id]) == 0 || slices.Contains(escrowed, r.State), "the CVN of %s is kept although it is %s (PCI DSS 3.3.1)", id, r.State)
+		if soft := r.SoftDecline; soft != nil && r.Trace != nil {
+			l.must(r.Authentication != nil && r.Authentication.TransStatus == "Y" && r.Trace.STAN != soft.Trace.STAN, "%s was declined until the payer is authenticated, and was sent again without: %+v", id, r.Authentication)
+		}
 		l.must(l.approved[id] <= 1, "%s was approved %d times", id, l.approved[id])
 		held := r.Session != "" && !r.State.Final() && r.State != Authorized && r.State != Capturing
 		l.must(held == (l.session.Open == id), "%s is %s, and the session is open for %q", id, r.State, l.session.Open)

@@ -19,17 +19,19 @@ const (
 	Reversing      State = "REVERSING"      // no answer came; being reversed, the payment is pending
 	Authorized     State = "AUTHORIZED"     // the money is held; the merchant captures or cancels
 	Capturing      State = "CAPTURING"      // the capture is on its way, and repeated until it is acknowledged
-	Succeeded      State = "SUCCEEDED"
-	Failed         State = "FAILED"
-	Canceled       State = "CANCELED" // dropped before it reached the acquirer, or the hold given up; nobody is told
-	Expired        State = "EXPIRED"  // nobody paid in time, or nobody captured
+	// SteppingUp: declined until the bank has seen the payer, whose page begins anew, without a CVN.
+	SteppingUp State = "STEPPING_UP"
+	Succeeded  State = "SUCCEEDED"
+	Failed     State = "FAILED"
+	Canceled   State = "CANCELED" // dropped before it reached the acquirer, or the hold given up; nobody is told
+	Expired    State = "EXPIRED"  // nobody paid in time, or nobody captured
 )
 
 // States are all states that an attempt can be in, in the order of its life; None is not one of them.
 func States() []State {
 	return []State{
-		Submitted, Opened, Authenticating, Challenging, Authenticated, Authorizing, Reversing, Authorized, Capturing,
-		Succeeded, Failed, Canceled, Expired,
+		Submitted, Opened, Authenticating, Challenging, Authenticated, Authorizing, SteppingUp, Reversing, Authorized,
+		Capturing, Succeeded, Failed, Canceled, Expired,
 	}
 }
 
@@ -50,6 +52,7 @@ const (
 	Hold      EventKind = "hold"      // held,
 	Verify    EventKind = "verify"    // a good card
 	Decline   EventKind = "decline"
+	StepUp    EventKind = "step up" // declined, until the payer is authenticated
 	Unwant    EventKind = "unwant"  // approved, but not as asked
 	Unsend    EventKind = "unsend"  // nothing left the house
 	Lose      EventKind = "lose"    // no answer in time
@@ -62,6 +65,7 @@ const (
 	Lapse     EventKind = "lapse"   // the attempt's time is over
 	Expire    EventKind = "expire"  // so is that of a payment request without a session, or of a hold
 	Drop      EventKind = "drop"    // superseded by a later submit, or the session was cancelled
+	GiveUp    EventKind = "give up" // the payer does not want to pay
 )
 
 // Event is one thing that happened, with what the attempt must remember of it.
@@ -74,7 +78,7 @@ type Event struct {
 	Verifier       []byte          // Authorize with a CVN from the escrow
 	Trace          *Trace          // Authorize
 	Deadline       time.Time       // Authorize: when no answer means unknown; Claim: when a worker takes the capture up
-	Answer         *Answer         // Approve, Hold, Verify, Decline, Unwant, Unsend, Miss, Reject
+	Answer         *Answer         // Approve, Hold, Verify, Decline, StepUp, Unwant, Unsend, Miss, Reject
 	Capture        *Capture        // Approve, Claim
 	Reversal       *Advice         // Unwant, Lose, Void, Expire of a hold, Reject; Collect of a part: its Release
 	Advice         *Advice         // Claim: the capture
@@ -97,6 +101,7 @@ const (
 	giveTry        act = "give try back" // unless the CVN was wrong
 	reverse        act = "reverse"
 	wake           act = "wake at deadline"
+	demand         act = "demand authentication" // of later attempts of the session, too
 	rest           act = "rest"
 	storeCard      act = "store card"  // if it was to be stored; and remember its first use
 	dropCard       act = "drop card"   // that was to be stored: it is not
@@ -138,12 +143,14 @@ var table = map[State]map[EventKind]move{
 		Lapse:     failed,
 		Expire:    expired,
 		Drop:      dropped,
+		GiveUp:    failed,
 	},
 	Opened: {
 		Ask:    {Authenticating, nil},
 		Lapse:  failed,
 		Expire: expired,
 		Drop:   dropped,
+		GiveUp: failed,
 	},
 	Authenticating: {
 		Ask:       {Authenticating, []act{note}}, // the one who asked died before the answer
@@ -153,6 +160,7 @@ var table = map[State]map[EventKind]move{
 		Lapse:     failed,
 		Expire:    expired,
 		Drop:      dropped,
+		GiveUp:    failed,
 	},
 	Challenging: {
 		Prove:    proved,
@@ -161,6 +169,7 @@ var table = map[State]map[EventKind]move{
 		Lapse:    failed,
 		Expire:   expired,
 		Drop:     dropped,
+		GiveUp:   failed,
 	},
 	Authenticated: {
 		Authorize: {Authorizing, []act{forgetCVN, noteTrace, takeTry, wake}},
@@ -168,6 +177,7 @@ var table = map[State]map[EventKind]move{
 		Lapse:     failed,
 		Expire:    expired,
 		Drop:      dropped,
+		GiveUp:    failed,
 	},
 	Authorizing: {
 		Approve: {Succeeded, []act{rest, giveTry, tellCaptured, storeCard, complete}},
@@ -175,9 +185,17 @@ var table = map[State]map[EventKind]move{
 		Verify:  {Succeeded, []act{rest, giveTry, storeCard, complete}},
 		Decline: {Failed, []act{rest, giveTry, count, tellFailed, dropCard, free}},
 		Unwant:  {Failed, []act{rest, giveTry, count, reverse, tellFailed, dropCard, free}},
+		StepUp:  {SteppingUp, []act{giveTry, demand, wake}},
 		Unsend:  unpaid,
 		Miss:    unpaid,
 		Lose:    {Reversing, []act{rest, reverse}}, // the reversal's own work is its deadline
+	},
+	SteppingUp: {
+		Open:   opened,
+		Lapse:  failed,
+		Expire: expired,
+		Drop:   dropped,
+		GiveUp: failed,
 	},
 	Reversing: {
 		Settle: unpaid,
@@ -197,10 +215,10 @@ var table = map[State]map[EventKind]move{
 // program that is older than a row does not take a state it never heard of for an end.
 func (s State) Final() bool { return s == Succeeded || s == Failed || s == Canceled || s == Expired }
 
-// BeforeAcquirer says whether the attempt waits for the payer or the bank, and nothing was sent to the acquirer.
+// BeforeAcquirer says whether the attempt waits for the payer or the bank, and nothing is with the acquirer.
 func (s State) BeforeAcquirer() bool {
 	switch s {
-	case Submitted, Opened, Authenticating, Challenging, Authenticated:
+	case Submitted, Opened, Authenticating, Challenging, Authenticated, SteppingUp:
 		return true
 	}
 	return false
@@ -279,11 +297,18 @@ func remember(r *Request, from State, e Event) {
 		r.Failure = e.Answer.Failure
 	case Disprove:
 		r.Failure = r.Authentication.Failure()
+	case StepUp:
+		r.stepUp(e)
 	case Settle:
 		r.Failure = PartnerTimeout
+	case GiveUp:
+		r.Failure = UserDeclined
 	case Lapse:
 		r.Failure = PaymentRequestExpired
-		if from == Authenticating || from == Challenging {
+		switch {
+		case r.SoftDecline != nil:
+			r.Failure = AuthenticationFailed
+		case from == Authenticating, from == Challenging:
 			r.Failure = Timeout
 		}
 	}

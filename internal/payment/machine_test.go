@@ -21,8 +21,8 @@ var (
 
 	// kinds are all events, in the order in which the document has them.
 	kinds = []EventKind{
-		Submit, Begin, Open, Ask, Challenge, Prove, Disprove, Restart, Authorize, Approve, Hold, Verify, Decline, Unwant,
-		Unsend, Miss, Lose, Settle, Claim, Collect, Reject, Void, Lapse, Expire, Drop,
+		Submit, Begin, Open, Ask, Challenge, Prove, Disprove, Restart, Authorize, Approve, Hold, Verify, Decline, StepUp,
+		Unwant, Unsend, Miss, Lose, Settle, Claim, Collect, Reject, Void, Lapse, Expire, Drop, GiveUp,
 	}
 	noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 )
@@ -47,6 +47,9 @@ func caseIn(state State) Case {
 	}
 	if state == None {
 		c.Session.Open, c.Request.Version = "", 0
+	}
+	if state == Authorizing || state == Reversing {
+		c.Request.Trace = &Trace{MTI: "0200", STAN: "000001"}
 	}
 	if state != None && state != Submitted {
 		c.Request.Authentication = &Authentication{ServerTransID: "old", Value: "cavv"}
@@ -165,6 +168,15 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 	if to == Capturing && (after.Request.CaptureAdvice != "cp-1" || after.Request.Capture == nil) {
 		fail("a capture is not remembered")
 	}
+	if kind == StepUp {
+		soft := after.Request.SoftDecline
+		if soft == nil || soft.Trace.STAN != "000001" || soft.Authentication == nil || after.Request.Trace != nil || after.Request.Authentication != nil {
+			fail("what was declined is not put aside")
+		}
+		if !after.Session.StepUp || after.Request.Expires != noon.Add(AttemptLife) || after.Request.Deadline != after.Request.Expires {
+			fail("the payer has not the time of an attempt, or the session may skip the bank")
+		}
+	}
 	if kind == Unwant && !has[SaveAdvice](ch.Effects) {
 		fail("an unwanted approval is not reversed")
 	}
@@ -263,6 +275,7 @@ func TestWhatAFailureIsCalled(t *testing.T) {
 		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "04"}}, Timeout},
 		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "06"}}, ProcessorError},
 		{Reversing, Event{Kind: Settle}, PartnerTimeout},
+		{Challenging, Event{Kind: GiveUp}, UserDeclined},
 		{Authorizing, Event{Kind: Decline, Answer: &Answer{Failure: StolenCard}}, StolenCard},
 	} {
 		test.event.At = noon
@@ -372,7 +385,9 @@ here cannot happen: it changes nothing. Effects are written in the commit that w
 // explained is what the table does not say by itself.
 const explained = `
 "forget CVN" on the way to AUTHORIZING takes the one row that the browser's share names, and fails the whole
-commit if it is gone; everywhere else it deletes what there is. The deadlines of REVERSING and CAPTURING are
+commit if it is gone; everywhere else it deletes what there is. STEPPING_UP is what a soft decline leads to: the payer's
+page begins anew, without a CVN, and has 15 minutes; whatever session the attempt is of, no later one of it skips 3-D
+Secure. The event comes at most once to an attempt, and not after a challenge. The deadlines of REVERSING and CAPTURING are
 the reversal's and the capture's own work. What an act says of the session holds where there is one; what it says
 of the card itself holds for one that was typed for this attempt. Of a stored one only what a payment teaches is
 written down: "store card" notes the network's id of its first use, and "count failure" that its issuer wants no
@@ -382,7 +397,7 @@ What the v3 API calls these states:
 
 | state | payment request | payment |
 | --- | --- | --- |
-| SUBMITTED, OPENED, AUTHENTICATING, CHALLENGING, AUTHENTICATED | REQUIRES_ACTION | none yet |
+| SUBMITTED, OPENED, AUTHENTICATING, CHALLENGING, AUTHENTICATED, STEPPING_UP | REQUIRES_ACTION | none yet |
 | AUTHORIZING, REVERSING | PENDING | PENDING |
 | AUTHORIZED | AUTHORIZED | AUTHORIZED |
 | CAPTURING | AUTHORIZED | PENDING |

@@ -41,8 +41,19 @@ type Merchant struct {
 	ReuseCustomers bool
 
 	// MandateChallenge asks the bank to challenge every payer (threeDSRequestorChallengeInd 04); otherwise
-	// a challenge is only preferred (03).
+	// a challenge is only preferred (03), or an exemption asked for.
 	MandateChallenge bool
+
+	// Exemption asks the bank not to challenge; only then its answer I (informational) is accepted.
+	Exemption Exemption
+
+	// RefuseAttempts lets a payment fail where the scheme stood in for a bank that could not be asked (A);
+	// otherwise it is paid.
+	RefuseAttempts bool
+
+	// AllowUnauthenticated lets the merchant be paid where the payer could not be authenticated (U, or a card of no
+	// directory server), as if 3-D Secure was skipped; otherwise the payment fails.
+	AllowUnauthenticated bool
 
 	// Endpoints are those that are told of events, without the disabled. Read with the merchant, so that one
 	// commit can write the deliveries.

@@ -366,6 +366,14 @@ func (l *life) actions() map[string]func() {
 				time.Second, time.Second, 10 * time.Second, time.Minute, 16 * time.Minute, 8 * 24 * time.Hour,
 			}).Draw(l.t, "time"))
 		},
+		"the payer stays away": func() {
+			if r := l.requests[l.attempts[len(l.attempts)-1]]; r.State.BeforeAcquirer() && rapid.IntRange(1, 4).Draw(l.t, "really") == 4 {
+				if l.now.Before(r.Deadline) {
+					l.now = r.Deadline
+				}
+				l.due(attemptWork(r))
+			}
+		},
 		"work is done": func() {
 			var due []Work
 			for w, at := range l.work {
@@ -386,7 +394,7 @@ func (l *life) next() {
 	c := l.of(l.attempts[len(l.attempts)-1])
 	ends := rapid.IntRange(1, 4).Draw(l.t, "ends") == 4
 	coming := slices.DeleteFunc(slices.Clone(kinds), func(kind EventKind) bool {
-		return !l.comes(kind, c) || !ends && slices.Contains([]EventKind{Drop, Void, Disprove, Unsend, Miss, Lose, Lapse, Expire}, kind)
+		return !l.comes(kind, c) || !ends && slices.Contains([]EventKind{Drop, GiveUp, Void, Disprove, Unsend, Miss, Lose, Lapse, Expire}, kind)
 	})
 	if len(coming) > 0 {
 		l.happen(rapid.SampledFrom(coming).Draw(l.t, "event"), c.Request.ID)

@@ -118,6 +118,7 @@ type judge struct {
 	w        Window
 	find     func(BookingKey, ...BookingKind) *Booking
 	original *Booking // of the purchase or the hold
+	soft     *Booking // of what was declined until the payer was authenticated
 	findings []Finding
 	taken    int64
 }
@@ -162,6 +163,9 @@ func (j *judge) attempt() {
 	if moved {
 		j.original = j.find(r.Trace.Booking(), BookedPurchase, BookedHold)
 	}
+	if r.SoftDecline != nil && r.Purpose() != Verification {
+		j.declined(*r.SoftDecline)
+	}
 	switch {
 	case late:
 		j.add(PastDeadline, true, false, j.original, nil, string(r.State))
@@ -177,6 +181,28 @@ func (j *judge) attempt() {
 	default:
 		j.undone()
 	}
+}
+
+// declined compares what the issuer declined until the payer was authenticated: the acquirer must not keep it.
+func (j *judge) declined(d SoftDecline) {
+	b := j.find(d.Trace.Booking(), BookedPurchase, BookedHold)
+	j.soft = b
+	if b == nil || b.State == BookingReversed {
+		return
+	}
+	for _, a := range j.Advices {
+		if a.ID == d.Reversal && (a.Status == AdviceOpen || a.Status == AdviceClosed) {
+			return // said of the advice
+		}
+	}
+	j.add(KeptThere, true, j.later(Reversal), b, nil, "declined until the payer is authenticated ("+d.Authorization.ResponseCode+")")
+	f := &j.findings[len(j.findings)-1]
+	f.RRN, f.STAN, f.Terminal, f.At = d.Trace.RRN, d.Trace.STAN, d.Trace.Booking().Terminal, d.Trace.At(j.Request.Created)
+}
+
+// isOfSoft says whether a reversal is about what was declined until the payer was authenticated.
+func (j *judge) isOfSoft(a Advice) bool {
+	return j.Request.SoftDecline != nil && a.ID == j.Request.SoftDecline.Reversal
 }
 
 // kept compares a purchase or a hold that our books say stands.
@@ -238,7 +264,7 @@ func (j *judge) undone() {
 // reversal is the last one that was opened for the attempt, or nil.
 func (j *judge) reversal() *Advice {
 	for i, a := range slices.Backward(j.Advices) {
-		if a.Kind == Reversal {
+		if a.Kind == Reversal && !j.isOfSoft(a) {
 			return &j.Advices[i]
 		}
 	}
@@ -300,8 +326,12 @@ func (j *judge) advice(a Advice) {
 // reversed says how a reversal ended. It may have been acknowledged without a booking, where nothing was held; what
 // counts is whether the original still stands, and that is said of the attempt.
 func (j *judge) reversed(a Advice, b *Booking, says string) {
+	original := j.original
+	if j.isOfSoft(a) {
+		original = j.soft
+	}
 	if b == nil {
-		b = j.original
+		b = original
 	}
 	switch a.Status {
 	case AdviceOpen:
@@ -309,7 +339,7 @@ func (j *judge) reversed(a Advice, b *Booking, says string) {
 	case AdviceClosed:
 		j.add(AdviceEnded, false, false, b, &a, says+": "+a.Reason)
 	case AdviceGivenUp, AdviceNoTrace:
-		if j.original == nil || j.original.State == BookingReversed {
+		if original == nil || original.State == BookingReversed {
 			j.add(AdviceEnded, false, false, b, &a, says)
 		}
 	}

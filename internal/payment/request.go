@@ -49,6 +49,7 @@ type Request struct {
 	Authentication *Authentication
 	Trace          *Trace // of the purchase, once it is on its way
 	Authorization  *Authorization
+	SoftDecline    *SoftDecline // what was declined until the payer is authenticated, if anything was
 	Failure        FailureCode
 	Capture        *Capture
 	Refunded       int64    // minor units given back, or on their way back
@@ -108,13 +109,26 @@ func (r Request) PagePath() string { return "/pay/" + r.Page }
 // the merchant is told of. An attempt to save a card has none.
 func (r Request) HasPayment() bool { return r.Type != Save && (r.Trace != nil || r.State == Failed) }
 
+// Sent says whether an authorisation may have left the house.
+func (r Request) Sent() bool { return r.Trace != nil || r.SoftDecline != nil }
+
+// Proof is what an authorisation shows of the authentication; nil where there is nothing to show. An ECI without its
+// value would claim what nobody can check, except of a card that is stored (EMV 3DS 2.2 table B.2).
+func (r Request) Proof() *Authentication {
+	a := r.Authentication
+	if a == nil || a.TransStatus == "U" || a.Value == "" && !a.NonPayment {
+		return nil
+	}
+	return a
+}
+
 // NeedsNumberUntil is when the card's number is no longer needed for the attempt: for a late answer, a reversal,
 // a refund. Zero while it is not over.
 func (r Request) NeedsNumberUntil() time.Time {
 	switch {
 	case !r.State.Final():
 		return time.Time{}
-	case r.Trace == nil:
+	case !r.Sent():
 		return r.Updated // nothing left the house
 	case r.Capture != nil && r.Refunded < r.Capture.Amount.Minor:
 		return r.Capture.At.Add(RefundPeriod + NumberKept) // a refund of the last moment has yet to leave

@@ -89,6 +89,9 @@ type Session struct {
 	Failures int // authorisations that failed
 	Attempts int // that were begun
 
+	// StepUp: an issuer has declined to authorise before it knows who pays. No attempt skips 3-D Secure any more.
+	StepUp bool
+
 	Unread Unread `json:"-"`
 }
 
@@ -119,6 +122,9 @@ func (s Session) AcceptsAttempt() error {
 	}
 	return nil
 }
+
+// Unasked says whether the session is paid without asking the bank who pays.
+func (s Session) Unasked() bool { return s.SkipThreeDS && !s.StepUp }
 
 // LinkPath is where the hosted page of a payment link is, under the gateway's public URL.
 func (s Session) LinkPath() string { return "/link/" + s.Link }
