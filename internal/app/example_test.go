@@ -93,6 +93,7 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		"POST /pay/{page}/open":         only(examplePage, page(visaChallenge)),
 		"POST /pay/{page}/authenticate": only(examplePage, page(visaChallenge, opened)),
 		"POST /pay/{page}/restart":      only(examplePage, page(visaChallenge, arrived)),
+		"POST /pay/{page}/cancel":       only(examplePage, page(visaChallenge, arrived)),
 		"POST /pay/{page}/pay":          page(visaFrictionless, arrived),
 		"POST /pay/{page}/cvn":          only(examplePage, page(visaFrictionless, arrived)),
 	}

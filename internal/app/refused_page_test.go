@@ -47,6 +47,7 @@ func refusedPages() map[string][]refusedRow {
 		"POST /pay/{page}/open":         {short("open"), nowhere("open", browser)},
 		"POST /pay/{page}/authenticate": {short("authenticate"), nowhere("authenticate", browser)},
 		"POST /pay/{page}/restart":      {short("restart"), nowhere("restart", map[string]any{"round": 0})},
+		"POST /pay/{page}/cancel":       {short("cancel"), nowhere("cancel", map[string]any{})},
 		"POST /pay/{page}/pay":          append(late("pay", share), short("pay"), nowhere("pay", map[string]any{"share": "x"})),
 		"POST /pay/{page}/cvn": append(late("cvn", cvn), short("cvn"), nowhere("cvn", map[string]any{"cvn": "123"}),
 			refusedRow{"a digit too many", func(w *town) asked {

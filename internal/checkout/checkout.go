@@ -83,6 +83,7 @@ func (c *Checkout) Routes(mux *http.ServeMux, g *gate.Gate) {
 		"POST /pay/{page}/open":         c.open,
 		"POST /pay/{page}/authenticate": c.authenticate,
 		"POST /pay/{page}/restart":      c.restart,
+		"POST /pay/{page}/cancel":       c.cancel,
 		"POST /pay/{page}/pay":          c.pay,
 	} {
 		mux.Handle(pattern, g.Handle(pattern, payment.Anyone, handler))

@@ -35,7 +35,7 @@ func (c *Checkout) linkPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch shown["State"] {
 	case linkForm:
-		shown["BankAsked"] = !s.SkipThreeDS
+		shown["BankAsked"] = !s.Unasked()
 		_, shown["Failed"] = r.URL.Query()["failed"]
 		if s.Token != "" {
 			showCard(shown, k.Token)

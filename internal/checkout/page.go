@@ -38,7 +38,7 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 
 // bankAsked says whether the bank is still to confirm who the payer is.
 func bankAsked(r *payment.Request) bool {
-	return r.State.BeforeAcquirer() && r.State != payment.Authenticated && !r.SkipThreeDS
+	return r.State.BeforeAcquirer() && r.State != payment.Authenticated && !r.Unasked()
 }
 
 // lost says that there is no such page, or that it cannot be shown now. Nobody knows who the payer is, so the

@@ -25,6 +25,7 @@ type step struct {
 	Outcome   string     `json:"outcome,omitempty"`    // done: succeeded, failed or canceled
 	ReturnURL string     `json:"return_url,omitempty"` // done: where the payer goes
 	Notice    string     `json:"notice,omitempty"`     // the bank's words for the payer (cardholderInfo)
+	StepUp    bool       `json:"step_up,omitempty"`    // before the proof: the bank did not pay before it knows who pays
 }
 
 // doing maps the machine's states to what the page does.
@@ -34,6 +35,7 @@ var doing = map[payment.State]string{
 	payment.Authenticating: "wait",
 	payment.Challenging:    "challenge",
 	payment.Authenticated:  "confirm",
+	payment.SteppingUp:     "open",
 	payment.Authorizing:    "pending",
 	payment.Reversing:      "pending",
 	payment.Authorized:     "done",
@@ -51,6 +53,7 @@ func (c *Checkout) stepOf(k payment.Case, window string) step {
 	if s.Challenge != nil {
 		s.Round = r.Authentication.Restarts
 	}
+	s.StepUp = r.SoftDecline != nil && bankAsked(r)
 	switch r.State {
 	case payment.Authenticated:
 		if r.WithoutCVN {
@@ -153,6 +156,12 @@ func (c *Checkout) restart(ctx context.Context, r *gate.Request) (gate.Answer, e
 	}
 	k, err := c.Flow.Restart(ctx, r.Path("page"), q.Round)
 	return c.next(k, "05", err)
+}
+
+// cancel: the payer does not want to pay.
+func (c *Checkout) cancel(ctx context.Context, r *gate.Request) (gate.Answer, error) {
+	k, err := c.Flow.GiveUp(ctx, r.Path("page"))
+	return c.next(k, fullScreen, err)
 }
 
 // pay: the page brings the browser's share, with which the CVN opens.

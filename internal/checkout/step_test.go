@@ -25,6 +25,7 @@ func TestStepOfEveryState(t *testing.T) {
 			"url": "https://acs.example/challenge", "fields": map[string]any{"window": "03"},
 		}},
 		payment.Authenticated: {"do": "confirm"},
+		payment.SteppingUp:    {"do": "open"},
 		payment.Authorizing:   {"do": "pending"},
 		payment.Reversing:     {"do": "pending"},
 		payment.Authorized:    {"do": "done", "outcome": "succeeded", "return_url": "https://shop.example/yes"},
@@ -61,6 +62,13 @@ func TestStepOfEveryState(t *testing.T) {
 	if got := decoded(t, newDoor(t, c).send("GET", "/pay/"+page+"/step", "", "")); got["do"] != "complete" {
 		t.Errorf("a CVN is asked for that the merchant did not want: %v", got)
 	}
+	for state, want := range map[payment.State]bool{payment.SteppingUp: true, payment.Challenging: true, payment.Authenticated: false, payment.Failed: false} {
+		c = caseIn(state)
+		c.Request.SoftDecline = &payment.SoftDecline{}
+		if got := decoded(t, newDoor(t, c).send("GET", "/pay/"+page+"/step", "", "")); (got["step_up"] == true) != want {
+			t.Errorf("%s after a soft decline: %v", state, got)
+		}
+	}
 	c = caseIn(payment.Failed)
 	c.Request.Authentication = nil
 	if got := decoded(t, newDoor(t, c).send("GET", "/pay/"+page+"/step", "", "")); got["outcome"] != "failed" {
@@ -95,7 +103,7 @@ func TestOpenAsksTheBank(t *testing.T) {
 func TestPagesOfNobody(t *testing.T) {
 	other := strings.Repeat("x", 32)
 	for path, body := range map[string]string{
-		"GET /step": "", "POST /open": browser, "POST /authenticate": browser, "POST /restart": `{"round":0}`, "POST /pay": `{"share":""}`, "POST /cvn": `{"cvn":"737"}`,
+		"GET /step": "", "POST /open": browser, "POST /authenticate": browser, "POST /restart": `{"round":0}`, "POST /cancel": `{}`, "POST /pay": `{"share":""}`, "POST /cvn": `{"cvn":"737"}`,
 	} {
 		method, end, _ := strings.Cut(path, " ")
 		d := newDoor(t, caseIn(payment.Authenticated))

@@ -55,6 +55,18 @@ form.addEventListener('submit', async (event) => {
   }
 });
 
+document.getElementById('cancel')!.addEventListener('click', async () => {
+  if (busy) return;
+  setBusy(true);
+  forgive();
+  try {
+    go(await call(`/pay/${page}/cancel`, {}));
+  } catch (error) {
+    setBusy(false);
+    complain(error instanceof Refused ? words(error) : say('cvn.interrupted'));
+  }
+});
+
 function go(step: Step): void {
   location.replace(step.do === 'done' && step.return_url ? step.return_url : `/pay/${page}`);
 }

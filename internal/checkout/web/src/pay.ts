@@ -12,6 +12,9 @@ rememberPage(page);
 
 const methodTime = 10_000; // EMV 3DS 2.2 §5.8.1: wait no longer for the 3DS Method
 const lookEvery = 1_500;
+// EMV 3DS: a bank that gets no CReq within 30 s of its ARes gives up, and may show nothing to who comes later. From then
+// on the payer is offered to start again.
+const bankWaits = 30_000;
 
 const element = (id: string): HTMLElement => document.getElementById(id)!;
 
@@ -109,6 +112,31 @@ async function runMethod(form: Form): Promise<'Y' | 'N'> {
   return came ? 'Y' : 'N';
 }
 
+// The payer can give up until the acquirer is asked. The gateway says what has become of the payment: it may have been
+// too late, and then the page goes on.
+const cancel = element('cancel') as HTMLButtonElement;
+let canceled = false;
+let over = false;
+cancel.addEventListener('click', async () => {
+  if (canceled) return;
+  canceled = true;
+  cancel.setAttribute('aria-disabled', 'true');
+  const step = await patiently(() => call(`/pay/${page}/cancel`, {})).catch(() => undefined); // the page itself is told why
+  canceled = step?.do === 'done' && step.outcome === 'failed';
+  cancel.removeAttribute('aria-disabled');
+  if (!canceled) return;
+  over = true;
+  showStatus();
+  finish(step!);
+});
+
+// showStatus takes the bank's page away.
+function showStatus(): void {
+  document.body.classList.remove('challenged');
+  element('bank').hidden = true;
+  element('status').hidden = false;
+}
+
 // Whether the bank has begun anew from another tab. Two tabs that both show its page would break each other's
 // challenge for ever at a bank that shows a page only once, so this one follows.
 let following = false;
@@ -131,13 +159,16 @@ async function runChallenge(form: Form, round: number): Promise<Step> {
   shown.focus();
 
   const ended = new AbortController();
+  const again = element('again') as HTMLButtonElement;
+  const offered = setTimeout(() => { again.hidden = false; }, bankWaits);
+  const pressed = new Promise<{ broken: boolean }>((resolve) => { again.onclick = () => resolve({ broken: true }); });
   try {
-    let back = heard('challenge', 15 * 60_000, ended.signal);
+    let back = Promise.race([heard('challenge', 15 * 60_000, ended.signal), pressed]);
     for (;;) {
       const word = await Promise.race([back, pause(lookEvery)]);
       if (word) {
         if (word.broken) return await patiently(() => call(`/pay/${page}/restart`, { round }));
-        back = new Promise(() => { /* said once */ });
+        back = pressed; // the frame says it once
       }
       const step = await look();
       if (step.challenge?.fields.creq === form.fields.creq) continue;
@@ -146,10 +177,10 @@ async function runChallenge(form: Form, round: number): Promise<Step> {
     }
   } finally {
     ended.abort();
-    document.body.classList.remove('challenged');
-    place.hidden = true;
+    clearTimeout(offered);
+    again.hidden = true;
+    showStatus();
     shown.remove();
-    element('status').hidden = false;
   }
 }
 
@@ -169,7 +200,10 @@ async function patiently(ask: () => Promise<Step>): Promise<Step> {
   }
 }
 
-const contacting = (): void => show(say('pay.contacting'), say('pay.contacting_detail'));
+function contacting(step: Step): void {
+  if (step.step_up) show(say('pay.step_up'), say('pay.step_up_detail'));
+  else show(say('pay.contacting'), say('pay.contacting_detail'));
+}
 
 function authenticate(completed: 'Y' | 'N' | 'U'): Promise<Step> {
   return patiently(() => call(`/pay/${page}/authenticate`, { browser: browser(), method_completed: completed }));
@@ -183,15 +217,17 @@ async function act(step: Step): Promise<Step | undefined> {
     return look();
   }
   element('onward').hidden = true;
+  if (over) return undefined;
+  cancel.hidden = !['open', 'authenticate', 'wait', 'challenge'].includes(step.do);
   switch (step.do) {
     case 'open':
-      contacting();
+      contacting(step);
       return patiently(() => call(`/pay/${page}/open`, { browser: browser(), method_completed: 'U' }));
     case 'authenticate':
-      contacting();
+      contacting(step);
       return authenticate(step.method ? await runMethod(step.method) : 'U');
     case 'wait':
-      contacting();
+      contacting(step);
       await pause(lookEvery);
       return authenticate('N'); // taken up only where nobody is asking the bank any more
     case 'challenge':
@@ -217,6 +253,7 @@ async function act(step: Step): Promise<Step | undefined> {
 }
 
 function finish(step: Step): undefined {
+  cancel.hidden = true;
   forgetShare(page);
   forgetPage();
   if (step.return_url) offer(say('page.back', { merchant }), step.return_url);
@@ -229,7 +266,7 @@ function finish(step: Step): undefined {
     const onward = step.return_url !== undefined;
     show(say(saves ? 'pay.saved' : 'pay.paid'), onward ? say('pay.onward', { merchant }) : say('pay.close'), onward);
   } else {
-    show(say(saves ? 'pay.not_saved' : 'pay.failed'), say('pay.not_charged'), false);
+    show(say(canceled ? 'pay.canceled' : saves ? 'pay.not_saved' : 'pay.failed'), say('pay.not_charged'), false);
   }
   if (step.notice) {
     // The bank wants the payer to read this (cardholderInfo): it is not taken away.

@@ -8,6 +8,7 @@ export interface Step {
   outcome?: 'succeeded' | 'failed' | 'canceled';
   return_url?: string;
   notice?: string;
+  step_up?: boolean;
 }
 
 // Refused is an answer of the API that is not what was asked for. fields are the paths of the fields at fault.
