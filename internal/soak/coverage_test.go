@@ -12,8 +12,8 @@ import (
 // unreachable are faults that cannot happen while an attempt is in a state, and why.
 var unreachable = map[string]string{}
 
-// enough is how often a place must have been met for it to count that no node died there.
-const enough = 1000
+// enough is how often a place must have been met for it to count that no node died there: in four stories of a hundred.
+const enough = 400
 
 // covered holds what happened against what could: each fault while attempts were in each state, and deaths of nodes
 // before and after each commit.
@@ -38,8 +38,13 @@ func (r *report) covered(t *testing.T) {
 	}
 	places := 0
 	for _, place := range slices.Sorted(maps.Keys(r.Met)) {
-		if places++; r.Met[place] >= enough && r.Deaths[place] == 0 {
+		places++
+		switch {
+		case r.Deaths[place] > 0:
+		case r.Met[place] >= enough:
 			t.Errorf("met %d times, and no node ever died there: %s", r.Met[place], place)
+		default:
+			t.Logf("met %d times only, and no node died there: %s", r.Met[place], place)
 		}
 	}
 	t.Logf("%d faults in %d states: %d of %d reached, %d listed as unreachable; nodes died at %d of %d commits",

@@ -27,10 +27,7 @@ func (s *story) heal() {
 // linger lets the storm go on over days: what was left lying comes to its deadlines in it, and others buy meanwhile.
 func (s *story) linger() {
 	for range 1 + s.roll(6) {
-		s.until(6*time.Second, func() bool { return false })
-		if next, ok := s.nextWork(); ok {
-			s.leapTo(next)
-		}
+		s.rest()
 		if s.toss(2) {
 			s.plan.at = append(s.plan.at, s.newPlan(300).at...)
 			slices.Sort(s.plan.at)
@@ -39,20 +36,37 @@ func (s *story) linger() {
 	}
 }
 
-// leapTo lets time pass at once where nothing is to be done until then: no work is claimed, every node is up, and the
-// world has nothing in mind.
-func (s *story) leapTo(next time.Time) {
-	if leap := time.Until(next) - time.Second; leap > 15*time.Second && s.ready() && !s.worldWaits() {
-		s.tell(nil, "nothing for %s", leap.Round(time.Second))
-		time.Sleep(leap)
+// rest lets a few seconds pass and, once nothing is to be done for a while, all the time until then: no work is claimed
+// or due, every node is up, and the world has nothing in mind. It says whether anything is left to be done at all.
+func (s *story) rest() bool {
+	for range 6 {
+		s.until(time.Second, func() bool { return false })
+		next, left := s.nextWork()
+		if !left && s.ready() {
+			return false
+		}
+		if world, busy := s.nextOfWorld(); busy && world.Before(next) {
+			next = world
+		}
+		if leap := time.Until(next) - time.Second; leap > 15*time.Second && s.ready() {
+			s.tell(nil, "nothing for %s", leap.Round(time.Second))
+			time.Sleep(leap)
+			return true
+		}
 	}
+	return true
 }
 
-// worldWaits says whether somebody outside the nodes is about to do something.
-func (s *story) worldWaits() bool {
+// nextOfWorld is when somebody outside the nodes does something next, if anybody has it in mind.
+func (s *story) nextOfWorld() (at time.Time, busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.steps, func(st *step) bool { return st.who == nil })
+	for _, st := range s.steps {
+		if st.who == nil && (!busy || st.at.Before(at)) {
+			at, busy = st.at, true
+		}
+	}
+	return at, busy
 }
 
 // settle waits until nothing is left to be done, over days if need be: where nobody does anything, time leaps to the
@@ -60,13 +74,8 @@ func (s *story) worldWaits() bool {
 func (s *story) settle() {
 	horizon := time.Now().Add(10 * 24 * time.Hour)
 	for time.Now().Before(horizon) && s.taken <= tooLong {
-		s.until(6*time.Second, func() bool { return false })
-		next, ok := s.nextWork()
-		if !ok && s.ready() {
+		if !s.rest() {
 			return
-		}
-		if ok {
-			s.leapTo(next)
 		}
 	}
 	s.wrong("after ten days there still is work")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -117,15 +118,29 @@ func (s *story) brewing(st *step) {
 	if writes(st.what) && (st.kind == "before" || st.kind == "after") {
 		s.met[st.kind+" "+st.what]++
 	}
-	for i, f := range p.armed {
-		if f == killBeforeCommit && st.kind == "before" && writes(st.what) || f == killAfterCommit && st.kind == "after" && writes(st.what) {
-			p.armed = slices.Delete(p.armed, i, i+1)
-			s.happens(f)
-			s.deaths[st.kind+" "+st.what]++
-			s.die(st.who, st.kind+" "+st.what)
-			return
-		}
+	f, ok := p.take(func(f fault) bool {
+		return (f == killBeforeCommit && st.kind == "before" || f == killAfterCommit && st.kind == "after") && s.worth(st.what)
+	})
+	if ok {
+		s.happens(f)
+		s.deaths[st.kind+" "+st.what]++
+		s.die(st.who, st.kind+" "+st.what)
 	}
+}
+
+// worth says whether a fault that waits for a commit takes this one. Those that come every second would have them all,
+// and those by which a payment ends none.
+func (s *story) worth(what string) bool {
+	switch {
+	case !writes(what):
+		return false
+	case strings.Contains(what, "INSERT notice"), strings.Contains(what, "INSERT advice"),
+		strings.HasPrefix(what, "INSERT idempotency, UPDATE"):
+		return true
+	case strings.Contains(what, "request"):
+		return s.toss(5)
+	}
+	return s.toss(25)
 }
 
 // writes says whether a statement's name is that of a commit.
@@ -282,32 +297,34 @@ func (s *story) noticed(st *step) {
 	if len(s.set) == 0 {
 		return
 	}
-	var now map[string]struct{ Times int }
+	now := map[string]int{}
 	s.knob(func(k *simulator.Knobs) {
-		text, err := json.Marshal(k)
-		if err == nil {
-			var all map[string]json.RawMessage
-			err = json.Unmarshal(text, &all)
-			now = map[string]struct{ Times int }{}
-			for knob := range s.set {
-				var f struct{ Times int }
-				err = errors.Join(err, json.Unmarshal(all[knob], &f))
-				now[knob] = f
+		for knob := range s.set {
+			if f := waiting(k, knob); f != nil {
+				now[knob] = f.Times
 			}
-		}
-		if err != nil {
-			s.wrong("%v", err)
 		}
 	})
 	for _, knob := range slices.Sorted(maps.Keys(s.set)) {
 		a := s.set[knob]
-		for left := now[knob].Times; a.times > left; a.times-- {
+		for ; a.times > now[knob]; a.times-- {
 			s.happens(a.fault)
 		}
 		if s.set[knob] = a; a.times == 0 {
 			delete(s.set, knob)
 		}
 	}
+}
+
+// waiting is the fault that a knob holds ready; the knob goes by its name at the world's control door.
+func waiting(k *simulator.Knobs, knob string) *simulator.Fault {
+	all := reflect.ValueOf(k).Elem()
+	for i := range all.NumField() {
+		if all.Type().Field(i).Tag.Get("json") == knob {
+			return all.Field(i).Interface().(*simulator.Fault)
+		}
+	}
+	panic("the world has no knob " + knob)
 }
 
 // spoil sets a knob of the world for the next messages.
@@ -370,7 +387,7 @@ func (s *story) troubleWith(n *node, what string) func(do func() error) error {
 	f, ok := s.plan.take(func(f fault) bool {
 		switch f {
 		case commitRefused, commitUnsure, commitLost:
-			return writes(what)
+			return s.worth(what)
 		case readRefused:
 			return !writes(what)
 		}
