@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"html"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -142,6 +140,26 @@ func (b *buyer) ask(method, path, key string, body any) (int, map[string]any) {
 	return 0, map[string]any{}
 }
 
+// atOnce does two things at the same time, the other as somebody who shares nothing but the page.
+func (b *buyer) atOnce(who string, one, other func(*buyer)) {
+	b.calls++
+	second := &buyer{
+		s: b.s, name: fmt.Sprintf("%s-%s-%d", b.name, who, b.calls), chance: rand.New(rand.NewPCG(b.chance.Uint64(), 0)),
+		amount: b.amount, said: map[string][]string{}, page: b.page, share: b.share,
+	}
+	turn, done := b.s.turn(nil, "task", second.name), make(chan struct{})
+	go func() {
+		defer close(done)
+		<-turn
+		other(second)
+	}()
+	one(b)
+	<-done
+	for id, said := range second.said {
+		b.said[id] = append(b.said[id], said...)
+	}
+}
+
 // run is all that a buyer does.
 func (b *buyer) run() {
 	b.rest(time.Duration(b.chance.IntN(4000)) * time.Millisecond)
@@ -190,33 +208,47 @@ func (b *buyer) withoutSession() []string {
 	return []string{id}
 }
 
-// inSession has a session made, and a payer pay in it, with more than one try if need be.
+// inSession has a session made, and a payer pay in it, with more than one try if need be. The card is stored, or the
+// payer types one, which may then be stored; or it is only that.
 func (b *buyer) inSession() []string {
-	stored := storedCards[b.chance.IntN(len(storedCards))]
+	urls := map[string]any{
+		"success_return_url": "http://localhost:4244/success", "failure_return_url": "http://localhost:4244/failure",
+	}
 	request := map[string]any{
 		"reference_id": b.name, "session_type": "PAY", "mode": "CARDS_SESSION_JS",
-		"amount": b.amount, "currency": "IDR", "country": "ID",
+		"amount": b.amount, "currency": "IDR", "country": "ID", "cards_session_js": urls,
 		"customer": map[string]any{
 			"reference_id": b.name, "type": "INDIVIDUAL", "individual_detail": map[string]any{"given_names": "Jaap"},
 		},
-		"cards_session_js": map[string]any{
-			"card_payment_token_id": stored.Token,
-			"success_return_url":    "http://localhost:4244/success", "failure_return_url": "http://localhost:4244/failure",
-		},
+	}
+	number := storedCards[b.chance.IntN(len(storedCards))].Number
+	typed := map[string]any{}
+	switch b.chance.IntN(8) {
+	case 0:
+		request["session_type"], request["amount"] = "SAVE", 0
+		number, typed = b.typedCard()
+	case 1:
+		number, typed = b.typedCard()
+		request["allow_save_payment_method"] = []string{"DISABLED", "OPTIONAL", "FORCED"}[b.chance.IntN(3)]
+	default:
+		stored := storedCards[b.chance.IntN(len(storedCards))]
+		number, urls["card_payment_token_id"] = stored.Number, stored.Token
 	}
 	if b.once(4) {
 		request["channel_properties"] = map[string]any{"cards": map[string]any{"skip_three_ds": true}}
 	}
-	if b.once(3) {
+	if b.once(3) && request["session_type"] == "PAY" {
 		request["capture_method"] = "MANUAL"
 	}
 	status, session := b.ask("POST", "/sessions", app.SandboxSecretKey, request)
 	if status != http.StatusCreated {
+		b.tell("has no session: %v", session["message"])
 		return nil
 	}
 	id, _ := session["payment_session_id"].(string)
+	typed["payment_session_id"], typed["device"] = id, map[string]any{}
 	for try := range 3 {
-		if b.submit(id, stored.Number, try) {
+		if b.submit(typed, cvnOf(number), try) {
 			break
 		}
 	}
@@ -226,22 +258,43 @@ func (b *buyer) inSession() []string {
 	return b.requests
 }
 
-// submit types a CVN and goes wherever that leads. It says whether the payer is content, or gone.
-func (b *buyer) submit(session, number string, try int) (over bool) {
-	cvn := cvnOf(number)
-	if try == 0 && b.once(8) {
-		cvn = strings.Repeat("9", len(cvn)) // the wrong one
+// typedCard is a card that nobody has typed before in this story, and what the payer types of it.
+func (b *buyer) typedCard() (number string, fields map[string]any) {
+	number = withCheckDigit(fmt.Sprintf("40000%05d%05d", b.s.seed%100_000, b.amount%100_000))
+	return number, map[string]any{
+		"card_number": number, "expiry_month": "12", "expiry_year": "2031",
+		"cardholder_first_name": "Jaap", "cardholder_last_name": "Stam",
+		"cardholder_email": "jaap@example.com", "cardholder_phone_number": "+628123456789",
 	}
-	status, said := b.ask("POST", "/v3/payment_with_session", app.SandboxPublicKey, map[string]any{
-		"cvn": cvn, "payment_session_id": session, "device": map[string]any{},
-	})
+}
+
+// withCheckDigit completes a card's number (ISO/IEC 7812-1 annex B).
+func withCheckDigit(number string) string {
+	sum := 0
+	for i := range len(number) {
+		d := int(number[len(number)-1-i] - '0')
+		if i%2 == 0 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return number + fmt.Sprint((10-sum%10)%10)
+}
+
+// submit hands in what the payer typed and goes wherever that leads. It says whether the payer is content, or gone.
+func (b *buyer) submit(typed map[string]any, cvn string, try int) (over bool) {
+	given := maps.Clone(typed)
+	if given["cvn"] = cvn; try == 0 && b.once(8) {
+		given["cvn"] = strings.Repeat("9", len(cvn)) // the wrong one
+	}
+	status, said := b.ask("POST", "/v3/payment_with_session", app.SandboxPublicKey, given)
 	if status != http.StatusOK {
 		return status != 0
 	}
 	if b.once(10) { // impatient
-		if status, again := b.ask("POST", "/v3/payment_with_session", app.SandboxPublicKey, map[string]any{
-			"cvn": cvn, "payment_session_id": session, "device": map[string]any{},
-		}); status == http.StatusOK {
+		if status, again := b.ask("POST", "/v3/payment_with_session", app.SandboxPublicKey, given); status == http.StatusOK {
 			said = again
 		}
 	}
@@ -265,179 +318,6 @@ func cvnOf(number string) string {
 	return "123"
 }
 
-// goes sends the payer to the attempt's page, and says how that ended; empty: not at all.
-func (b *buyer) goes(request, action, cvn string) (outcome string) {
-	address, share, _ := strings.Cut(action, "#k=")
-	at, err := url.Parse(address)
-	if err != nil {
-		b.s.wrong("action_url: %v", err)
-		return ""
-	}
-	b.page, b.share = strings.TrimPrefix(at.Path, "/pay/"), share
-	if b.once(15) {
-		b.share = "" // another browser
-	}
-	if outcome = b.walk(cvn); outcome != "" {
-		b.tell("is told %s at the page of %s", outcome, request)
-		b.said[request] = append(b.said[request], "page:"+outcome)
-	}
-	return outcome
-}
-
-// walk does what the attempt's page says comes next, as web/src/pay.ts does, until it says how it ended. Empty: the
-// payer went away.
-func (b *buyer) walk(cvn string) (outcome string) {
-	next := map[string]any{"do": "look"}
-	for range 60 {
-		if b.once(120) {
-			b.tell("leaves the page")
-			return ""
-		}
-		status, said := 0, map[string]any(nil)
-		switch next["do"] {
-		case "open":
-			status, said = b.act("open", looking("U"))
-		case "authenticate":
-			completed := "U"
-			if form, ok := next["method"].(map[string]any); ok {
-				if completed = "N"; b.follow(form) {
-					completed = "Y"
-				}
-			}
-			status, said = b.act("authenticate", looking(completed))
-		case "wait":
-			b.rest(1500 * time.Millisecond)
-			status, said = b.act("authenticate", looking("N"))
-		case "challenge":
-			form, _ := next["challenge"].(map[string]any)
-			b.challenge(form)
-			b.rest(time.Duration(500+b.chance.IntN(2000)) * time.Millisecond)
-			status, said = b.look()
-		case "confirm", "complete":
-			status, said = b.act("pay", map[string]any{"share": b.share})
-		case "retype":
-			status, said = b.act("cvn", map[string]any{"cvn": cvn})
-		case "done":
-			outcome, _ = next["outcome"].(string)
-			return outcome
-		default: // pending, look
-			b.rest(1500 * time.Millisecond)
-			status, said = b.look()
-		}
-		switch {
-		case status == http.StatusOK:
-			next = said
-		case status == 0:
-			return ""
-		default:
-			next = map[string]any{"do": "look"}
-		}
-	}
-	b.tell("waits no longer")
-	return ""
-}
-
-func (b *buyer) look() (int, map[string]any) {
-	return b.ask("GET", "/pay/"+b.page+"/step?window=03", "", nil)
-}
-
-func (b *buyer) act(what string, body any) (int, map[string]any) {
-	return b.ask("POST", "/pay/"+b.page+"/"+what, "", body)
-}
-
-// looking is what a browser tells of itself.
-func looking(methodCompleted string) map[string]any {
-	return map[string]any{
-		"method_completed": methodCompleted,
-		"browser": map[string]any{
-			"accept_header": "text/html", "language": "en", "java_enabled": false, "color_depth": 24,
-			"screen_height": 900, "screen_width": 1440, "time_zone": -420, "window": "03",
-		},
-	}
-}
-
-var (
-	formAction  = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
-	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
-)
-
-// follow posts a form of a step, and the form of the page that comes, which posts itself. It says whether that went
-// well.
-func (b *buyer) follow(form map[string]any) bool {
-	page, ok := b.post(form)
-	return ok && b.home(page)
-}
-
-func (b *buyer) post(form map[string]any) (page string, ok bool) {
-	given := url.Values{}
-	fields, _ := form["fields"].(map[string]any)
-	for name, value := range fields {
-		text, _ := value.(string)
-		given.Set(name, text)
-	}
-	to, _ := form["url"].(string)
-	return b.postForm(to, given)
-}
-
-func (b *buyer) postForm(to string, given url.Values) (page string, ok bool) {
-	answer, err := b.s.front.PostForm(to, given)
-	if err != nil {
-		return "", false
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return string(body), err == nil && answer.StatusCode == http.StatusOK
-}
-
-func (b *buyer) home(page string) bool {
-	action, given := formOf(page)
-	if !strings.HasPrefix(action, "http") {
-		return false // a page for the payer, or one that sends nobody home
-	}
-	_, ok := b.postForm(action, given)
-	return ok
-}
-
-func formOf(page string) (action string, given url.Values) {
-	given = url.Values{}
-	if found := formAction.FindStringSubmatch(page); found != nil {
-		action = html.UnescapeString(found[1])
-	}
-	for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
-		given.Set(field[1], html.UnescapeString(field[2]))
-	}
-	return action, given
-}
-
-// challenge shows the bank's page and types into it.
-func (b *buyer) challenge(form map[string]any) {
-	page, ok := b.post(form)
-	_, id := formOf(page)
-	if !ok || id.Get("acsTransID") == "" {
-		return
-	}
-	if b.once(20) {
-		b.tell("leaves the bank's page")
-		return
-	}
-	answer := url.Values{"acsTransID": id["acsTransID"], "otp": {"123456"}, "action": {"confirm"}}
-	switch {
-	case b.once(15):
-		answer.Set("action", "cancel")
-	case b.once(10):
-		answer.Set("otp", "000000")
-	}
-	to, _ := form["url"].(string)
-	at, err := url.Parse(to)
-	if err != nil {
-		return
-	}
-	page, ok = b.postForm(at.Scheme+"://"+at.Host+"/challenge/answer", answer)
-	if ok && !b.once(10) {
-		b.home(page)
-	}
-}
-
 // afterwards is what the merchant does about a payment request once its payer is gone.
 func (b *buyer) afterwards(id string) {
 	var request map[string]any
@@ -454,7 +334,13 @@ func (b *buyer) afterwards(id string) {
 	paid, _ := request["latest_payment_id"].(string)
 	switch request["status"] {
 	case "AUTHORIZED":
-		switch b.chance.IntN(4) {
+		switch b.chance.IntN(6) {
+		case 4, 5: // two clerks who do not talk to each other
+			b.atOnce("clerk", func(b *buyer) {
+				b.ask("POST", "/v3/payments/"+paid+"/capture", app.SandboxSecretKey, map[string]any{"capture_amount": b.amount})
+			}, func(clerk *buyer) {
+				clerk.ask("POST", "/v3/payments/"+paid+"/cancel", app.SandboxSecretKey, nil)
+			})
 		case 0:
 			b.ask("POST", "/v3/payments/"+paid+"/cancel", app.SandboxSecretKey, nil)
 		case 1: // forgotten: it expires

@@ -184,7 +184,7 @@ func (s *story) moneyIsRight(requests []payment.Request) {
 	}
 	bySession := map[payment.SessionID]int{}
 	for _, r := range requests {
-		if r.State == payment.Succeeded {
+		if r.State == payment.Succeeded && r.Type != payment.Save {
 			succeeded = append(succeeded, fmt.Sprint(r.Trace.RRN, " ", r.Capture.Amount.Minor))
 			if r.CaptureMethod == payment.CaptureAutomatic && r.Capture.Amount != r.Amount {
 				s.wrong("%s took %v instead of %v", r.ID, r.Capture.Amount, r.Amount)
@@ -347,6 +347,11 @@ func (s *story) merchantKnows(requests []payment.Request) {
 	for _, r := range requests {
 		held := r.CaptureMethod == payment.CaptureManual && r.Authorization != nil
 		switch {
+		case r.Type == payment.Save && r.State == payment.Succeeded:
+			told("payment_token.activation", string(r.Token))
+		case r.Type == payment.Save && r.State == payment.Failed:
+			told("payment_token.failure", string(r.Token))
+		case r.Type == payment.Save:
 		case r.State == payment.Succeeded:
 			told("payment.capture", string(r.Payment))
 		case r.State == payment.Failed:
