@@ -61,7 +61,7 @@ func (s *Store) due(ctx context.Context, r room) (jobs []job, more bool, err err
 		return func(r row) error {
 			*n++
 			j := job{claim: c.claim, lease: c.lease}
-			err := r.Scan(&j.work.Kind, &j.work.Ref, &j.tries)
+			err := r.Scan(&j.work.Kind, &j.work.Ref, &j.tries, &j.failed)
 			jobs = append(jobs, j)
 			return err
 		}
@@ -107,7 +107,7 @@ WITH due AS MATERIALIZED (
     SELECT kind, ref FROM work WHERE ` + where + ` ORDER BY next_at LIMIT $3 ` + c.skipLocked + `
 )
 UPDATE work SET next_at = $1, claim = $4 FROM due WHERE work.kind = due.kind AND work.ref = due.ref
-RETURNING work.kind, work.ref, work.attempt`,
+RETURNING work.kind, work.ref, work.attempt, work.failed`,
 		args: args,
 		each: each,
 	}

@@ -103,7 +103,7 @@ func (d *draft) schedule() {
 		}
 		d.add(rankWork, `
 INSERT INTO work (kind, ref, peer, next_at, claim, attempt) VALUES ($1, $2, $3, $4, $5, 0)
-ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, claim = excluded.claim, attempt = 0`,
+ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, claim = excluded.claim, attempt = 0, failed = 0`,
 			string(w.Kind), w.Ref, peerOf(w), micros(at), claim)
 	}
 }

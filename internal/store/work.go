@@ -10,7 +10,8 @@ import (
 )
 
 // Handler does one kind of work, one try at a time. ref says about what; tries is how many came to an end
-// before this one. It returns when to try again; zero means that there is nothing left to do.
+// before this one, without those that failed. It returns when to try again; zero means that there is nothing left
+// to do.
 //
 // A handler may reschedule or rest its own work in a Change: that stands, whatever it returns. An error is
 // logged, and the work is tried again after a while, however often; so is a panic. Only the handler itself
@@ -101,10 +102,11 @@ func (s *Store) every(pause time.Duration, poke <-chan struct{}, do func(context
 
 // job is a piece of work in a slot of this node.
 type job struct {
-	work  payment.Work
-	tries int
-	claim int64 // whose the row is while this and lease stand in it
-	lease int64 // until when
+	work   payment.Work
+	tries  int   // that came to an end
+	failed int   // since the last that did
+	claim  int64 // whose the row is while this and lease stand in it
+	lease  int64 // until when
 }
 
 // begin gives a job, whose slot is taken, to a worker.
@@ -135,15 +137,15 @@ const tryShare = 11.0 / 12
 
 func (s *Store) try(j job) {
 	next, err := s.handle(j)
-	tries := j.tries + 1
+	after := job{tries: j.tries + 1}
 	switch {
 	case err != nil && s.working.Err() != nil: // cut short: it does not count, and is due at once
-		next, tries = s.Now(), j.tries
+		next, after = s.Now(), j
 	case err != nil:
-		next = s.Now().Add(backOff(j.tries))
-		s.Log.Error("work failed", "kind", j.work.Kind, "ref", j.work.Ref, "tries", tries, "error", err)
+		next, after = s.Now().Add(backOff(j.failed)), job{tries: j.tries, failed: j.failed + 1}
+		s.Log.Error("work failed", "kind", j.work.Kind, "ref", j.work.Ref, "tries", j.tries, "failed", after.failed, "error", err)
 	}
-	if err := s.settle(j, next, tries); err != nil {
+	if err := s.settle(j, next, after); err != nil {
 		s.Log.Error("work not settled: it will be done again", "kind", j.work.Kind, "ref", j.work.Ref, "error", err)
 	}
 }
@@ -163,18 +165,18 @@ func (s *Store) handle(j job) (next time.Time, err error) {
 
 // settle writes what came of a try, if the row is still this claim's: one that the try itself moved or
 // took away stays as it is.
-func (s *Store) settle(j job, next time.Time, tries int) error {
+func (s *Store) settle(j job, next time.Time, after job) error {
 	done := stmt{sql: `DELETE FROM work WHERE ` + claimed, args: j.claimedBy()}
 	if !next.IsZero() {
 		done = stmt{
-			sql:  `UPDATE work SET next_at = $5, claim = 0, attempt = $6 WHERE ` + claimed,
-			args: append(done.args, micros(next), int64(tries)),
+			sql:  `UPDATE work SET next_at = $5, claim = 0, attempt = $6, failed = $7 WHERE ` + claimed,
+			args: append(done.args, micros(next), int64(after.tries), int64(after.failed)),
 		}
 	}
 	return s.commit(context.WithoutCancel(s.working), done)
 }
 
-// backOff is the pause after a try that failed: 1 s, doubled up to a minute.
-func backOff(tries int) time.Duration {
-	return min(time.Minute, time.Second<<min(tries, 6))
+// backOff is the pause after a try that failed, as so many before it: 1 s, doubled up to a minute.
+func backOff(failed int) time.Duration {
+	return min(time.Minute, time.Second<<min(failed, 6))
 }
