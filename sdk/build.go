@@ -27,6 +27,7 @@ func scripts() []script {
 		{source: "internal/checkout/web/src/pay.ts", output: "internal/checkout/web/pay.js"},
 		{source: "internal/checkout/web/src/cvn.ts", output: "internal/checkout/web/cvn.js"},
 		{source: "internal/checkout/web/src/link.ts", output: "internal/checkout/web/link.js"},
+		{source: "internal/checkout/web/src/method.ts", output: "internal/checkout/web/method.js"},
 		{source: "internal/checkout/web/src/return.ts", output: "internal/checkout/web/return.js"},
 	}
 }

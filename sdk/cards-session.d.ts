@@ -14,6 +14,20 @@ declare namespace Xendit {
 
   namespace payment {
     /**
+     * Gets ready to pay a session with its stored card: lets the payer's bank look at the browser, in a
+     * hidden frame, while the payer types. Call it as soon as the page knows the session, and after
+     * {@link setPublishableKey}. `collectCardData` does it by itself where it was not done, and then takes
+     * a moment longer.
+     *
+     * A page with a Content-Security-Policy has to admit the gateway's origin in `script-src`,
+     * `connect-src` and `frame-src`, and no bank. Where the frame is not admitted, the bank may ask more payers
+     * to confirm.
+     *
+     * @returns when that is done, or cannot be done; it never rejects, and may be ignored
+     */
+    function prepare(data: PrepareData): Promise<void>;
+
+    /**
      * Sends the CVN of a stored card, or a new card, to the session it is meant for.
      *
      * While a call for the same `payment_session_id` is in flight, its promise is returned again
@@ -27,6 +41,11 @@ declare namespace Xendit {
      * @returns the answer; rejects with a {@link CollectError}, never with anything else that depends on the payer
      */
     function collectCardData(data: CollectData, callback?: CollectCallback): Promise<CollectResponse>;
+  }
+
+  interface PrepareData {
+    /** `ps-…`, from your server's `POST /sessions`. */
+    payment_session_id: string;
   }
 
   type CollectData = StoredCardData | NewCardData;
@@ -81,7 +100,7 @@ declare namespace Xendit {
     payment_request_id?: string;
     /** `pt-…`, on sessions that save the card. */
     payment_token_id?: string;
-    /** Where to send the payer. Absent when the bank asks nothing. */
+    /** Where to send the payer. Absent when the bank asks nothing: then the payment is over, one way or the other. */
     action_url?: string;
   }
 

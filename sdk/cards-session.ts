@@ -1,9 +1,12 @@
 /// <reference path="./cards-session.d.ts" />
 
-// cards-session.js takes a new card, or the CVN of a stored one, from the payer's page to the gateway, and
-// nothing else: it keeps no state but the calls in flight, writes to no storage and to no log, and does not navigate.
+// cards-session.js takes a new card, or the CVN of a stored one, from the payer's page to the gateway, with what the
+// payer's bank needs to know of the browser, and nothing else: it keeps no state but what is in flight, writes to no
+// storage and to no log, and does not navigate.
 
+import { describe } from "./browser";
 import { faults } from "./check";
+import { forget, prepare as begin, Prepared } from "./prepare";
 
 type CollectData = Xendit.CollectData;
 type CollectError = Xendit.CollectError;
@@ -15,7 +18,8 @@ const script = document.currentScript;
 if (!(script instanceof HTMLScriptElement) || !script.src) {
   throw new Error("cards-session.js must be loaded by <script src>, not as a module or inline");
 }
-const endpoint = new URL(script.src, location.href).origin + "/v3/payment_with_session";
+const gateway = new URL(script.src, location.href).origin;
+const endpoint = gateway + "/v3/payment_with_session";
 
 let publicKey = "";
 
@@ -25,6 +29,37 @@ function setPublishableKey(key: string): void {
     throw new Error("Xendit.setPublishableKey: this is not a public key (xnd_public_…). Never put a secret key in a page.");
   }
   publicKey = key;
+}
+
+function prepare(data: Xendit.PrepareData): Promise<void> {
+  const id = data && data.payment_session_id;
+  return publicKey && typeof id === "string" && id ? prepared(id).then(() => undefined) : Promise.resolve();
+}
+
+function prepared(session: string): Promise<Prepared> {
+  return begin(session, async () => {
+    const response = await send(`${endpoint}/${encodeURIComponent(session)}/preparation`);
+    return response.ok ? response.json() : undefined;
+  }, gateway);
+}
+
+/** The one way to the gateway: with the key, and with nothing else that the browser knows of the payer. */
+function send(address: string, body?: string): Promise<Response> {
+  const headers: Record<string, string> = { Authorization: `Basic ${btoa(`${publicKey}:`)}` };
+  const request: RequestInit = {
+    method: body === undefined ? "GET" : "POST",
+    headers,
+    mode: "cors",
+    credentials: "omit",
+    referrerPolicy: "no-referrer",
+    cache: "no-store",
+    redirect: "error", // a card is never carried on to another address
+  };
+  if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    request.body = body;
+  }
+  return fetch(address, request);
 }
 
 const inFlight = new Map<string, Promise<CollectResponse>>();
@@ -56,21 +91,20 @@ async function collect(data: CollectData): Promise<CollectResponse> {
     throw { ...failure("API_VALIDATION_ERROR", errors[0].message), errors };
   }
 
+  const session = data.payment_session_id;
+  // Of a card that is typed nobody knows the bank before it comes.
+  const ready: Partial<Prepared> = isGiven(data.card_number) ? { method_completed: "U" } : await prepared(session);
   let response: Response;
   try {
-    response = await fetch(endpoint, {
-      method: "POST",
-      headers: { Authorization: `Basic ${btoa(`${publicKey}:`)}`, "Content-Type": "application/json" },
-      // device: there is no fingerprint to send. Absent and null mean the same to the API.
-      body: JSON.stringify({ ...data, device: {} }, (_, value) => (value === null ? undefined : value)),
-      mode: "cors",
-      credentials: "omit",
-      referrerPolicy: "no-referrer",
-      cache: "no-store",
-      redirect: "error", // a card is never carried on to another address
-    });
+    // device: there is no fingerprint to send. Absent and null mean the same to the API.
+    const body = { ...data, device: {}, browser: describe(), ...ready };
+    response = await send(endpoint, JSON.stringify(body, (_, value) => (value === null ? undefined : value)));
   } catch {
+    forget(session);
     throw failure("SERVICE_UNAVAILABLE", "The payment service could not be reached");
+  }
+  if (response.status < 400 || response.status >= 500) {
+    forget(session);
   }
 
   // A body that breaks off or is not JSON is as good as none.
@@ -99,11 +133,15 @@ function failure(error_code: string, message: string): CollectError {
   return { error_code, message };
 }
 
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-const api: typeof Xendit = { setPublishableKey, payment: { collectCardData } };
+const api: typeof Xendit = { setPublishableKey, payment: { prepare, collectCardData } };
 
 // Other scripts of the same family may share the global.
 const page = window as unknown as { Xendit?: Partial<typeof Xendit> };

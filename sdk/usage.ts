@@ -5,6 +5,8 @@
 
 Xendit.setPublishableKey("xnd_public_development_sandbox");
 
+Xendit.payment.prepare({ payment_session_id: "ps-6746c1006b7752b4d91725af" });
+
 Xendit.payment.collectCardData({ cvn: "123", payment_session_id: "ps-6746c1006b7752b4d91725af" }, (error, response) => {
   if (error) {
     const seconds: number | undefined = error.retry_after;

@@ -70,6 +70,8 @@ func exampleStages() map[string]func(w *town) map[string]string {
 		"GET /sessions/{session_id}":                    session,
 		"POST /sessions/{session_id}/cancel":            session,
 		"POST /v3/payment_with_session":                 session,
+
+		"GET /v3/payment_with_session/{session_id}/preparation": session,
 		"POST /v3/payment_with_session newCard": func(w *town) map[string]string {
 			return map[string]string{exampleSession: w.newSession(visaChallenge, saving)["payment_session_id"].(string)}
 		},

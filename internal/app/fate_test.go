@@ -26,7 +26,7 @@ var typedFates = []fate{
 	{"typed and refused", false, func(w *town, c canary) error {
 		session := w.newSession("", typedFor("OPTIONAL"))
 		for _, wrong := range []func(map[string]any){
-			with("expiry_month", "13"), with("expiry_year", "2020"), with("cvn", c.cvn+"0"), with("card_number", c.pan+"0"),
+			with("expiry_month", "13"), with("expiry_year", "2020"), with("cvn", c.cvn+"0"), with("card_number", "0"+c.pan),
 			with("card_number", c.pan[:4]+"-"+c.pan[4:]), with("confirm_save", c.pan), with("cardholder_email", c.cvn), with("billing_information", c.pan),
 		} {
 			a, err := w.send("POST", "/v3/payment_with_session", SandboxPublicKey, typed(session, c.pan, with("cvn", c.cvn), wrong))

@@ -65,8 +65,24 @@ func refusedPaymentsWithSession() map[string][]refusedRow {
 	invalid := func(message, path string) refusal {
 		return refusal{400, "API_VALIDATION_ERROR", "request" + path + " " + message, path}
 	}
+	preparing := func(id string) asked {
+		return asked{path: "/v3/payment_with_session/" + id + "/preparation", key: SandboxPublicKey}
+	}
 	return map[string][]refusedRow{
+		"GET /v3/payment_with_session/{session_id}/preparation": {
+			{"no session's id", func(*town) asked { return preparing("ps-1") },
+				refusal{400, "API_VALIDATION_ERROR", "request/path/session_id must NOT have fewer than 27 characters", "/path/session_id"}},
+			{"unknown session", func(*town) asked { return preparing("ps-6746c1006b7752b4d91725af") }, refusal{404, "NOT_FOUND", "Session not found", ""}},
+			{"a stranger's session", func(w *town) asked {
+				q := preparing(w.newSession(visaChallenge)["payment_session_id"].(string))
+				q.key = strangerPublicKey
+				return q
+			}, refusal{404, "NOT_FOUND", "Session not found", ""}},
+		},
 		"POST /v3/payment_with_session": {
+			{"a browser that does not say where it is", handingIn(with("browser", map[string]any{
+				"language": "en", "java_enabled": false, "color_depth": 24, "screen_height": 900, "screen_width": 1440,
+			})), refusal{400, "API_VALIDATION_ERROR", "request/body/browser must have required property 'time_zone'", "/body/browser/time_zone"}},
 			{"no session", handingIn(with("payment_session_id", nil)),
 				refusal{400, "API_VALIDATION_ERROR", "request/body must have required property 'payment_session_id'", "/body/payment_session_id"}},
 			{"no CVN", handingIn(with("cvn", nil)), refusal{400, "API_VALIDATION_ERROR", "request/body/cvn is required", "/body/cvn"}},

@@ -101,6 +101,15 @@ var storedFates = []fate{
 		_, _, err := w.begin(c, skipping, amount(10054))
 		return err
 	}},
+	{"paid in one call", false, func(w *town, c canary) error {
+		return w.oneCall(c, false)
+	}},
+	{"declined in one call", false, func(w *town, c canary) error {
+		return w.oneCall(c, false, amount(10058))
+	}},
+	{"challenged in one call, and abandoned", true, func(w *town, c canary) error {
+		return w.oneCall(c, true)
+	}},
 	{"declined", false, func(w *town, c canary) error {
 		session, accepted, err := w.begin(c, amount(10058))
 		return w.ends(session, accepted, "failed", err)
@@ -175,6 +184,23 @@ func (w *town) begin(c canary, change ...func(map[string]any)) (session, accepte
 		return nil, nil, fmt.Errorf("submission: %d %v %w", b.status, b.body, err)
 	}
 	return a.body, b.body, nil
+}
+
+// oneCall has the bank asked within the call that hands in the CVN.
+func (w *town) oneCall(c canary, challenged bool, change ...func(map[string]any)) error {
+	a, err := w.send("POST", "/sessions", SandboxSecretKey, w.request(c.token, change...))
+	if err != nil || a.status != 201 {
+		return fmt.Errorf("session: %d %v %w", a.status, a.body, err)
+	}
+	body, err := w.clicking(a.body, c.cvn)
+	if err != nil {
+		return err
+	}
+	b, err := w.send("POST", "/v3/payment_with_session", SandboxPublicKey, body)
+	if err == nil && (b.status != 200 || (b.body["action_url"] != nil) != challenged) {
+		err = fmt.Errorf("submission: %d %v", b.status, b.body)
+	}
+	return err
 }
 
 func (w *town) ends(_, accepted map[string]any, outcome string, err error, codes ...string) error {

@@ -60,6 +60,8 @@ func New(o Options) (*Checkout, error) {
 func (c *Checkout) Routes(mux *http.ServeMux, g *gate.Gate) {
 	const submit = "POST /v3/payment_with_session"
 	mux.Handle("/v3/payment_with_session", gate.CORS(g.HandleCut(submit, payment.Public, cut, c.payWithSession), "POST"))
+	const prepare = "/v3/payment_with_session/{session_id}/preparation"
+	mux.Handle(prepare, gate.CORS(g.Handle("GET "+prepare, payment.Public, c.prepare), "GET"))
 
 	// The attempt's page. Its path cannot be guessed and belongs to the attempt; only the share in the
 	// fragment, which no server sees, differs from submit to submit. A GET changes nothing.
@@ -67,6 +69,7 @@ func (c *Checkout) Routes(mux *http.ServeMux, g *gate.Gate) {
 		"GET /pay/{page}":     c.page,
 		"GET /pay/{page}/cvn": c.cvnPage,
 		"GET /assets/{file}":  c.asset,
+		"GET /3ds/method":     c.methodFrame,
 		"POST /3ds/method":    c.methodReturn, // what the bank's pages post to, in frames of ours
 		"POST /3ds/challenge": c.challengeReturn,
 	} {

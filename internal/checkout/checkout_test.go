@@ -66,6 +66,8 @@ type world struct {
 	flow.Acquirer
 	c      payment.Case
 	down   error
+	method string // where the bank wants to look at browsers
+	asked  flow.AuthenticationRequest
 	sealed string // the CVN that went into the escrow
 	sent   string // the CVN that went to the acquirer
 	kept   []byte // the answer that would be given again
@@ -121,6 +123,8 @@ func (w *world) SealCVN(cvn card.CVN, _ payment.Binding) (payment.SealedCVN, []b
 
 func (w *world) Fingerprint(card.PAN, payment.BusinessID) string { return "0123456789abcdef01234567" }
 
+func (w *world) Keyed(_ string, data []byte) [32]byte { return sha256.Sum256(data) }
+
 func (w *world) SealPAN(card.PAN, payment.BusinessID, payment.TokenID) ([]byte, error) {
 	return []byte("sealed"), nil
 }
@@ -136,7 +140,9 @@ func (w *world) OpenPAN([]byte, payment.BusinessID, payment.TokenID) (card.PAN, 
 	return card.ParsePAN("4000000000001091")
 }
 
-func (w *world) Range(context.Context, card.PAN) (string, string, error) { return "2.2.0", "", nil }
+func (w *world) Range(context.Context, card.PAN) (string, string, error) {
+	return "2.2.0", w.method, nil
+}
 
 func (w *world) MethodForm(a payment.Authentication, home string) flow.Form {
 	return flow.Form{URL: a.MethodURL, Fields: map[string]string{"home": home}}
@@ -148,6 +154,7 @@ func (w *world) ChallengeForm(a payment.Authentication, window string) flow.Form
 
 func (w *world) Authenticate(_ context.Context, q flow.AuthenticationRequest) (payment.Authentication, error) {
 	a := q.Authentication
+	w.asked = q
 	a.TransStatus, a.ACSURL = "C", "https://acs.example/challenge"
 	return a, nil
 }

@@ -71,10 +71,11 @@ func brandName(brand string) string {
 	return brand
 }
 
-// methodReturn is where the bank's 3DS Method comes back to, in a hidden frame. It tells the page around it,
-// and nobody else: the notification proves nothing and need not come at all (EMV 3DS 2.2 §5.8.1).
+// methodReturn is where the bank's 3DS Method comes back to, in a hidden frame. It tells the page of ours around it,
+// and nobody else: the notification proves nothing and need not come at all (EMV 3DS 2.2 §5.8.1). That page may itself
+// stand in a merchant's (methodFrame), and a policy about ancestors is about all of them.
 func (c *Checkout) methodReturn(w http.ResponseWriter, r *http.Request) error {
-	return c.show(w, http.StatusOK, "return.html", "'self'", c.speak(r.Header.Get("Accept-Language")), map[string]any{"From": "method"})
+	return c.show(w, http.StatusOK, "return.html", "*", c.speak(r.Header.Get("Accept-Language")), map[string]any{"From": "method"})
 }
 
 // challengeReturn is where the bank's challenge brings the payer home to. What it says proves nothing: the
@@ -104,7 +105,7 @@ func (c *Checkout) show(w http.ResponseWriter, status int, name, ancestors strin
 		return err
 	}
 	bank := "'none'"
-	if name == "pay.html" { // the one page that the bank's frames stand in
+	if name == "pay.html" || name == "method.html" { // the pages that the bank's frames stand in
 		bank = strings.Join(append([]string{"'self'", "https:"}, c.FrameSources...), " ")
 	}
 	h := w.Header()
@@ -129,7 +130,7 @@ func (c *Checkout) asset(w http.ResponseWriter, r *http.Request) error {
 		return c.file(w, r, name, "text/css; charset=utf-8")
 	case "icon.svg":
 		return c.file(w, r, name, "image/svg+xml")
-	case "pay.js", "cvn.js", "link.js", "return.js":
+	case "pay.js", "cvn.js", "link.js", "return.js", "method.js":
 		return c.file(w, r, name, javascript)
 	}
 	return payment.Refuse("NOT_FOUND", "There is nothing at this path")

@@ -18,6 +18,9 @@ func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken an
 		Session     payment.SessionID `json:"payment_session_id"`
 		ConfirmSave bool              `json:"confirm_save"`
 		Billing     json.RawMessage   `json:"billing_information"`
+		Browser     *describedBrowser `json:"browser"`
+		Preparation string            `json:"preparation"`
+		Method      string            `json:"method_completed"`
 		gate.Cardholder
 	}
 	if err := json.Unmarshal(r.Body, &q); err != nil {
@@ -29,6 +32,11 @@ func (c *Checkout) payWithSession(ctx context.Context, r *gate.Request, taken an
 	}
 	s := flow.Submission{
 		Business: r.Business, Session: q.Session, Fields: fields, Cardholder: holder, Save: q.ConfirmSave, Once: r.Once,
+		Preparation: q.Preparation, MethodCompleted: q.Method,
+	}
+	if q.Browser != nil {
+		b := c.seen(r.HTTP, *q.Browser)
+		s.Browser = &b
 	}
 	if r.Earlier != nil {
 		var first accepted

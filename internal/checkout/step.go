@@ -100,27 +100,37 @@ func (c *Checkout) look(ctx context.Context, r *gate.Request) (gate.Answer, erro
 // browserData is what the page's script found out about its browser. The contract bounds each value.
 type browserData struct {
 	Browser struct {
+		describedBrowser
 		AcceptHeader string `json:"accept_header"` // of the page's own request
-		Language     string `json:"language"`
-		JavaEnabled  bool   `json:"java_enabled"`
-		ColorDepth   int    `json:"color_depth"`
-		ScreenHeight int    `json:"screen_height"`
-		ScreenWidth  int    `json:"screen_width"`
-		TimeZone     int    `json:"time_zone"` // minutes, positive west of UTC
 		Window       string `json:"window"`
 	} `json:"browser"`
 	MethodCompleted string `json:"method_completed"` // threeDSCompInd: Y, N or U
 }
 
+// describedBrowser is what only a script can say of a browser.
+type describedBrowser struct {
+	Language     string `json:"language"`
+	JavaEnabled  bool   `json:"java_enabled"`
+	ColorDepth   int    `json:"color_depth"`
+	ScreenHeight int    `json:"screen_height"`
+	ScreenWidth  int    `json:"screen_width"`
+	TimeZone     int    `json:"time_zone"` // minutes, positive west of UTC
+}
+
+// seen is a browser as its request shows it and as its script describes it.
+func (c *Checkout) seen(r *http.Request, d describedBrowser) flow.Browser {
+	return flow.Browser{
+		AcceptHeader: r.Header.Get("Accept"), UserAgent: r.UserAgent(), Language: d.Language, IP: c.ClientIP(r),
+		JavaEnabled: d.JavaEnabled, ColorDepth: d.ColorDepth, ScreenHeight: d.ScreenHeight, ScreenWidth: d.ScreenWidth, TimeZone: d.TimeZone,
+	}
+}
+
 func (c *Checkout) browser(r *gate.Request) (flow.Browser, string, error) {
 	var q browserData
 	err := json.Unmarshal(r.Body, &q)
-	b := q.Browser
-	return flow.Browser{
-		AcceptHeader: b.AcceptHeader, UserAgent: r.HTTP.UserAgent(), Language: b.Language, IP: c.ClientIP(r.HTTP),
-		JavaEnabled: b.JavaEnabled, ColorDepth: b.ColorDepth, ScreenHeight: b.ScreenHeight, ScreenWidth: b.ScreenWidth,
-		TimeZone: b.TimeZone, Window: b.Window,
-	}, q.MethodCompleted, err
+	b := c.seen(r.HTTP, q.Browser.describedBrowser)
+	b.AcceptHeader, b.Window = q.Browser.AcceptHeader, q.Browser.Window
+	return b, q.MethodCompleted, err
 }
 
 // open: the page's script has shown that a browser is there. Without a 3DS Method to run first the bank is

@@ -33,14 +33,20 @@ func (f *Flow) await(ctx context.Context, l payment.Lookup, once *payment.Once, 
 	return Submitted{Case: c, ActionURL: f.actionURL(c, share)}, nil
 }
 
-// onward is where the payer goes after an authorisation in the call itself: to the attempt's page where the issuer
-// wants to know who pays (a soft decline). The CVN was sent, so it is gone, and no share opens anything.
-func (f *Flow) onward(c payment.Case, err error) (Submitted, error) {
+// onward is where the payer goes after a submit that asked the bank or the acquirer itself: to the attempt's page, where
+// the bank talks with them, or the issuer wants to know who pays (a soft decline; the CVN was sent, so it is gone, and
+// no share opens anything), or where the bank's own words about its no are shown (cardholderInfo, EMV 3DS 2.2 table A.1).
+func (f *Flow) onward(c payment.Case, share []byte, err error) (Submitted, error) {
 	s := Submitted{Case: c}
-	if err == nil && c.Request.State.BeforeAcquirer() {
-		s.ActionURL = f.actionURL(c, nil)
+	if err != nil {
+		return s, err
 	}
-	return s, err
+	r := c.Request
+	told := r.State == payment.Failed && r.Authentication != nil && r.Authentication.Cardholder != ""
+	if r.State.BeforeAcquirer() || told {
+		s.ActionURL = f.actionURL(c, share)
+	}
+	return s, nil
 }
 
 // attempt is a new one, at no state yet.

@@ -25,30 +25,48 @@ func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 	if err != nil || c.Request.State != payment.Submitted && c.Request.State != payment.SteppingUp {
 		return c, err
 	}
-	pan, err := f.o.Vault.OpenPAN(c.Token.SealedPAN, c.Token.Business, c.Token.ID)
+	at, err := f.enrolment(ctx, c.Token)
 	if err != nil {
 		return c, err
 	}
-	version, methodURL, err := f.o.ThreeDS.Range(ctx, pan)
-	enrolled := !errors.Is(err, payment.ErrNotFound)
-	if err != nil && enrolled {
-		return c, err
-	}
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
-		a := payment.Authentication{
-			ServerTransID: f.newServerTransID(), Version: version, MethodURL: methodURL,
-			NonPayment: c.Request.Type == payment.Save, StepUp: c.Request.SoftDecline != nil || c.Session.StepUp,
-			Amount: c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
-		}
+		a := at.authentication(c, f.newServerTransID())
 		now := f.o.Now()
 		events := []payment.Event{{Kind: payment.Open, At: now, Authentication: &a}}
-		if !enrolled {
+		if !at.enrolled {
 			a.TransStatus = "U"
 			verdict, _ := a.Decide(c.Token.Brand, c.Merchant)
 			events = append(events, payment.Event{Kind: payment.Ask, At: now}, payment.Event{Kind: verdict.Event(), At: now})
 		}
 		return applyAll(c, events...)
 	})
+}
+
+// enrolment is what the directory servers say of a card.
+type enrolment struct {
+	enrolled           bool
+	version, methodURL string
+}
+
+func (f *Flow) enrolment(ctx context.Context, t payment.Token) (enrolment, error) {
+	pan, err := f.o.Vault.OpenPAN(t.SealedPAN, t.Business, t.ID)
+	if err != nil {
+		return enrolment{}, err
+	}
+	version, methodURL, err := f.o.ThreeDS.Range(ctx, pan)
+	if errors.Is(err, payment.ErrNotFound) {
+		return enrolment{}, nil
+	}
+	return enrolment{true, version, methodURL}, err
+}
+
+// authentication is a new one, of what the case's attempt is about to authorise.
+func (e enrolment) authentication(c payment.Case, id payment.ServerTransID) payment.Authentication {
+	return payment.Authentication{
+		ServerTransID: id, Version: e.version, MethodURL: e.methodURL,
+		NonPayment: c.Request.Type == payment.Save, StepUp: c.Request.SoftDecline != nil || c.Session.StepUp,
+		Amount: c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
+	}
 }
 
 // Authenticate asks the bank, once: an attempt that is past this, or is being asked for by someone else, is
@@ -79,7 +97,19 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		return c, err
 	}
 
-	answered, err := f.ask(ctx, c, asked, b, completed)
+	answered, verdict := f.inquire(ctx, c, asked, b, completed)
+	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
+		if c.Request.Authentication.ServerTransID != asked.ServerTransID {
+			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used
+		}
+		return payment.Apply(c, payment.Event{Kind: verdict.Event(), At: f.o.Now(), Authentication: &answered})
+	})
+}
+
+// inquire sends the AReq of an attempt whose commit says so, reads the ARes, and says what that leads to. A bank that
+// cannot be asked has not authenticated anybody: transStatus U.
+func (f *Flow) inquire(ctx context.Context, c payment.Case, asked payment.Authentication, b Browser, methodCompleted string) (payment.Authentication, payment.Verdict) {
+	answered, err := f.ask(ctx, c, asked, b, methodCompleted)
 	if err != nil {
 		f.o.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
 		answered = asked
@@ -89,12 +119,7 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 	if err == nil {
 		f.tell(c.Request.ID, answered, verdict, why)
 	}
-	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
-		if c.Request.Authentication.ServerTransID != asked.ServerTransID {
-			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used
-		}
-		return payment.Apply(c, payment.Event{Kind: verdict.Event(), At: f.o.Now(), Authentication: &answered})
-	})
+	return answered, verdict
 }
 
 func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication, b Browser, methodCompleted string) (payment.Authentication, error) {
@@ -221,8 +246,12 @@ func (f *Flow) MethodForm(c payment.Case) *Form {
 	if c.Request.State != payment.Opened || c.Request.Authentication.MethodURL == "" {
 		return nil
 	}
-	form := f.o.ThreeDS.MethodForm(*c.Request.Authentication, f.o.PublicURL+"/3ds/method")
+	form := f.methodForm(*c.Request.Authentication)
 	return &form
+}
+
+func (f *Flow) methodForm(a payment.Authentication) Form {
+	return f.o.ThreeDS.MethodForm(a, f.o.PublicURL+"/3ds/method")
 }
 
 // ChallengeForm is what the payer's browser posts to talk with the bank, in a frame of the size that window

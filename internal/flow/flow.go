@@ -59,6 +59,8 @@ type Vault interface {
 	Verifier(share []byte) ([]byte, error)
 	// OpenCVN fails when the share is wrong, the row is damaged, or the binding is another.
 	OpenCVN(sealed payment.SealedCVN, share []byte, b payment.Binding) (card.CVN, error)
+	// Keyed is a hash of data that only the house can make; two purposes give unrelated ones.
+	Keyed(purpose string, data []byte) [32]byte
 	// Fingerprint is the same for equal cards of one business, and tells nothing else.
 	Fingerprint(pan card.PAN, b payment.BusinessID) string
 	// SealPAN seals the number of a card that is to be kept.

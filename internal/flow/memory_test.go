@@ -317,6 +317,10 @@ func (m *memory) guard(ch payment.Changes, requests []payment.Request, tokens []
 			if _, ok := m.sealed(e.Request, e.Verifier); !ok {
 				return payment.ErrTaken
 			}
+		case payment.NoteAuthentication:
+			if _, used := m.authentications[e.ServerTransID]; used {
+				return payment.ErrTaken
+			}
 		case payment.TakeTry:
 			if m.counts[counted{"try", e.CardDay}] >= payment.MaxCVNTries {
 				return errConflict

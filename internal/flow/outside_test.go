@@ -96,6 +96,8 @@ func (s *safe) OpenCVN(sealed payment.SealedCVN, share []byte, b payment.Binding
 	return cvn, err
 }
 
+func (s *safe) Keyed(purpose string, data []byte) [32]byte { return [32]byte(hash(purpose, data)) }
+
 func (s *safe) Fingerprint(pan card.PAN, b payment.BusinessID) string {
 	return fmt.Sprintf("%x", hash("fingerprint", pan.Last4(), b)[:12])
 }
@@ -136,6 +138,8 @@ type bank struct {
 	answer func(a payment.Authentication) (payment.Authentication, error)
 	// unknown is what Range says of a card; payment.ErrNotFound where it is not enrolled.
 	unknown error
+	// methodless banks do not want to look at browsers.
+	methodless bool
 
 	mu    sync.Mutex
 	asked []flow.AuthenticationRequest
@@ -143,6 +147,9 @@ type bank struct {
 }
 
 func (b *bank) Range(context.Context, card.PAN) (string, string, error) {
+	if b.methodless {
+		return "2.2.0", "", b.unknown
+	}
 	return "2.2.0", method, b.unknown
 }
 

@@ -29,7 +29,7 @@ func (f *Flow) Pay(ctx context.Context, page string, share []byte) (payment.Case
 		return c, err
 	}
 	if c.Request.WithoutCVN {
-		return f.payProved(ctx, c, card.CVN{}, nil)
+		return f.payProved(ctx, c, card.CVN{}, nil, nil)
 	}
 	verifier, err := f.o.Vault.Verifier(share)
 	if err != nil {
@@ -47,7 +47,7 @@ func (f *Flow) Pay(ctx context.Context, page string, share []byte) (payment.Case
 		return c, ErrShare
 	}
 	defer cvn.Wipe()
-	return f.payProved(ctx, c, cvn, verifier)
+	return f.payProved(ctx, c, cvn, verifier, nil)
 }
 
 // Retype sends the purchase of an authenticated attempt with a CVN typed anew, because the browser's share
@@ -66,18 +66,19 @@ func (f *Flow) Retype(ctx context.Context, page string, judge func(digits int) (
 		return c, err
 	}
 	defer cvn.Wipe()
-	return f.payProved(ctx, c, cvn, nil)
+	return f.payProved(ctx, c, cvn, nil, nil)
 }
 
-// payProved authorises with the attempt's proof, or ends the attempt where the proof is not for it.
-func (f *Flow) payProved(ctx context.Context, c payment.Case, cvn card.CVN, verifier []byte) (payment.Case, error) {
+// payProved authorises with the attempt's proof, or ends the attempt where the proof is not for it. proving brings the
+// proof to the attempt in the commit that uses it; nil where it has it.
+func (f *Flow) payProved(ctx context.Context, c payment.Case, cvn card.CVN, verifier []byte, proving begin) (payment.Case, error) {
 	l := payment.Lookup{Request: c.Request.ID}
 	if !c.Request.Authentication.Covers(c.Request.Amount, c.Request.Business, c.Request.Token) {
 		return f.disprove(ctx, l)
 	}
 	done, err := f.authorize(ctx, authorization{
 		lookup: l, cvn: cvn, verifier: verifier,
-		merchant: c.Merchant, token: c.Token, terms: c.Request.Terms, amount: c.Request.Amount,
+		merchant: c.Merchant, token: c.Token, terms: c.Request.Terms, amount: c.Request.Amount, begin: proving,
 	})
 	switch {
 	case notNow(err):
@@ -130,7 +131,7 @@ type authorization struct {
 	token    payment.Token
 	terms    payment.Terms
 	amount   payment.Money
-	// begin puts a new attempt in place first; nil where there is one.
+	// begin puts a new attempt in place first, or has its proof; nil where there is one.
 	begin begin
 }
 

@@ -18,7 +18,13 @@ type Submission struct {
 	Fields     card.Fields
 	Cardholder payment.Cardholder
 	Save       bool // the payer wants the card to be stored, where the session leaves it to them
-	Once       *payment.Once
+	// Browser is what the payer's browser says of itself, so that the bank can be asked within the call; nil where
+	// the client is none, and the attempt's page finds it out.
+	Browser *Browser
+	// Preparation is what Prepare gave, as the browser brings it back; MethodCompleted is how the 3DS Method ended
+	// meanwhile (threeDSCompInd).
+	Preparation, MethodCompleted string
+	Once                         *payment.Once
 	// Repeats is set where the same request was answered before.
 	Repeats *Earlier
 }
@@ -38,8 +44,9 @@ type Submitted struct {
 	ActionURL string
 }
 
-// Submit takes what the payer typed: a CVN goes into the escrow until the bank has authenticated the payer, or
-// straight to the acquirer where the session skips 3-D Secure.
+// Submit takes what the payer typed. Where the session skips 3-D Secure, or the bank can be asked within the call and
+// asks nothing of the payer, the CVN goes straight to the acquirer; else into the escrow, until the bank has
+// authenticated the payer.
 func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	if s.Repeats != nil {
 		return f.resubmit(ctx, s)
@@ -73,10 +80,16 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 			},
 		})
 		if !errors.Is(err, errAsked) {
-			return f.onward(paid, err)
+			return f.onward(paid, nil, err)
 		}
 	}
 
+	if s.Browser != nil {
+		submitted, err := f.submitAsking(ctx, session, s, p)
+		if !errors.Is(err, errPage) {
+			return submitted, err
+		}
+	}
 	return f.await(ctx, session, s.Once, p.cvn, func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
 		return f.joinAttempt(c, p, now)
 	})

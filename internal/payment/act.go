@@ -23,6 +23,10 @@ func (b *bench) carry(a act) {
 	case keepCVN:
 		r.Submits++
 		b.add(KeepCVN{*e.Sealed})
+	case keepHanded:
+		if e.Sealed != nil {
+			b.carry(keepCVN)
+		}
 	case forgetCVN:
 		if e.Verifier != nil {
 			b.add(TakeCVN{r.ID, e.Verifier})

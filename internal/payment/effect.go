@@ -28,7 +28,7 @@ type NoteTrace struct {
 }
 
 // NoteAuthentication makes the attempt findable by the transaction's id, also when a later AReq has
-// replaced it.
+// replaced it. An id is noted once: a commit that brings one that is there already fails with ErrTaken.
 type NoteAuthentication struct {
 	Request       RequestID
 	ServerTransID ServerTransID

@@ -73,7 +73,7 @@ type Event struct {
 	Kind EventKind
 	At   time.Time
 
-	Sealed         *SealedCVN      // Submit
+	Sealed         *SealedCVN      // Submit; Challenge, where the CVN was handed in with the submit that asked the bank
 	Authentication *Authentication // Open, Ask, Challenge, Prove, Disprove, Restart: as it now stands
 	Verifier       []byte          // Authorize with a CVN from the escrow
 	Trace          *Trace          // Authorize
@@ -89,7 +89,8 @@ type act string
 
 const (
 	keepCVN        act = "keep CVN"
-	forgetCVN      act = "forget CVN" // with a verifier: take it, once
+	keepHanded     act = "keep CVN in hand" // that of a submit which asked the bank itself: until now it rested nowhere
+	forgetCVN      act = "forget CVN"       // with a verifier: take it, once
 	holdSession    act = "hold session"
 	free           act = "free session" // and expire it if its time is over
 	releaseSession act = "release session"
@@ -154,7 +155,7 @@ var table = map[State]map[EventKind]move{
 	},
 	Authenticating: {
 		Ask:       {Authenticating, []act{note}}, // the one who asked died before the answer
-		Challenge: {Challenging, nil},
+		Challenge: {Challenging, []act{keepHanded}},
 		Prove:     proved,
 		Disprove:  failed,
 		Lapse:     failed,

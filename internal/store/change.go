@@ -17,7 +17,7 @@ const races = 24
 // changes. With no changes at all nothing is written.
 //
 // payment.ErrRepeated: the key of once was used before. payment.ErrTaken: the escrow no longer holds the
-// CVN, the authentication value was used, or the new customer's reference is another's. payment.ErrDuplicate: the
+// CVN, the authentication value or the transaction's id was used, or the new customer's reference is another's. payment.ErrDuplicate: the
 // new attempt's reference is another's. Nothing has changed in either case. Errors of fn are returned
 // as they are. payment.ErrUnsure: the database was lost at that moment, and a look at the rows did not tell
 // whether the change was made. After any other error, payment.ErrUnavailable among them, it was not.

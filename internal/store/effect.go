@@ -96,9 +96,11 @@ func (d *draft) effect(e payment.Effect) error {
 	case payment.ForgetCVN:
 		d.forgetCVN(e.Request)
 	case payment.NoteAuthentication:
-		d.add(rankLookup, `
-INSERT INTO authentication (server_trans_id, request) VALUES ($1, $2) ON CONFLICT (server_trans_id) DO NOTHING`,
-			string(e.ServerTransID), string(e.Request))
+		d.rows[rankLookup] = append(d.rows[rankLookup], stmt{ // ids are drawn; one that a browser brought may have been used
+			sql:  `INSERT INTO authentication (server_trans_id, request) VALUES ($1, $2)`,
+			args: []any{string(e.ServerTransID), string(e.Request)},
+			used: payment.ErrTaken,
+		})
 	case payment.NoteTrace:
 		d.noteTrace(e)
 	case payment.SaveAdvice:

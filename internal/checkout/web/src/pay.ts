@@ -1,5 +1,7 @@
 // The attempt's page. It does what the gateway says comes next, and knows nothing else: a reload, a second
 // tab and the back button all end where the attempt is.
+import { describe } from '../../../../sdk/browser';
+import { frame, heard, post, runMethod } from './frame';
 import { forgetPage, forgetShare, rememberPage, takeShare } from './share';
 import { call, Form, pause, Refused, Step } from './step';
 import { say, sayRefused } from './words';
@@ -10,7 +12,6 @@ const saves = document.body.dataset.saves !== undefined; // a card is saved, and
 const share = takeShare(page);
 rememberPage(page);
 
-const methodTime = 10_000; // EMV 3DS 2.2 §5.8.1: wait no longer for the 3DS Method
 const lookEvery = 1_500;
 // EMV 3DS: a bank that gets no CReq within 30 s of its ARes gives up, and may show nothing to who comes later. From then
 // on the payer is offered to start again.
@@ -42,74 +43,10 @@ const windowSize = matchMedia('(max-width: 540px), (max-height: 640px)').matches
 
 function browser(): object {
   return {
+    ...describe(),
     accept_header: document.body.dataset.accept || '*/*',
-    language: navigator.language || 'en',
-    java_enabled: false, // no browser of today has it
-    color_depth: screen.colorDepth,
-    screen_height: screen.height,
-    screen_width: screen.width,
-    time_zone: new Date().getTimezoneOffset(),
     window: windowSize,
   };
-}
-
-// heard waits for a word from a frame of ours, for a time, or until asked to stop.
-function heard(from: string, ms: number, stop?: AbortSignal): Promise<{ broken: boolean } | undefined> {
-  return new Promise((resolve) => {
-    const end = (word?: { broken: boolean }): void => {
-      clearTimeout(timer);
-      removeEventListener('message', listen);
-      resolve(word);
-    };
-    const listen = (event: MessageEvent): void => {
-      if (event.origin === location.origin && event.data?.reprise === from) end({ broken: event.data.broken === true });
-    };
-    const timer = setTimeout(end, ms);
-    addEventListener('message', listen);
-    stop?.addEventListener('abort', () => end());
-  });
-}
-
-function frame(name: string, title: string): HTMLIFrameElement {
-  const made = document.createElement('iframe');
-  made.name = name;
-  made.title = title;
-  return made;
-}
-
-function post(form: Form, target: string): void {
-  const made = document.createElement('form');
-  made.method = 'POST';
-  made.action = form.url;
-  made.target = target;
-  made.hidden = true;
-  for (const [name, value] of Object.entries(form.fields)) {
-    const field = document.createElement('input');
-    field.type = 'hidden';
-    field.name = name;
-    field.value = value;
-    made.append(field);
-  }
-  document.body.append(made);
-  made.submit();
-  made.remove();
-}
-
-// The 3DS Method lets the bank look at the browser, unseen. That it never comes back is no error.
-async function runMethod(form: Form): Promise<'Y' | 'N'> {
-  const hidden = frame('reprise-method', say('pay.bank'));
-  hidden.hidden = true;
-  // Nobody sees this frame, so it may open nothing, ask nothing, and not lead the page around it elsewhere. The
-  // bank's script has to run in it, and with its own origin, for the cookies and storage that it knows a browser by;
-  // and the page of ours that the frame comes back to is known by its origin (heard). Chromium warns of the two
-  // together, because a page of our origin could take the sandbox off: only that one of ours ever stands in it.
-  hidden.setAttribute('sandbox', 'allow-scripts allow-forms allow-same-origin');
-  document.body.append(hidden);
-  const back = heard('method', methodTime);
-  post(form, hidden.name);
-  const came = await back;
-  hidden.remove();
-  return came ? 'Y' : 'N';
 }
 
 // The payer can give up until the acquirer is asked. The gateway says what has become of the payment: it may have been
@@ -225,7 +162,7 @@ async function act(step: Step): Promise<Step | undefined> {
       return patiently(() => call(`/pay/${page}/open`, { browser: browser(), method_completed: 'U' }));
     case 'authenticate':
       contacting(step);
-      return authenticate(step.method ? await runMethod(step.method) : 'U');
+      return authenticate(step.method ? await runMethod(step.method, say('pay.bank')) : 'U');
     case 'wait':
       contacting(step);
       await pause(lookEvery);
