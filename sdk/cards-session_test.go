@@ -27,9 +27,11 @@ type gateway struct {
 	*httptest.Server
 	script []byte
 
-	mu       sync.Mutex
-	answer   http.HandlerFunc
-	requests []request
+	mu          sync.Mutex
+	answer      http.HandlerFunc
+	requests    []request
+	preparation http.HandlerFunc
+	prepared    []request
 }
 
 type request struct {
@@ -38,32 +40,41 @@ type request struct {
 
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
-	g := &gateway{script: mustBuild(t, scripts()[0])}
+	g := &gateway{script: mustBuild(t, scripts()[0]), preparation: reply(http.StatusOK, "{}")}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cards-session.min.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		http.SetCookie(w, &http.Cookie{Name: "gateway", Value: "1"})
 		_, _ = w.Write(g.script)
 	})
-	mux.HandleFunc("OPTIONS /v3/payment_with_session", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		w.Header().Set("Access-Control-Allow-Methods", "POST")
-		w.Header().Set("Access-Control-Allow-Headers", "authorization, content-type")
-		w.WriteHeader(http.StatusNoContent)
-	})
-	mux.HandleFunc("POST /v3/payment_with_session", func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		g.mu.Lock()
-		g.requests = append(g.requests, request{
-			Method: r.Method, Authorization: r.Header.Get("Authorization"), ContentType: r.Header.Get("Content-Type"),
-			Origin: r.Header.Get("Origin"), Referer: r.Header.Get("Referer"), Cookie: r.Header.Get("Cookie"), Body: string(body),
+	const submit, preparation = "/v3/payment_with_session", "/v3/payment_with_session/{session}/preparation"
+	for path, method := range map[string]string{submit: "POST", preparation: "GET"} {
+		mux.HandleFunc("OPTIONS "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Allow-Methods", method)
+			w.Header().Set("Access-Control-Allow-Headers", "authorization, content-type")
+			w.WriteHeader(http.StatusNoContent)
 		})
-		answer := g.answer
-		g.mu.Unlock()
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
-		answer(w, r)
-	})
+		mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			seen := request{
+				Method: r.Method, Authorization: r.Header.Get("Authorization"), ContentType: r.Header.Get("Content-Type"),
+				Origin: r.Header.Get("Origin"), Referer: r.Header.Get("Referer"), Cookie: r.Header.Get("Cookie"), Body: string(body),
+			}
+			g.mu.Lock()
+			answer := g.answer
+			if path == submit {
+				g.requests = append(g.requests, seen)
+			} else {
+				seen.Body = r.PathValue("session")
+				g.prepared, answer = append(g.prepared, seen), g.preparation
+			}
+			g.mu.Unlock()
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+			answer(w, r)
+		})
+	}
 	g.Server = httptest.NewServer(mux)
 	t.Cleanup(g.Close)
 	return g
@@ -80,6 +91,33 @@ func (g *gateway) seen() []request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.requests
+}
+
+// says sets how preparations are answered from now on, and forgets those that were.
+func (g *gateway) says(preparation http.HandlerFunc) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.preparation, g.prepared = preparation, nil
+}
+
+func (g *gateway) preparations() []request {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.prepared
+}
+
+// body is what was handed in, but for what the browser says of itself.
+func body(t *testing.T, r request) map[string]any {
+	t.Helper()
+	b := decode(t, r.Body).(map[string]any)
+	said, _ := b["browser"].(map[string]any)
+	for _, name := range []string{"language", "java_enabled", "color_depth", "screen_height", "screen_width", "time_zone"} {
+		if said[name] == nil {
+			t.Errorf("the browser says nothing of its %s: %v", name, said)
+		}
+	}
+	delete(b, "browser")
+	return b
 }
 
 func reply(status int, body string) http.HandlerFunc {
@@ -149,10 +187,22 @@ func TestSDK(t *testing.T) {
 			Authorization: "Basic eG5kX3B1YmxpY19kZXZlbG9wbWVudF9zYW5kYm94Og==",
 			ContentType:   "application/json",
 			Origin:        strings.TrimSuffix(page, "/checkout?order=17"),
-			Body:          `{"cvn":"123","payment_session_id":"` + sessionID + `","device":{}}`,
 		}}
-		if diff := cmp.Diff(want, g.seen()); diff != "" {
+		seen := g.seen()
+		if len(seen) == 1 {
+			submitted := map[string]any{"cvn": "123", "payment_session_id": sessionID, "device": map[string]any{}, "method_completed": "U"}
+			if diff := cmp.Diff(submitted, body(t, seen[0])); diff != "" {
+				t.Errorf("body (-want +got)\n%s", diff)
+			}
+			seen = []request{seen[0]}
+			seen[0].Body = ""
+		}
+		if diff := cmp.Diff(want, seen); diff != "" {
 			t.Errorf("request (-want +got)\n%s", diff)
+		}
+		want[0].Method, want[0].ContentType, want[0].Body = "GET", "", sessionID
+		if diff := cmp.Diff(want, g.preparations()); diff != "" {
+			t.Errorf("preparation (-want +got)\n%s", diff)
 		}
 		run(t, `location.pathname`, `"/checkout"`)
 	})
@@ -166,7 +216,7 @@ func TestSDK(t *testing.T) {
 		run(t, collect(`{`+data+`}`), `{"ok":{"message":"m","payment_request_id":"pr-1","payment_token_id":"pt-1","action_url":"http://127.0.0.1/a/1#k=2"}}`)
 		if seen := g.seen(); len(seen) != 1 {
 			t.Errorf("%d requests, want 1", len(seen))
-		} else if diff := cmp.Diff(decode(t, `{`+data+`,"device":{}}`), decode(t, seen[0].Body)); diff != "" {
+		} else if diff := cmp.Diff(decode(t, `{`+data+`,"device":{},"method_completed":"U"}`), any(body(t, seen[0]))); diff != "" {
 			t.Errorf("body (-want +got)\n%s", diff)
 		}
 	})
@@ -177,10 +227,10 @@ func TestSDK(t *testing.T) {
 			cardholder_email: undefined, confirm_save: false, billing_information: {first_name: "Jaap", street_line2: null}}`),
 			`{"ok":{"message":"m","payment_token_id":"pt-1"}}`)
 		want := decode(t, `{"payment_session_id":"`+sessionID+`","card_number":"4000000000001091","expiry_month":"12","expiry_year":"2029","confirm_save":false,
-			"billing_information":{"first_name":"Jaap"},"device":{}}`)
+			"billing_information":{"first_name":"Jaap"},"device":{},"method_completed":"U"}`)
 		if seen := g.seen(); len(seen) != 1 {
 			t.Errorf("%d requests, want 1", len(seen))
-		} else if diff := cmp.Diff(want, decode(t, seen[0].Body)); diff != "" {
+		} else if diff := cmp.Diff(want, any(body(t, seen[0]))); diff != "" {
 			t.Errorf("body (-want +got)\n%s", diff)
 		}
 	})
