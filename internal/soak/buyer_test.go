@@ -289,6 +289,9 @@ func (b *buyer) submit(typed map[string]any, cvn string, try int) (over bool) {
 	if given["cvn"] = cvn; try == 0 && b.once(8) {
 		given["cvn"] = strings.Repeat("9", len(cvn)) // the wrong one
 	}
+	if b.once(3) {
+		b.prepare(given)
+	}
 	status, said := b.ask("POST", "/v3/payment_with_session", app.SandboxPublicKey, given)
 	if status != http.StatusOK {
 		return status != 0
@@ -308,6 +311,20 @@ func (b *buyer) submit(typed map[string]any, cvn string, try int) (over bool) {
 	}
 	request, _ := said["payment_request_id"].(string)
 	return b.goes(request, action, cvn) != "failed"
+}
+
+// prepare has the bank look at the browser while the payer types, so that it can be asked within the call that submits.
+func (b *buyer) prepare(given map[string]any) {
+	session, _ := given["payment_session_id"].(string)
+	_, said := b.ask("GET", "/v3/payment_with_session/"+session+"/preparation", app.SandboxPublicKey, nil)
+	seen := looking("N")
+	if form, ok := said["method"].(map[string]any); ok && b.follow(form) {
+		seen["method_completed"] = "Y"
+	}
+	if id, ok := said["preparation"]; ok {
+		given["preparation"] = id
+	}
+	maps.Copy(given, seen)
 }
 
 // cvnOf is a CVN that the issuer takes.
