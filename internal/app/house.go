@@ -138,7 +138,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		s.Directories[i].ResultsURL = s.ResultsURL
 	}
 	h.threeDS, err = threeds.New(threeds.Options{
-		Directories: s.Directories, AllowHTTP: s.Sandbox,
+		Directories: s.Directories, Keep: rangeKeep{h.store}, AllowHTTP: s.Sandbox,
 		Result: func(ctx context.Context, r payment.Result) error { return h.flow.Result(ctx, r) },
 		Now:    o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})

@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"time"
 
 	"reprise/internal/acquirer"
 	"reprise/internal/flow"
 	"reprise/internal/payment"
+	"reprise/internal/store"
 	"reprise/internal/threeds"
 )
 
@@ -30,11 +33,43 @@ func (a authenticator) ChallengeForm(au payment.Authentication, window string) f
 }
 
 func (a authenticator) Authenticate(ctx context.Context, q flow.AuthenticationRequest) (payment.Authentication, error) {
-	return a.Server.Authenticate(ctx, threeds.AuthenticationRequest{
+	answered, err := a.Server.Authenticate(ctx, threeds.AuthenticationRequest{
 		Authentication: q.Authentication, Merchant: q.Merchant, PAN: q.PAN, Expiry: q.Expiry, Cardholder: q.Cardholder, OnFile: q.OnFile,
 		Browser: threeds.Browser(q.Browser), MethodCompleted: q.MethodCompleted, NotificationURL: q.NotificationURL,
 		Challenge: q.Challenge, At: q.At,
 	})
+	if lower, ok := errors.AsType[*threeds.LowerError](err); ok {
+		err = (*flow.LowerVersion)(lower)
+	}
+	return answered, err
+}
+
+// rangeKeep shows the memory as the 3DS Server wants it for its card ranges.
+type rangeKeep struct{ *store.Store }
+
+func (k rangeKeep) RangeSet(ctx context.Context, directory, url string) (threeds.RangeSet, error) {
+	r, err := k.Store.RangeSet(ctx, directory, url)
+	return threeds.RangeSet(r), err
+}
+
+func (k rangeKeep) LeaseRanges(ctx context.Context, seen threeds.RangeSet, until time.Time) (set int64, ok bool, err error) {
+	return k.Store.LeaseRanges(ctx, store.RangeSet(seen), until)
+}
+
+func (k rangeKeep) WriteRanges(ctx context.Context, r threeds.RangeSet, piece int, data string) error {
+	return k.Store.WriteRanges(ctx, store.RangeSet(r), piece, data)
+}
+
+func (k rangeKeep) SwapRanges(ctx context.Context, r threeds.RangeSet, was int64) error {
+	return k.Store.SwapRanges(ctx, store.RangeSet(r), was)
+}
+
+func (k rangeKeep) RestRanges(ctx context.Context, r threeds.RangeSet) error {
+	return k.Store.RestRanges(ctx, store.RangeSet(r))
+}
+
+func (k rangeKeep) ReadRanges(ctx context.Context, r threeds.RangeSet, each func(data string) error) error {
+	return k.Store.ReadRanges(ctx, store.RangeSet(r), each)
 }
 
 // challengeBroken tells whether the bank came home with an error instead of a CRes.

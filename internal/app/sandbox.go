@@ -213,7 +213,7 @@ func InWorld(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Logger) 
 			Name: "simulator", URL: kit.DirectoryURL, Roots: roots, Certificate: client,
 			ResultNames: []string{kit.DirectoryIdentity},
 			ServerRef:   "3DS_LOA_SER_REPR_020200_00001", OperatorID: "REPRISE-SANDBOX", RequestorID: "sandbox",
-			RequestorName: "Reprise sandbox",
+			RequestorName: "Reprise sandbox", Rest: time.Second, // what has changed in the world since is wanted at once
 		}},
 		CallbackToken:   sandboxCallbackToken,
 		WebhookSchedule: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour},

@@ -99,17 +99,27 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 
 	answered, verdict := f.inquire(ctx, c, asked, b, completed)
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
-		if c.Request.Authentication.ServerTransID != asked.ServerTransID {
+		if c.Request.Authentication.ServerTransID != answered.ServerTransID {
 			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used
 		}
 		return payment.Apply(c, payment.Event{Kind: verdict.Event(), At: f.o.Now(), Authentication: &answered})
 	})
 }
 
-// inquire sends the AReq of an attempt whose commit says so, reads the ARes, and says what that leads to. A bank that
-// cannot be asked has not authenticated anybody: transStatus U.
+// inquire sends the AReq of an attempt whose commit says so, reads the ARes, and says what that leads to; where the
+// version is refused it asks once more in a lower one, by another transaction. A bank that cannot be asked has not
+// authenticated anybody: transStatus U.
 func (f *Flow) inquire(ctx context.Context, c payment.Case, asked payment.Authentication, b Browser, methodCompleted string) (payment.Authentication, payment.Verdict) {
 	answered, err := f.ask(ctx, c, asked, b, methodCompleted)
+	if to, ok := errors.AsType[*LowerVersion](err); ok {
+		ctx, done := f.through(ctx) // it may take as long as the first
+		defer done()
+		lower, lowered := f.lower(ctx, c, asked, to)
+		if err = lowered; err == nil {
+			asked = lower
+			answered, err = f.ask(ctx, c, asked, b, "N") // what the 3DS Method found out was for the one before
+		}
+	}
 	if err != nil {
 		f.o.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
 		answered = asked
@@ -120,6 +130,25 @@ func (f *Flow) inquire(ctx context.Context, c payment.Case, asked payment.Authen
 		f.tell(c.Request.ID, answered, verdict, why)
 	}
 	return answered, verdict
+}
+
+// lower puts a transaction in a lower version in the place of one that was refused for its version, before it is asked
+// for: the result of its challenge must find it. payment.ErrNotNow means that another is there by now, or that the
+// attempt is over.
+func (f *Flow) lower(ctx context.Context, c payment.Case, refused payment.Authentication, to *LowerVersion) (payment.Authentication, error) {
+	var asked payment.Authentication
+	_, err := f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, nil, func(c payment.Case) (payment.Changes, error) {
+		if !still(c, refused) {
+			return payment.Changes{}, &payment.ErrNotNow{State: c.Request.State, Event: payment.Ask}
+		}
+		asked = *c.Request.Authentication
+		asked.ServerTransID, asked.Version, asked.MethodURL, asked.Asked = f.newServerTransID(), to.Version, to.MethodURL, f.o.Now()
+		return payment.Apply(c, payment.Event{Kind: payment.Ask, At: asked.Asked, Authentication: &asked})
+	})
+	if err == nil {
+		f.o.Log.Info("asked again in a lower version of 3-D Secure", "payment_request", c.Request.ID, "version", to.Version, "refused", refused.Version)
+	}
+	return asked, err
 }
 
 func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication, b Browser, methodCompleted string) (payment.Authentication, error) {

@@ -77,11 +77,24 @@ type ThreeDS interface {
 	// MethodForm is what the browser posts to the Method URL; notificationURL is ours.
 	MethodForm(a payment.Authentication, notificationURL string) Form
 	// Authenticate sends the AReq and returns the authentication with what the ARes said; TransStatus C
-	// asks for a challenge. An error means that no usable ARes came.
+	// asks for a challenge. An error means that no usable ARes came; it is a *LowerVersion where one may come in
+	// another version.
 	Authenticate(ctx context.Context, q AuthenticationRequest) (payment.Authentication, error)
 	// ChallengeForm is what the browser posts to the ACS. window is a challengeWindowSize, "01" to "05".
 	ChallengeForm(a payment.Authentication, window string) Form
 }
+
+// LowerVersion says that an AReq was refused for its version (EMV 3DS 2.2 table A.4, code 102), and in which lower one
+// the bank may be asked once more, with the URL of its 3DS Method; empty: there is none. It is then another transaction.
+type LowerVersion struct {
+	Version, MethodURL string
+	Err                error // as the refusal was told
+}
+
+func (e *LowerVersion) Error() string { return e.Err.Error() }
+
+// Unwrap is the refusal.
+func (e *LowerVersion) Unwrap() error { return e.Err }
 
 // Form is something a browser posts: application/x-www-form-urlencoded fields to a URL.
 type Form struct {

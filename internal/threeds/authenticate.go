@@ -7,13 +7,25 @@ import (
 	"reprise/internal/payment"
 )
 
+// LowerError says that the AReq was refused for its version, although the card ranges say that all speak it, and in
+// which lower one it may be asked again, as a transaction of its own.
+type LowerError struct {
+	Version, MethodURL string
+	Err                error // the *Erro of who refused
+}
+
+func (e *LowerError) Error() string { return e.Err.Error() }
+
+// Unwrap is the refusal.
+func (e *LowerError) Unwrap() error { return e.Err }
+
 // Authenticate sends the AReq and returns the authentication with what the ARes says. TransStatus "C" asks
 // for a challenge; any other is the result. An error means that no usable ARes came: it wraps an *Erro
-// where the directory server refused or broke the rules, and ErrTimeout where it did not answer within ten
-// seconds.
+// where the directory server refused or broke the rules, a *LowerError where it may be asked in another version, and
+// ErrTimeout where it did not answer within ten seconds.
 func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (payment.Authentication, error) {
 	a := q.Authentication
-	d, _, err := s.locate(q.PAN)
+	d, r, err := s.locate(q.PAN)
 	if err != nil {
 		return a, err
 	}
@@ -22,6 +34,11 @@ func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (pay
 		return a, err
 	}
 	answer, err := s.exchange(ctx, d, request, expected{types: []string{"ARes"}}, requestTimeout)
+	if unspoken(err) {
+		if version, methodURL, ok := s.speak(d, r, a.Version); ok {
+			return a, &LowerError{Version: version, MethodURL: methodURL, Err: err}
+		}
+	}
 	if err != nil {
 		return a, err
 	}

@@ -36,7 +36,7 @@ type support struct {
 // versions are those from one to another, both included, of which only the ACS has a MethodURL.
 type versions struct {
 	First, Last string
-	MethodURL   string
+	MethodURL   string `json:",omitempty"`
 }
 
 // within finds a protocol version in a list.
@@ -49,10 +49,10 @@ func within(list []versions, version string) (found versions, ok bool) {
 	return list[i], true
 }
 
-// newest is the newest version below a bound that we and both others speak, and the ACS's Method URL for it; ok is
+// newest is the newest of our versions below a bound that both others speak too, and the ACS's Method URL for it; ok is
 // false where there is none. An empty bound is none.
-func (s *support) newest(below string) (version, methodURL string, ok bool) {
-	for _, v := range spoken {
+func (s *support) newest(ours []string, below string) (version, methodURL string, ok bool) {
+	for _, v := range ours {
 		acs, byACS := within(s.ACS, v)
 		_, byDS := within(s.DS, v)
 		if byACS && byDS && (below == "" || versionNumber(v) < versionNumber(below)) {
@@ -74,14 +74,15 @@ func versionNumber(s string) int {
 
 // rangeTable is what one directory server told us. It never changes: a new one takes its place.
 type rangeTable struct {
-	loaded time.Time   // by the PRes that told of it
-	serial string      // of the last PRes: the next one holds only what changed since
+	set    int64       // as it is kept
+	loaded time.Time   // when the directory server said so last
+	serial string      // of the PRes in which it did: the next one holds only what changed since
 	ranges []cardRange // by digits, then lo
 	reach  []uint64    // the highest hi among the ranges of the same digits up to here
 }
 
-func newRangeTable(serial string, ranges map[span]cardRange) *rangeTable {
-	t := &rangeTable{serial: serial, ranges: make([]cardRange, 0, len(ranges)), reach: make([]uint64, len(ranges))}
+func newRangeTable(ranges map[span]cardRange) *rangeTable {
+	t := &rangeTable{ranges: make([]cardRange, 0, len(ranges)), reach: make([]uint64, len(ranges))}
 	for _, r := range ranges {
 		t.ranges = append(t.ranges, r)
 	}
@@ -95,6 +96,11 @@ func newRangeTable(serial string, ranges map[span]cardRange) *rangeTable {
 		}
 	}
 	return t
+}
+
+// as is the same table, kept as a set.
+func (t *rangeTable) as(kept RangeSet) *rangeTable {
+	return &rangeTable{set: kept.Set, loaded: kept.Loaded, serial: kept.Serial, ranges: t.ranges, reach: t.reach}
 }
 
 // find returns the narrowest range that holds a card number.
@@ -139,20 +145,27 @@ func (s *Server) Ready() error {
 	return &NotReadyError{missing}
 }
 
+// oldAfter is when card ranges are older than they may be (EMV 3DS 2.2 §5.6: a day), with an hour of grace. They still
+// serve: most of them are right, and a card that has moved is refused by its bank.
+const oldAfter = 25 * time.Hour
+
 // Ranges is how much a directory server has told us, and when.
 type Ranges struct {
 	Directory string
 	N         int
-	Loaded    time.Time // zero: never
+	Loaded    time.Time // by whichever node; zero: never
+	Old       bool      // older than they may be
+	Failures  int64     // times that this node asked in vain
 }
 
 // Ranges says what every directory server has told us.
 func (s *Server) Ranges() []Ranges {
 	var all []Ranges
 	for _, d := range s.directories {
-		r := Ranges{Directory: d.Name}
+		r := Ranges{Directory: d.Name, Failures: d.failures.Load()}
 		if table := d.ranges.Load(); table != nil {
 			r.N, r.Loaded = len(table.ranges), table.loaded
+			r.Old = s.o.Now().Sub(table.loaded) > oldAfter
 		}
 		all = append(all, r)
 	}
@@ -163,18 +176,25 @@ func (s *Server) Ranges() []Ranges {
 // A card that is in no range, or in one with which we share no version, is not enrolled: the error is
 // payment.ErrNotFound. It is a *NotReadyError while that cannot be known.
 func (s *Server) Range(_ context.Context, pan card.PAN) (version, methodURL string, err error) {
-	_, r, err := s.locate(pan)
+	d, r, err := s.locate(pan)
 	if err != nil {
 		return "", "", err
 	}
-	version, methodURL, ok := r.newest("")
+	version, methodURL, ok := s.speak(d, r, "")
 	if !ok {
 		return "", "", fmt.Errorf("threeds: no common version: %w", payment.ErrNotFound)
 	}
+	return version, methodURL, nil
+}
+
+// speak is what is spoken about the cards of a range, below a version or at all, and where its 3DS Method is, if it has
+// one that a browser may be sent to.
+func (s *Server) speak(d *directory, r cardRange, below string) (version, methodURL string, ok bool) {
+	version, methodURL, ok = r.newest(d.spoken(), below)
 	if !s.browserURL(methodURL) {
 		methodURL = ""
 	}
-	return version, methodURL, nil
+	return version, methodURL, ok
 }
 
 // locate finds the directory server that a card belongs to: the one that knows it in the narrowest range.

@@ -99,7 +99,7 @@ func TestRangeOfTwoDirectories(t *testing.T) {
 	l := newLoader(nil)
 	l.take(row("4000000000000000", "4000000000009999"))
 	l.finish(Message{})
-	w.directories[1].ranges.Store(newRangeTable("", l.ranges))
+	w.directories[1].ranges.Store(newRangeTable(l.ranges))
 	if d, _, err := w.locate(pan(t, testPAN)); err != nil || d.Name != "other" {
 		t.Errorf("the narrower range lost: %v, %v", d, err)
 	}
@@ -117,7 +117,7 @@ func TestFind(t *testing.T) {
 			s := span{rapid.IntRange(15, 16).Draw(t, "digits"), lo, lo + rapid.Uint64Range(0, 20).Draw(t, "width")}
 			ranges[s] = cardRange{span: s}
 		}
-		table := newRangeTable("", ranges)
+		table := newRangeTable(ranges)
 		digits, number := rapid.IntRange(14, 17).Draw(t, "length"), rapid.Uint64Range(0, 90).Draw(t, "number")
 		best, any := span{}, false
 		for s := range ranges {
@@ -135,7 +135,7 @@ func TestFind(t *testing.T) {
 // TestPreparation follows a directory server through a day: everything, changes, a lost serial number,
 // changes that do not fit, nothing new, and a PRes that breaks off.
 func TestPreparation(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, upTo220)
 	d := w.directories[0]
 	pres := func(serial string, rows ...map[string]any) func(http.ResponseWriter, map[string]any) {
 		fields := map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": serial}
@@ -161,7 +161,7 @@ func TestPreparation(t *testing.T) {
 		}
 		w.mu.Unlock()
 		before := d.ranges.Load()
-		err := w.loadRanges(t.Context(), d)
+		err := w.renewed(t, d)
 		switch {
 		case wantErr == "" && err != nil:
 			t.Fatalf("%s: %v", name, err)
@@ -225,16 +225,33 @@ func TestPreparation(t *testing.T) {
 
 // TestEverythingWanted: a first PRes must have ranges.
 func TestEverythingWanted(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, upTo220)
 	w.answer = echo("PRes", map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": "1"})
-	if err := w.loadRanges(t.Context(), w.directories[0]); err == nil || !strings.Contains(err.Error(), "201 about PRes: cardRangeData") {
+	if err := w.renewed(t, w.directories[0]); err == nil || !strings.Contains(err.Error(), "201 about PRes: cardRangeData") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestStart: retried ever more slowly until it works, then again the next day.
+// renewed asks a directory server as a node does whose turn it is.
+func (w *world) renewed(t *testing.T, d *directory) error {
+	t.Helper()
+	kept, err := w.keep.RangeSet(t.Context(), d.Name, d.URL)
+	if err == nil {
+		err = w.takeOver(t.Context(), d, kept)
+	}
+	if err != nil {
+		return err
+	}
+	set, _, err := w.keep.LeaseRanges(t.Context(), kept, kept.Until.Add(time.Minute))
+	if err != nil {
+		return err
+	}
+	return w.renew(t.Context(), d, kept, set)
+}
+
+// TestStart: retried ever more slowly until it works, then again when the settings say.
 func TestStart(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, upTo220)
 	w.answer = func(rw http.ResponseWriter, _ map[string]any) { rw.WriteHeader(http.StatusServiceUnavailable) }
 	w.Start(t.Context())
 	for i, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
@@ -242,19 +259,29 @@ func TestStart(t *testing.T) {
 		if w.Ready() == nil {
 			t.Fatal("ready without ranges")
 		}
+		eventually(t, func() bool { return w.Ranges()[0].Failures == int64(i+1) })
 		if i == 2 {
-			w.mu.Lock()
-			w.answer = echo("PRes", map[string]any{
-				"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": "1",
-				"cardRangeData": []any{row("4000000000000000", "4999999999999999")},
-			})
-			w.mu.Unlock()
+			w.tells("1", row("4000000000000000", "4999999999999999"))
 		}
 		w.timer.fire(t, pause)
 	}
 	eventually(t, func() bool { return w.Ready() == nil })
-	w.timer.fire(t, refreshEvery)
+	w.timer.pass(refreshEvery - 2*lookEvery)
+	w.timer.fire(t, lookEvery)
+	w.timer.pass(lookEvery)
+	w.timer.fire(t, lookEvery)
 	if next := w.received(t, "PReq", 5)[4]; next["serialNum"] != "1" {
-		t.Errorf("the next day asks with serialNum %v", next["serialNum"])
+		t.Errorf("later it asks with serialNum %v", next["serialNum"])
 	}
+}
+
+// tells lets the directory server answer each PReq alike.
+func (w *world) tells(serial string, rows ...map[string]any) {
+	fields := map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": serial}
+	if rows != nil {
+		fields["cardRangeData"] = rows
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answer = echo("PRes", fields)
 }

@@ -2,6 +2,7 @@ package threeds
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -19,14 +20,24 @@ import (
 // directory is the line to one directory server, with the card ranges that it told us.
 type directory struct {
 	Directory
-	client *http.Client
-	ranges atomic.Pointer[rangeTable] // nil until they were loaded once
+	client   *http.Client
+	ranges   atomic.Pointer[rangeTable] // nil until they were loaded once
+	failures atomic.Int64               // to load them
+}
+
+// spoken lists the versions in which we may ask, the newest first.
+func (d Directory) spoken() []string {
+	if len(d.Versions) == 0 {
+		return spoken
+	}
+	return slices.DeleteFunc(slices.Clone(spoken), func(v string) bool { return !slices.Contains(d.Versions, v) })
 }
 
 // contentType of every message (EMV 3DS 2.2 §5.1.1).
 const contentType = "application/json; charset=utf-8"
 
 func newDirectory(d Directory, o Options) *directory {
+	d.Refresh, d.Rest = cmp.Or(d.Refresh, refreshEvery), cmp.Or(d.Rest, restAtLeast)
 	return &directory{Directory: d, client: &http.Client{
 		Transport: &http.Transport{
 			DialContext: o.Dial,

@@ -2,6 +2,7 @@ package threeds
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -103,6 +104,12 @@ func received(m Message) *Erro {
 	}
 	e.Detail = strings.Join(names, ",")
 	return e
+}
+
+// unspoken says whether a counterparty refused a message of ours for its version.
+func unspoken(err error) bool {
+	e, ok := errors.AsType[*Erro](err)
+	return ok && e.Code == unspokenVersion && e.Component != "S" // what we find ourselves is another matter
 }
 
 // isElement says whether a message that we speak has an element of this name.

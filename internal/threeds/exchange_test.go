@@ -76,8 +76,8 @@ func newHouse(t *testing.T) *house {
 			h.results <- r
 			return nil
 		},
-		AllowHTTP: true,
-		Now:       time.Now, Rand: rand.Reader, Timer: timer, Go: task, Dial: dial, Log: slog.New(slog.DiscardHandler),
+		AllowHTTP: true, Keep: threeds.NewShelf(),
+		Now: time.Now, Rand: rand.Reader, Timer: timer, Go: task, Dial: dial, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func FuzzPRes(f *testing.F) {
 			return
 		}
 		l.finish(m)
-		table := newRangeTable("", l.ranges)
+		table := newRangeTable(l.ranges)
 		for _, r := range table.ranges {
 			if got, ok := table.find(r.digits, r.lo); !ok || got.width() > r.width() {
 				t.Fatalf("%v is not found", r.span)

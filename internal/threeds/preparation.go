@@ -6,64 +6,49 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-)
-
-// How often card ranges are asked for: at least once a day (EMV 3DS 2.2 §5.6), and after a failure soon
-// again but ever more slowly.
-const (
-	refreshEvery = 24 * time.Hour
-	retryFirst   = time.Second
-	retryLast    = 10 * time.Minute
 )
 
 // errInconsistent reports changes to ranges that we do not have: something was lost on the way.
 var errInconsistent = errors.New("threeds: the changes do not fit the card ranges that we have")
 
-// keepRanges loads the ranges of a directory server, again and again until ctx ends.
-func (s *Server) keepRanges(ctx context.Context, d *directory) {
-	retry := retryFirst
-	for {
-		pause := refreshEvery
-		if err := s.loadRanges(ctx, d); err == nil {
-			retry = retryFirst
-		} else {
-			if ctx.Err() != nil {
-				return
-			}
-			s.o.Log.Warn("card ranges not loaded", "directory", d.Name, "error", err, "retry", retry)
-			pause, retry = retry, min(2*retry, retryLast)
-		}
-		tick, stop := s.o.Timer(pause)
-		select {
-		case <-tick:
-		case <-ctx.Done():
-			stop()
-			return
-		}
-	}
+// told is what a directory server said of its card ranges.
+type told struct {
+	table    *rangeTable // that it was told, where nothing changed
+	serial   string
+	rows     int
+	complete bool // all of them, and not what changed
 }
 
 // loadRanges asks for what changed since the last time. Where the directory server no longer knows that
 // time, or the changes do not fit, it asks for everything.
-func (s *Server) loadRanges(ctx context.Context, d *directory) error {
-	have := d.ranges.Load()
+func (s *Server) loadRanges(ctx context.Context, d *directory, have *rangeTable) (told, error) {
 	if have == nil || have.serial == "" {
 		return s.prepare(ctx, d, nil)
 	}
-	err := s.prepare(ctx, d, have)
+	changes, err := s.prepare(ctx, d, have)
 	erro, _ := errors.AsType[*Erro](err)
 	if errors.Is(err, errInconsistent) || erro != nil && erro.Code == invalidSerial {
 		return s.prepare(ctx, d, nil)
 	}
-	return err
+	return changes, err
 }
 
-// prepare sends one PReq and puts what the PRes says in the place of the ranges so far: all of it, or none.
-func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) error {
+// prepare asks in the newest version that the directory server speaks.
+func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) (t told, err error) {
+	for _, version := range d.spoken() {
+		t, err = s.prepareIn(ctx, d, version, have)
+		if !unspoken(err) {
+			break
+		}
+	}
+	return t, err
+}
+
+// prepareIn sends one PReq and reads the PRes: all of it, or none.
+func (s *Server) prepareIn(ctx context.Context, d *directory, version string, have *rangeTable) (told, error) {
 	transaction, err := s.newTransaction()
 	if err != nil {
-		return err
+		return told{}, err
 	}
 	fields := map[string]any{"threeDSServerTransID": transaction, "threeDSServerRefNumber": d.ServerRef}
 	put(fields, "threeDSServerOperatorID", d.OperatorID)
@@ -71,22 +56,22 @@ func (s *Server) prepare(ctx context.Context, d *directory, have *rangeTable) er
 	if have != nil {
 		put(fields, "serialNum", have.serial)
 	}
-	answer, err := s.exchange(ctx, d, newMessage("PReq", spoken[0], fields),
+	answer, err := s.exchange(ctx, d, newMessage("PReq", version, fields),
 		expected{types: []string{"PRes"}, stream: &stream{"cardRangeData", l.take}}, loadTimeout)
 	if err != nil {
-		return err
+		return told{}, err
 	}
 	if l.fault == nil {
 		l.finish(answer)
 	}
 	if l.fault != nil {
-		return l.fault
+		return told{}, l.fault
 	}
-	table := newRangeTable(answer.text("serialNum"), l.ranges)
-	table.loaded = s.o.Now()
-	d.ranges.Store(table)
-	s.o.Log.Info("card ranges loaded", "directory", d.Name, "rows", l.rows, "ranges", len(l.ranges), "complete", have == nil)
-	return nil
+	t := told{table: have, serial: answer.text("serialNum"), rows: l.rows, complete: have == nil}
+	if l.rows > 0 || have == nil {
+		t.table = newRangeTable(l.ranges)
+	}
+	return t, nil
 }
 
 // loader applies the rows of a PRes in the order that it says, which may stand behind them.

@@ -36,6 +36,9 @@ type Options struct {
 	// transaction is known, or not with this directory server; any other error that it failed for now.
 	Result func(ctx context.Context, r payment.Result) error
 
+	// Keep is where card ranges are kept. Start needs it.
+	Keep Keep
+
 	// AllowHTTP lets the URLs of the ACS be loopback http. For the sandbox.
 	AllowHTTP bool
 
@@ -63,6 +66,13 @@ type Directory struct {
 	RequestorID   string // threeDSRequestorID: at most 35
 	RequestorName string // threeDSRequestorName: at most 40
 	ResultsURL    string // threeDSServerURL, where its results reach us: at most 2048
+
+	// Versions are those in which the scheme lets us ask, of those that we speak; empty: all.
+	Versions []string
+	// Refresh is how often it is asked for its card ranges; zero: every 12 hours.
+	Refresh time.Duration
+	// Rest is how soon it is asked again for a node that has just started; zero: after an hour.
+	Rest time.Duration
 }
 
 // Limits on how long a counterparty may take and how much it may say.
@@ -100,6 +110,9 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("threeds: directory %q has no roots to know its certificate by", d.Name)
 		case len(d.Certificate.Certificate) == 0:
 			return nil, fmt.Errorf("threeds: directory %q: we have no client certificate", d.Name)
+		}
+		if i := slices.IndexFunc(d.Versions, func(v string) bool { return !slices.Contains(spoken, v) }); i >= 0 {
+			return nil, fmt.Errorf("threeds: directory %q: we do not speak version %q, only %s", d.Name, d.Versions[i], strings.Join(spoken, ", "))
 		}
 		if err := d.misnamed(); err != nil {
 			return nil, err

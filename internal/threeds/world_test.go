@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"maps"
 	"math/big"
@@ -41,7 +42,7 @@ func newAuthority(t *testing.T) *authority {
 	a := &authority{key: key, pool: x509.NewCertPool()}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a scheme"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -64,7 +65,7 @@ func (a *authority) issue(t *testing.T, name string, usage x509.ExtKeyUsage) tls
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{usage},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
 	}, a.root, key.Public(), a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +80,8 @@ type world struct {
 	timer *timers
 	log   *lockedBuffer
 
+	keep *shelf
+
 	mu     sync.Mutex
 	asked  []map[string]any // what the directory server was sent
 	answer func(w http.ResponseWriter, request map[string]any)
@@ -87,7 +90,7 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
-	w := &world{ca: newAuthority(t), timer: &timers{}, log: &lockedBuffer{}}
+	w := &world{ca: newAuthority(t), timer: &timers{}, log: &lockedBuffer{}, keep: newShelf()}
 	ds := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
 	ds.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	ds.TLS = &tls.Config{
@@ -105,7 +108,8 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 			ResultsURL: "https://gateway.example:9443/results",
 		}},
 		Result: func(_ context.Context, r payment.Result) error { return w.result(r) },
-		Now:    time.Now, Rand: rand.Reader, Timer: w.timer.timer,
+		Keep:   w.keep,
+		Now:    w.timer.now, Rand: rand.Reader, Timer: w.timer.timer,
 		Go:   func(f func()) { go f() },
 		Dial: (&net.Dialer{}).DialContext,
 		Log:  slog.New(slog.NewTextHandler(w.log, nil)),
@@ -163,7 +167,96 @@ func (w *world) loaded(t *testing.T, rows ...map[string]any) {
 	if l.fault != nil {
 		t.Fatal(l.fault)
 	}
-	w.directories[0].ranges.Store(newRangeTable("1", l.ranges))
+	w.directories[0].ranges.Store(newRangeTable(l.ranges).as(RangeSet{Serial: "1", Loaded: time.Now()}))
+}
+
+// shelf is where the nodes of a test keep card ranges.
+type shelf struct {
+	mu     sync.Mutex
+	sets   map[string]RangeSet
+	pieces map[int64][]string
+	last   int64 // name that was given to a set
+}
+
+// NewShelf is for tests outside the room.
+func NewShelf() Keep { return newShelf() }
+
+func newShelf() *shelf { return &shelf{sets: map[string]RangeSet{}, pieces: map[int64][]string{}} }
+
+func (k *shelf) RangeSet(_ context.Context, directory, url string) (RangeSet, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.sets[directory+url]
+	r.Directory, r.URL = directory, url
+	return r, nil
+}
+
+func (k *shelf) change(r RangeSet, change func(*RangeSet) bool) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.sets[r.Directory+r.URL]
+	ok := change(&now)
+	if ok {
+		k.sets[r.Directory+r.URL] = now
+	}
+	return ok
+}
+
+func (k *shelf) LeaseRanges(_ context.Context, seen RangeSet, until time.Time) (set int64, ok bool, err error) {
+	ok = k.change(seen, func(now *RangeSet) bool {
+		if !now.Until.Equal(seen.Until) {
+			return false
+		}
+		now.Until = until
+		k.last++
+		set = k.last
+		return true
+	})
+	return set, ok, nil
+}
+
+func (k *shelf) WriteRanges(_ context.Context, r RangeSet, piece int, data string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if piece != len(k.pieces[r.Set]) {
+		return errors.New("a piece out of order")
+	}
+	k.pieces[r.Set] = append(k.pieces[r.Set], data)
+	return nil
+}
+
+func (k *shelf) SwapRanges(_ context.Context, r RangeSet, was int64) error {
+	ok := k.change(r, func(now *RangeSet) bool {
+		if now.Set != was {
+			return false
+		}
+		*now = r
+		now.Until, now.Tries = time.Time{}, 0
+		return true
+	})
+	if !ok {
+		return payment.ErrTaken
+	}
+	return nil
+}
+
+func (k *shelf) RestRanges(_ context.Context, r RangeSet) error {
+	k.change(r, func(now *RangeSet) bool {
+		now.Until, now.Tries = r.Until, r.Tries
+		return true
+	})
+	return nil
+}
+
+func (k *shelf) ReadRanges(_ context.Context, r RangeSet, each func(string) error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, data := range k.pieces[r.Set] {
+		if err := each(data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // row is a row of cardRangeData.
@@ -197,10 +290,24 @@ const (
 	acsID    = "33333333-3333-4333-8333-333333333333"
 )
 
-// timers are the house's, moved by hand: nothing ever expires by itself.
+// timers are the house's, moved by hand: nothing ever expires by itself. The clock goes on by what has expired.
 type timers struct {
-	mu  sync.Mutex
-	set []*timer
+	mu    sync.Mutex
+	set   []*timer
+	ahead time.Duration
+}
+
+func (ts *timers) now() time.Time {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return time.Now().Add(ts.ahead)
+}
+
+// pass lets time go by, in which nothing expires.
+func (ts *timers) pass(d time.Duration) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.ahead += d
 }
 
 type timer struct {
@@ -231,6 +338,7 @@ func (ts *timers) fire(t *testing.T, d time.Duration) {
 		for _, one := range ts.set {
 			if one.d == d && !one.stopped {
 				one.stopped = true
+				ts.ahead += d
 				one.c <- time.Time{}
 				return true
 			}
