@@ -423,3 +423,90 @@ func TestResultOfAnAnswerThatNeverCame(t *testing.T) {
 		t.Errorf("%s, %v", s.at(k).State, err)
 	}
 }
+
+// TestChallengeThatNeverBegan: the payer's page came after the bank's 30 s, and no CReq reached it. The payer is asked
+// anew, with the CVN that rests, and not for ever.
+func TestChallengeThatNeverBegan(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Challenging)
+	late := func() payment.Result {
+		r := s.bank.result(*s.at(k).Authentication, "N")
+		r.Cancel, r.Reason = "05", "14"
+		return r
+	}
+	for round := range payment.MaxRestarts {
+		old := late()
+		if err := s.Result(ctx, old); err != nil || s.at(k).State != payment.Opened || len(s.memory.escrow[k.id]) != 1 {
+			t.Fatalf("%s, %v", s.at(k).State, err)
+		}
+		if err := s.Result(ctx, old); err != nil || s.at(k).Authentication.Restarts != round+1 {
+			t.Errorf("told again, begun again: %v", err)
+		}
+		if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "N")); err != nil || s.at(k).State != payment.Challenging {
+			t.Fatalf("%s, %v", s.at(k).State, err)
+		}
+	}
+	if err := s.Result(ctx, late()); err != nil || s.at(k).Failure != payment.Timeout || len(s.memory.escrow) != 0 {
+		t.Errorf("%s %s, %v", s.at(k).State, s.at(k).Failure, err)
+	}
+}
+
+// TestGiveUp: until the acquirer is asked the payer may end it, and the merchant is told why.
+func TestGiveUp(t *testing.T) {
+	for _, state := range payment.States() {
+		if state == payment.SteppingUp || state == payment.Authorized || state == payment.Capturing || state == payment.Canceled || state == payment.Expired {
+			continue // the first is below; the others are over as Succeeded and Failed are
+		}
+		s := newScene(t)
+		k := s.bring(s.session(), state)
+		c, err := s.GiveUp(ctx, k.page)
+		if err != nil {
+			t.Errorf("%s: %v", state, err)
+		}
+		if !state.BeforeAcquirer() {
+			if c.Request.State != state {
+				t.Errorf("%s: became %s", state, c.Request.State)
+			}
+			continue
+		}
+		if c.Request.State != payment.Failed || c.Request.Failure != payment.UserDeclined || len(s.memory.escrow) != 0 {
+			t.Errorf("%s: %s %s", state, c.Request.State, c.Request.Failure)
+		}
+		if s.sessionOf(k).Status != payment.SessionActive || s.sessionOf(k).Open != "" || s.memory.told(payment.NoticeFailure, k.id) != 1 {
+			t.Errorf("%s: %+v", state, s.sessionOf(k))
+		}
+		if again := s.bring(k.session, payment.Succeeded); again.id == k.id {
+			t.Errorf("%s: the session is not paid by another attempt", state)
+		}
+	}
+	s := newScene(t)
+	k := s.declined(skipping)
+	if c, err := s.GiveUp(ctx, k.page); err != nil || c.Request.Failure != payment.UserDeclined {
+		t.Errorf("%s %s, %v", c.Request.State, c.Request.Failure, err)
+	}
+	if _, err := s.GiveUp(ctx, "nowhere"); !errors.Is(err, payment.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// TestGiveUpWhileTheBankIsAsked: its answer comes to nothing, and so does a result.
+func TestGiveUpWhileTheBankIsAsked(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+		return a, second(s.GiveUp(ctx, k.page))
+	}
+	if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.Failure != payment.UserDeclined {
+		t.Errorf("%s %s, %v", c.Request.State, c.Request.Failure, err)
+	}
+	s.bank.answer = nil
+	k = s.bring(k.session, payment.Challenging)
+	r := s.bank.result(*s.at(k).Authentication, "Y")
+	if err := second(s.GiveUp(ctx, k.page)); err != nil {
+		t.Fatal(err)
+	}
+	version := s.at(k).Version
+	if err := s.Result(ctx, r); err != nil || s.at(k).Version != version || len(s.host.purchases) != 0 {
+		t.Errorf("a result after the end: %s, %v", s.at(k).State, err)
+	}
+}

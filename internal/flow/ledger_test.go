@@ -71,7 +71,7 @@ func (l *ledger) authorise(p flow.Authorisation) payment.Answer {
 	if l.meanwhile != nil {
 		l.meanwhile()
 	}
-	switch rapid.SampledFrom([]string{"yes", "yes", "yes", "no", "mistyped", "unwanted", "lost answer", "lost", "late", "unsent"}).Draw(l.t, "host") {
+	switch rapid.SampledFrom([]string{"yes", "yes", "yes", "no", "soft", "soft", "soft, and booked", "mistyped", "unwanted", "lost answer", "lost", "late", "unsent"}).Draw(l.t, "host") {
 	case "yes":
 		l.approve(p.Trace)
 		return approved
@@ -89,6 +89,12 @@ func (l *ledger) authorise(p flow.Authorisation) payment.Answer {
 		return unknown
 	case "no":
 		return declined
+	case "soft":
+		return soft
+	case "soft, and booked": // a host that contradicts itself
+		l.approve(p.Trace)
+		l.lost = append(l.lost, p.Trace)
+		return soft
 	case "mistyped":
 		return mistyped
 	}
@@ -170,6 +176,11 @@ func (l *ledger) compare(r payment.Request) {
 
 // settled says whether the host keeps exactly what an attempt took, now that all is over.
 func (l *ledger) settled(r payment.Request) bool {
+	if soft := r.SoftDecline; soft != nil {
+		if a := l.accounts[soft.Trace.RRN]; a != nil && a.standing {
+			return false
+		}
+	}
 	if r.Trace == nil {
 		return true
 	}

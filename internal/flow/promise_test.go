@@ -106,6 +106,12 @@ func (m *memory) lookAtRequest(r payment.Request) {
 		m.must(scheduled && !r.Deadline.IsZero(), "%s is %s and has no deadline", r.ID, r.State)
 	}
 
+	if soft := r.SoftDecline; soft != nil {
+		m.must(m.traces[soft.Trace.Key()] == r.ID, "%s is not found by what was declined", r.ID)
+		proven := r.Authentication != nil && r.Authentication.TransStatus == "Y"
+		m.must(r.Trace == nil || proven && *r.Trace != soft.Trace, "%s was declined softly, and is sent again without a proof", r.ID)
+	}
+
 	moves, sent := r.Type != payment.Save, r.Trace != nil
 	if sent {
 		m.must(m.traces[r.Trace.Key()] == r.ID, "%s is not found by its trace", r.ID)

@@ -191,8 +191,11 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 		}),
 		"result": act(func() {
 			if r := p.request(p.pick()); r != nil && r.Authentication != nil {
-				status := rapid.SampledFrom([]string{"Y", "Y", "N"}).Draw(p.t, "status")
-				p.may(p.Result(ctx, p.bank.result(*r.Authentication, status)))
+				result := p.bank.result(*r.Authentication, rapid.SampledFrom([]string{"Y", "Y", "N"}).Draw(p.t, "status"))
+				if result.TransStatus == "N" && p.chance(2, "never begun") {
+					result.Cancel = "05"
+				}
+				p.may(p.Result(ctx, result))
 			}
 		}),
 		"restart": act(func() { p.may(second(p.Restart(ctx, p.pick().page, rapid.IntRange(0, 2).Draw(p.t, "round")))) }),
@@ -214,6 +217,23 @@ func (p *payer) actions() map[string]func(*rapid.T) {
 				p.may(p.Result(ctx, p.bank.result(*r.Authentication, "Y")))
 			}
 			p.may(second(p.Pay(ctx, k.page, k.share)))
+		}),
+		"once more": act(func() { // after a soft decline
+			for _, k := range p.tickets {
+				if r := p.request(k); r != nil && r.State == payment.SteppingUp {
+					p.may(second(p.Open(ctx, k.page)))
+					p.may(second(p.Authenticate(ctx, k.page, flow.Browser{}, "N")))
+					if r := p.request(k); r.Authentication != nil {
+						p.may(p.Result(ctx, p.bank.result(*r.Authentication, "Y")))
+					}
+					p.may(second(p.Retype(ctx, k.page, func(want int) (card.CVN, error) { return p.types("7373"[:want])(want) })))
+				}
+			}
+		}),
+		"give up": act(func() {
+			if p.chance(4, "sure") {
+				p.may(second(p.GiveUp(ctx, p.pick().page)))
+			}
 		}),
 		"cancel": act(func() {
 			if p.chance(6, "sure") {

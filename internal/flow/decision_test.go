@@ -1,0 +1,79 @@
+package flow_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"reprise/internal/card"
+	"reprise/internal/flow"
+	"reprise/internal/payment"
+)
+
+// TestWhatAMerchantAccepts: what each policy lets through, and what it shows the issuer.
+func TestWhatAMerchantAccepts(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy    func(*payment.Merchant)
+		status    string
+		preferred string
+		paid      bool
+		shown     bool
+	}{
+		"attempts":                 {func(*payment.Merchant) {}, "A", "03", true, true},
+		"no attempts":              {func(m *payment.Merchant) { m.RefuseAttempts = true }, "A", "03", false, false},
+		"unauthenticated":          {func(m *payment.Merchant) { m.AllowUnauthenticated = true }, "U", "03", true, false},
+		"not authenticated":        {func(m *payment.Merchant) { m.AllowUnauthenticated = true }, "N", "03", false, false},
+		"informational, asked for": {func(m *payment.Merchant) { m.Exemption = payment.ExemptionTRA }, "I", "05", true, true},
+		"informational":            {func(*payment.Merchant) {}, "I", "03", false, false},
+	} {
+		s := newScene(t)
+		s.policy(test.policy)
+		s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+			a.TransStatus, a.Value = test.status, s.bank.value()
+			return a, nil
+		}
+		k := s.bring(s.session(), payment.Opened)
+		s.act(second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")), second(s.Pay(ctx, k.page, k.share)))
+		if q := s.bank.asked[0]; q.Challenge != test.preferred {
+			t.Errorf("%s: asked with %s", name, q.Challenge)
+		}
+		if paid := s.at(k).State == payment.Succeeded; paid != test.paid {
+			t.Errorf("%s: %s", name, s.at(k).State)
+		}
+		if test.paid && (s.host.purchases[0].Proof != nil) != test.shown {
+			t.Errorf("%s: the issuer is shown %+v", name, s.host.purchases[0].Proof)
+		}
+	}
+	s := newScene(t)
+	s.policy(func(m *payment.Merchant) { m.AllowUnauthenticated = true })
+	s.bank.unknown = payment.ErrNotFound
+	k := s.submit(s.session())
+	s.act(second(s.Open(ctx, k.page)), second(s.Pay(ctx, k.page, k.share)))
+	if s.at(k).State != payment.Succeeded || s.host.purchases[0].Proof != nil || len(s.bank.asked) != 0 {
+		t.Errorf("a card of no directory server: %s", s.at(k).State)
+	}
+	var field *card.FieldError // nobody is asked who pays, so the CVN is
+	_, err := s.trySubmit(flow.Submission{Business: shop, Session: s.session(func(n *flow.NewSession) { n.Token = "" }), Fields: typesCard("4111111111111111", "")})
+	if !errors.As(err, &field) {
+		t.Errorf("a card that is typed without a CVN: %v", err)
+	}
+}
+
+// TestWhoBreaksTheProtocol is warned of, and nothing is paid.
+func TestWhoBreaksTheProtocol(t *testing.T) {
+	for _, status := range []string{"D", "S", "I", "Y"} {
+		s := newScene(t)
+		s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+			a.TransStatus, a.ECI, a.Value = status, "07", s.bank.value()
+			return a, nil
+		}
+		k := s.bring(s.session(), payment.Opened)
+		s.act(second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")))
+		if r := s.at(k); r.Failure != payment.AuthenticationFailed || len(s.memory.escrow) != 0 {
+			t.Errorf("%s: %s %s", status, r.State, r.Failure)
+		}
+		if !strings.Contains(s.log.String(), "level=WARN msg=\"result refused\"") || !strings.Contains(s.log.String(), "status="+status) {
+			t.Errorf("%s: the log says %s", status, s.log.String())
+		}
+	}
+}
