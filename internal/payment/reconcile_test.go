@@ -189,3 +189,52 @@ func TestTraceAt(t *testing.T) {
 		}
 	}
 }
+
+// TestJudgeSoftDecline: what the issuer declined until the payer was authenticated must not be kept beside what
+// followed it. Its reversal says nothing of the other.
+func TestJudgeSoftDecline(t *testing.T) {
+	w := Window{To: noon.Add(time.Hour), Now: noon.Add(time.Hour), Grace: time.Minute}
+	for name, test := range map[string]struct {
+		soft    BookingState
+		advices []Advice
+		want    []FindingKind
+	}{
+		"not booked":             {"", nil, nil},
+		"kept":                   {BookingKept, nil, []FindingKind{KeptThere}},
+		"reversed":               {BookingReversed, []Advice{{ID: "soft", Kind: Reversal, Status: AdviceDone}}, nil},
+		"being reversed":         {BookingKept, []Advice{{ID: "soft", Kind: Reversal, Status: AdviceOpen}}, []FindingKind{AdviceIsOpen}},
+		"given up":               {BookingKept, []Advice{{ID: "soft", Kind: Reversal, Status: AdviceGivenUp}}, []FindingKind{KeptThere}},
+		"given up, and reversed": {BookingReversed, []Advice{{ID: "soft", Kind: Reversal, Status: AdviceGivenUp}}, []FindingKind{AdviceEnded}},
+	} {
+		r := sentRecord(Succeeded, "0200", test.advices...)
+		soft := *r.Request.Trace
+		soft.STAN, soft.RRN = "000777", "000000000777"
+		r.Request.SoftDecline = &SoftDecline{Trace: soft, Authorization: Authorization{ResponseCode: "1A"}, Reversal: "soft"}
+		for i := range r.Advices {
+			r.Advices[i].ID, r.Advices[i].Opened = "soft", noon
+		}
+		found := r.Judge(func(key BookingKey, kinds ...BookingKind) *Booking {
+			b := &Booking{Line: 2, Kind: BookedPurchase, State: BookingKept, Amount: r.Request.Amount, At: noon}
+			switch {
+			case !slices.Contains(kinds, BookedPurchase):
+				return nil
+			case key == r.Request.Trace.Booking():
+				return b
+			case key == soft.Booking() && test.soft != "":
+				b.State = test.soft
+				return b
+			}
+			return nil
+		}, w).Findings
+		var kinds []FindingKind
+		for _, f := range found {
+			kinds = append(kinds, f.Kind)
+			if f.Kind == KeptThere && (f.RRN != soft.RRN || f.Line != 2) {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if !slices.Equal(kinds, test.want) {
+			t.Errorf("%s: %v, want %v", name, kinds, test.want)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func (a *acs) authenticate(o object) (object, error) {
 		a.mu.Unlock()
 		a.stage.spawn(func() { a.watch(t) })
 	case "Y", "A", "I":
-		t.grant(answer, scheme.eciFor(course.status, t.withoutPayment()), a.prove(t, course.status))
+		t.grant(answer, scheme.eciFor(course.status, t.withoutPayment()), a.prove(t, course.status, false))
 	case bareY:
 		answer["transStatus"] = "Y"
 		t.grant(answer, scheme.eciFor("Y", t.withoutPayment()), "")
@@ -102,12 +102,13 @@ func (t *transaction) tells(o object, words string) {
 
 // prove gives out the authentication value of a payer who is authenticated, attempted or looked at; "" where the
 // scheme has none for a card that is added.
-func (a *acs) prove(t *transaction, status string) string {
+func (a *acs) prove(t *transaction, status string, challenged bool) string {
 	scheme := schemes[t.scheme]
 	if t.withoutPayment() && scheme.bareAdded {
 		return ""
 	}
 	p := t.proof
+	p.challenged = challenged
 	p.eci = scheme.eciFor(status, t.withoutPayment())
 	return a.issuer.prove(t.scheme, p)
 }

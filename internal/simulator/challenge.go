@@ -61,7 +61,7 @@ func (a *acs) concludeLocked(t *transaction, v verdict) {
 		return
 	}
 	if v.status == "Y" || v.status == "A" {
-		v.value = a.prove(t, v.status)
+		v.value = a.prove(t, v.status, true)
 	}
 	t.end = &v
 	close(t.finished)

@@ -434,14 +434,16 @@ func TestValueOfAnAddedCardIsSpentOnce(t *testing.T) {
 		"another transaction": func(p *proof) { p.dsTransID = w.stage.random.uuid() },
 	} {
 		bad := good
-		if change(&bad); bank.spend(ares.text("authenticationValue"), bad) {
+		change(&bad)
+		if _, ok := bank.spend(ares.text("authenticationValue"), bad); ok {
 			t.Errorf("spent for %s", name)
 		}
 	}
-	if !bank.spend(ares.text("authenticationValue"), good) {
+	if _, ok := bank.spend(ares.text("authenticationValue"), good); !ok {
 		t.Error("not spent for what it was given")
 	}
-	if good.currency = "702"; bank.spend(ares.text("authenticationValue"), good) {
+	good.currency = "702"
+	if _, ok := bank.spend(ares.text("authenticationValue"), good); ok {
 		t.Error("spent twice")
 	}
 }

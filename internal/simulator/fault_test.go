@@ -145,7 +145,7 @@ func TestImpossibleFaults(t *testing.T) {
 func TestTroubles(t *testing.T) {
 	seen := map[int64]bool{}
 	for _, all := range troubles() {
-		if declineFor(all.hundredths, "360", "visa") != "" || seen[all.hundredths] {
+		if declineFor(all.hundredths, "360", "visa", false) != "" || seen[all.hundredths] {
 			t.Errorf("%d means two things", all.hundredths)
 		}
 		seen[all.hundredths] = true

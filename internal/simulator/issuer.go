@@ -26,6 +26,7 @@ type issuer struct {
 type proof struct {
 	account, amount, currency string // amount as digits without leading zeros
 	dsTransID, eci            string
+	challenged                bool // the cardholder was seen
 	used                      bool
 }
 
@@ -56,19 +57,23 @@ func (i *issuer) prove(scheme string, p proof) (value string) {
 	return value
 }
 
-// spend checks an authentication value against what it was given for, and uses it up.
-func (i *issuer) spend(value string, p proof) bool {
+// spend checks an authentication value against what it was given for, and uses it up. challenged says whether the
+// cardholder was seen for it.
+func (i *issuer) spend(value string, p proof) (challenged, ok bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	issued := i.values[value]
-	if issued != nil && issued.currency == "" {
+	if issued == nil {
+		return false, false
+	}
+	if issued.currency == "" {
 		p.currency = "" // zero of whatever currency the card's status is asked in
 	}
-	if issued == nil || *issued != p {
-		return false
+	if p.challenged = issued.challenged; *issued != p {
+		return false, false
 	}
 	issued.used = true
-	return true
+	return p.challenged, true
 }
 
 // question is what the host asks the issuer. The PAN and the CVN are gone when it has answered.
@@ -104,7 +109,18 @@ func (i *issuer) decide(p question) decision {
 	scheme := schemes[r.scheme]
 	d := decision{code: "00", amount: p.entry.Amount}
 
-	byAmount := declineFor(p.entry.Amount, p.entry.Currency, r.scheme)
+	valueResult, challenged := byte(' '), false
+	if p.value != "" {
+		valueResult = '1'
+		seen, ok := i.spend(p.value, proof{
+			account: i.account(p.pan), amount: trimZeros(p.entry.Amount), currency: p.entry.Currency,
+			dsTransID: p.dsTransID, eci: p.eci,
+		})
+		if challenged = seen; ok {
+			valueResult = '2'
+		}
+	}
+	byAmount := declineFor(p.entry.Amount, p.entry.Currency, r.scheme, challenged)
 	cvnResult := byte(' ')
 	switch {
 	case p.cvn == "":
@@ -112,16 +128,6 @@ func (i *issuer) decide(p question) decision {
 		cvnResult = 'N'
 	default:
 		cvnResult = 'M'
-	}
-	valueResult := byte(' ')
-	if p.value != "" {
-		valueResult = '1'
-		if i.spend(p.value, proof{
-			account: i.account(p.pan), amount: trimZeros(p.entry.Amount), currency: p.entry.Currency,
-			dsTransID: p.dsTransID, eci: p.eci,
-		}) {
-			valueResult = '2'
-		}
 	}
 	d.results = results(cvnResult, valueResult)
 

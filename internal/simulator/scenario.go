@@ -78,6 +78,7 @@ type decline struct {
 	scheme     string // only this one; empty means all
 	code       string // DE39
 	means      string // the failure code that the public table maps it to
+	unseen     bool   // only where the cardholder was not challenged
 }
 
 var declines = []decline{
@@ -90,6 +91,8 @@ var declines = []decline{
 	{hundredths: 1005700, code: "30", means: "PROCESSOR_ERROR"},
 	{hundredths: 1005800, code: "82", means: "INVALID_CVV"},
 	{hundredths: 1005900, code: "05", means: "DECLINED_BY_ISSUER"},
+	{hundredths: 1006500, scheme: "visa", unseen: true, code: "1A", means: "AUTHENTICATION_FAILED"},
+	{hundredths: 1006500, scheme: "mastercard", unseen: true, code: "65", means: "AUTHENTICATION_FAILED"},
 	{hundredths: 1005, code: "05", means: "DECLINED_BY_ISSUER"},
 	{hundredths: 1014, code: "14", means: "INVALID_CARD"},
 	{hundredths: 1030, code: "30", means: "PROCESSOR_ERROR"},
@@ -106,14 +109,14 @@ var declines = []decline{
 }
 
 // declineFor looks an amount of minor units up; "" means that the amount is no reason to decline.
-func declineFor(minor int64, numeric, scheme string) (code string) {
+func declineFor(minor int64, numeric, scheme string, challenged bool) (code string) {
 	amount, ok := hundredths(minor, numeric)
 	if !ok {
 		return ""
 	}
 	for _, d := range declines {
 		here := d.currency == numeric || d.currency == "" && numeric != "704"
-		if d.hundredths == amount && here && (d.scheme == "" || d.scheme == scheme) {
+		if d.hundredths == amount && here && (d.scheme == "" || d.scheme == scheme) && !(d.unseen && challenged) {
 			return d.code
 		}
 	}
@@ -165,6 +168,9 @@ func Scenarios() []Scenario {
 		then := d.means + " (" + d.code + ")"
 		if d.scheme != "" {
 			then += ", " + d.scheme + " only"
+		}
+		if d.unseen {
+			then += ", unless the payer was challenged"
 		}
 		all = append(all, Scenario{"amount", when, then})
 	}

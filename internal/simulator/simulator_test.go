@@ -384,14 +384,20 @@ func TestDeclineFor(t *testing.T) {
 		{1005, "840", "visa", "05"},
 		{1065, "840", "visa", "65"},
 		{1065, "840", "mastercard", ""},
+		{1006500, "360", "visa", "1A"},
+		{1006500, "360", "mastercard", "65"},
+		{1006500, "360", "jcb", ""},
 		{405400, "704", "visa", "54"},
 		{10051, "704", "visa", ""},
 		{40540000, "360", "visa", ""},
 		{10000000, "360", "visa", ""},
 	} {
-		if got := declineFor(c.minor, c.currency, c.scheme); got != c.want {
+		if got := declineFor(c.minor, c.currency, c.scheme, false); got != c.want {
 			t.Errorf("%d of %s, %s: %q, want %q", c.minor, c.currency, c.scheme, got, c.want)
 		}
+	}
+	if got := declineFor(1006500, "360", "visa", true); got != "" {
+		t.Errorf("the cardholder was seen, and the answer is %s", got)
 	}
 }
 
