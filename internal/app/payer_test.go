@@ -106,9 +106,15 @@ func (p *payer) headline(text string) {
 
 const otpBox = css("#otp")
 
-// bank waits for the bank's page in the frame of this tab. The frame is another site: Chromium gives it a
-// process, and so a target, of its own.
+// bank waits for the bank's page that asks for a code, in the frame of this tab.
 func (p *payer) bank() context.Context {
+	p.t.Helper()
+	return p.bankWith("#otp")
+}
+
+// bankWith waits for the bank's page with an element in the frame of this tab. The frame is another site: Chromium
+// gives it a process, and so a target, of its own.
+func (p *payer) bankWith(selector string) context.Context {
 	p.t.Helper()
 	tab := cdp.FrameID(chromedp.FromContext(p.ctx).Target.TargetID)
 	var inside context.Context
@@ -118,12 +124,12 @@ func (p *payer) bank() context.Context {
 			p.t.Fatal(err)
 		}
 		for _, info := range infos {
-			if info.Type != "iframe" || info.ParentFrameID != tab || !strings.HasSuffix(info.URL, "/challenge") {
+			if info.Type != "iframe" || info.ParentFrameID != tab || !strings.Contains(info.URL, "/challenge") {
 				continue
 			}
 			frame, leave := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel())
 			// A page of the bank that is only passing through may be gone by now.
-			there, err := chromedp.Run(frame, chromedp.Evaluate[bool](`document.readyState === "complete" && document.getElementById("otp") !== null`))
+			there, err := chromedp.Run(frame, chromedp.Evaluate[bool](`document.readyState === "complete" && document.querySelector(`+quote(selector)+`) !== null`))
 			if err == nil && there {
 				inside = frame
 				p.t.Cleanup(leave)

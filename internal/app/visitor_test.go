@@ -190,16 +190,21 @@ func (p *visitor) meetBank(s step) *challengePage {
 // enter types a one-time code, or cancels. After the last one it waits until the bank sends the browser
 // home, and goes.
 func (c *challengePage) enter(code string) error {
-	given := url.Values{"acsTransID": c.id["acsTransID"], "otp": {code}, "action": {"confirm"}}
-	if code == "" {
-		given.Set("action", "cancel")
-	}
-	page, err := c.p.post(c.origin+"/challenge/answer", given)
+	page, err := c.answer(code)
 	if err != nil {
 		return err
 	}
 	_, err = c.p.home(page)
 	return err
+}
+
+// answer types a one-time code, or cancels, and returns the page that comes.
+func (c *challengePage) answer(code string) (string, error) {
+	given := url.Values{"acsTransID": c.id["acsTransID"], "otp": {code}, "action": {"confirm"}}
+	if code == "" {
+		given.Set("action", "cancel")
+	}
+	return c.p.post(c.origin+"/challenge/answer", given)
 }
 
 const rightOTP = "123456"

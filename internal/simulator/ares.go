@@ -70,7 +70,7 @@ func (a *acs) authenticate(o object) (object, error) {
 	case "R":
 		answer["transStatusReason"] = "11" // suspected fraud
 	case "U":
-		answer["transStatusReason"] = "22" // acs technical issue
+		answer["transStatusReason"] = "13" // not enrolled
 	}
 	return answer, nil
 }

@@ -18,11 +18,11 @@ var choices = []choice{
 	{"chosen-Y", "Confirmed (Y)", "Y: authenticated", verdict{status: "Y", count: 1}},
 	{"chosen-A", "Attempted (A)", "A: attempted, with an authentication value; the CRes says N", verdict{status: "A", count: 1}},
 	{"chosen-N", "Refused (N)", "N, reason 01", verdict{status: "N", reason: "01", count: 1}},
-	{"chosen-U", "Not possible (U)", "U, reason 22", verdict{status: "U", reason: "22", count: 1}},
+	{"chosen-U", "Not possible (U)", "U, reason 13", verdict{status: "U", reason: "13", count: 1}},
 	{"chosen-R", "Rejected (R)", "R, reason 11", verdict{status: "R", reason: "11", count: 1}},
 	{"cancel", "Cancel", "N with challengeCancel 01, as by the cancel button of the other page", verdict{}},
 	{"chosen-timeout", "Time-out", "N with challengeCancel 04", verdict{status: "N", reason: "14", cancel: "04"}},
-	{"chosen-error", "Error", "U with challengeCancel 06, and the browser comes home with an Erro", verdict{status: "U", reason: "22", cancel: "06", broken: true}},
+	{"chosen-error", "Error", "U with challengeCancel 06, and the browser comes home with an Erro", verdict{status: "U", reason: "07", cancel: "06", broken: true}},
 }
 
 // chosen is the verdict of a button on a page that has such.

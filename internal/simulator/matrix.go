@@ -47,11 +47,11 @@ var answerDigits = []struct{ status, then string }{
 	{"N", "N, reason 01, with words for the payer (cardholderInfo)"},
 	{"A", "A: attempted, with an authentication value"},
 	{"R", "R, reason 11: rejected, not to be authorised"},
-	{"I", "I: for information only, whether or not that was asked for"},
-	{"U", "U, reason 22: not possible"},
+	{"I", "I: for information only, whether or not that was asked for; 2.1.0 has no such answer"},
+	{"U", "U, reason 13: not possible"},
 	{noAnswer, "none: the directory server never answers"},
 	{"C", "C: the payer is asked, as C says"},
-	{"D", "D: decoupled, which nobody asked for"},
+	{"D", "D: decoupled, which nobody asked for; 2.1.0 has no such answer"},
 	{bareY, "Y without an authentication value, which a payment must not have"},
 }
 

@@ -175,7 +175,7 @@ func TestAnswersOfTheMatrix(t *testing.T) {
 		"visa": {"Y": "05", "A": "06", "I": "07"}, "mastercard": {"Y": "02", "A": "01", "I": "06"},
 		"amex": {"Y": "05", "A": "06", "I": "07"}, "jcb": {"Y": "05", "A": "06", "I": "07"},
 	}
-	reason := map[string]string{"N": "01", "R": "11", "U": "22"}
+	reason := map[string]string{"N": "01", "R": "11", "U": "13"}
 	for _, version := range versions {
 		for _, p := range prefixes {
 			for a, d := range answerDigits {
