@@ -35,7 +35,7 @@ func (b *buyer) goes(request, action, cvn string) (outcome string) {
 // walk does what the attempt's page says comes next, as web/src/pay.ts does, until it says how it ended. Empty: the
 // payer went away.
 func (b *buyer) walk(cvn string) (outcome string) {
-	next := map[string]any{"do": "look"}
+	next, opened := map[string]any{"do": "look"}, false
 	for range 60 {
 		if b.once(120) {
 			b.tell("leaves the page")
@@ -44,6 +44,10 @@ func (b *buyer) walk(cvn string) (outcome string) {
 		status, said := 0, map[string]any(nil)
 		switch next["do"] {
 		case "open":
+			if opened { // once more: there is something to read about it
+				b.rest(time.Duration(2000+b.chance.IntN(25_000)) * time.Millisecond)
+			}
+			opened = true
 			status, said = b.act("open", looking("U"))
 		case "authenticate":
 			completed := "U"

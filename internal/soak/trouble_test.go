@@ -338,7 +338,7 @@ func (s *story) spoil(of fault, knob, behaviour string) {
 		f["delay_ms"] = 500 + s.roll(30_000)
 	case "decline":
 		f["code"] = []string{"05", "51", "91", "96", "1A", "65"}[s.roll(6)] // the last two: until the payer is authenticated
-		if knob == "next_advice" && !s.toss(15) { // a host that refuses for good means work for the operator
+		if knob == "next_advice" && !s.toss(15) {                           // a host that refuses for good means work for the operator
 			f["code"] = "25"
 		}
 	case "after_reversal":
