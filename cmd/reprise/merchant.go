@@ -32,7 +32,8 @@ type merchantFlags struct {
 	AcquirerBIN *string  `help:"Acquiring institution, at most 11 digits (ISO 8583 DE32)." name:"acquirer-bin" placeholder:"DIGITS"`
 	MerchantID  *string  `help:"Merchant id at the acquirer, at most 15 characters (DE42)." name:"merchant-id" placeholder:"ID"`
 	TerminalID  *string  `help:"Terminal id, at most 8 characters (DE41)." name:"terminal-id" placeholder:"ID"`
-	Account     []string `help:"Other ids for a scheme, a mid_label, or both: scheme=VISA,mid_label=online,acquirer_bin=…,merchant_id=…,terminal_id=… Ids left out are those above. May be repeated; replaces all accounts." sep:"none" placeholder:"NAME=VALUE,…"`
+	AcquirerIn  *string  `help:"The acquirer's country, where that is not the merchant's." name:"acquirer-country" placeholder:"SG"`
+	Account     []string `help:"Other ids for a scheme, a mid_label, or both: scheme=VISA,mid_label=online,acquirer_bin=…,merchant_id=…,terminal_id=…,acquirer_country=… What is left out is as above. May be repeated; replaces all accounts." sep:"none" placeholder:"NAME=VALUE,…"`
 
 	AcquirerExponent  map[string]int `help:"Minor digits by which the acquirer counts a currency, where that is not what ISO 4217 says; replaces all." placeholder:"IDR=0"`
 	DirectoryExponent map[string]int `help:"The same for the directory servers." placeholder:"IDR=0"`
@@ -64,6 +65,7 @@ func (c merchantFlags) fill(f *app.MerchantForm) error {
 	set(&f.AcquirerBIN, c.AcquirerBIN)
 	set(&f.MerchantID, c.MerchantID)
 	set(&f.TerminalID, c.TerminalID)
+	set(&f.AcquirerCountry, c.AcquirerIn)
 	set(&f.AllowCardDetails, c.AllowCardDetails)
 	set(&f.AllowSkipThreeDS, c.AllowSkipThreeDS)
 	set(&f.ReuseCustomers, c.ReuseCustomers)

@@ -14,7 +14,7 @@ import (
 func CheckMerchant(m payment.Merchant) error {
 	problems := unfit(m)
 	for _, a := range m.Accounts {
-		of := unfitIDs(a.AcquirerBIN, a.CardAcceptor, a.Terminal)
+		of := append(unfitIDs(a.AcquirerBIN, a.CardAcceptor, a.Terminal), unknownCountry(a.AcquirerCountry)...)
 		if schemes := []card.Brand{"", card.Visa, card.Mastercard, card.Amex, card.JCB}; !slices.Contains(schemes, card.Brand(a.Scheme)) {
 			of = append(of, errors.New("scheme is not VISA, MASTERCARD, AMEX or JCB"))
 		}
@@ -34,7 +34,15 @@ func unfit(m payment.Merchant) []error {
 	if !n.holds(m.MCC) || len(m.MCC) != 4 {
 		problems = append(problems, errors.New("MCC is not 4 digits"))
 	}
-	return append(problems, unfitIDs(m.AcquirerBIN, m.CardAcceptor, m.Terminal)...)
+	problems = append(problems, unfitIDs(m.AcquirerBIN, m.CardAcceptor, m.Terminal)...)
+	return append(problems, unknownCountry(m.AcquirerCountry)...)
+}
+
+func unknownCountry(acquirer string) []error {
+	if acquirer == "" || countries[acquirer] != "" {
+		return nil
+	}
+	return []error{fmt.Errorf("the acquirer's country %q is not one that the acquirer line knows (ISO 3166-1 alpha-2)", acquirer)}
 }
 
 func unfitIDs(acquirerBIN, cardAcceptor, terminal string) []error {

@@ -81,7 +81,7 @@ func (l *Line) Reserve(ctx context.Context, m payment.Merchant, why payment.Purp
 		LocalTime:      now.In(l.o.Location).Format("150405"),
 		LocalDate:      now.In(l.o.Location).Format("0102"),
 		Category:       m.MCC,
-		Country:        countries[m.Country],
+		Country:        countries[m.AcquiredIn()],
 		Condition:      kind.condition,
 		Acquirer:       m.AcquirerBIN,
 		Forwarder:      l.o.Forwarder,

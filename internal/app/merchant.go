@@ -31,6 +31,8 @@ type MerchantForm struct {
 	MerchantID  string `json:"merchant_id"`
 	TerminalID  string `json:"terminal_id"`
 
+	AcquirerCountry string `json:"acquirer_country"`
+
 	Accounts           []AccountForm  `json:"accounts"`
 	AcquirerExponents  map[string]int `json:"acquirer_exponents"`
 	DirectoryExponents map[string]int `json:"directory_exponents"`
@@ -54,6 +56,8 @@ type AccountForm struct {
 	AcquirerBIN string `json:"acquirer_bin,omitempty"`
 	MerchantID  string `json:"merchant_id,omitempty"`
 	TerminalID  string `json:"terminal_id,omitempty"`
+
+	AcquirerCountry string `json:"acquirer_country,omitempty"`
 }
 
 // ReadMerchantForm reads a form from JSON. A member that no form has is an error: a permission that was
@@ -69,6 +73,7 @@ func ReadAccountForm(text string) (AccountForm, error) {
 	var a AccountForm
 	fields := map[string]*string{
 		"scheme": &a.Scheme, "mid_label": &a.Label, "acquirer_bin": &a.AcquirerBIN, "merchant_id": &a.MerchantID, "terminal_id": &a.TerminalID,
+		"acquirer_country": &a.AcquirerCountry,
 	}
 	for pair := range strings.SplitSeq(text, ",") {
 		name, value, ok := strings.Cut(pair, "=")
@@ -145,7 +150,7 @@ func (o *Office) merchant(ctx context.Context, id string) (payment.Merchant, err
 // apply makes a merchant what the form says, or says all that is wrong with it.
 func (f MerchantForm) apply(m *payment.Merchant) error {
 	m.Name, m.City, m.Country, m.MCC, m.Website = f.Name, f.City, f.Country, f.MCC, f.Website
-	m.AcquirerBIN, m.CardAcceptor, m.Terminal = f.AcquirerBIN, f.MerchantID, f.TerminalID
+	m.AcquirerBIN, m.CardAcceptor, m.Terminal, m.AcquirerCountry = f.AcquirerBIN, f.MerchantID, f.TerminalID, f.AcquirerCountry
 	m.AcquirerExponents, m.DirectoryExponents = f.AcquirerExponents, f.DirectoryExponents
 	m.AllowCardDetails, m.AllowSkipThreeDS = f.AllowCardDetails, f.AllowSkipThreeDS
 	m.ReuseCustomers, m.MandateChallenge, m.MaxDeclines = f.ReuseCustomers, f.MandateChallenge, f.MaxDeclines
@@ -154,9 +159,11 @@ func (f MerchantForm) apply(m *payment.Merchant) error {
 	for _, a := range f.Accounts {
 		account := payment.Account{
 			Scheme: a.Scheme, Label: a.Label, AcquirerBIN: a.AcquirerBIN, CardAcceptor: a.MerchantID, Terminal: a.TerminalID,
+			AcquirerCountry: a.AcquirerCountry,
 		}
 		for id, own := range map[*string]string{
 			&account.AcquirerBIN: m.AcquirerBIN, &account.CardAcceptor: m.CardAcceptor, &account.Terminal: m.Terminal,
+			&account.AcquirerCountry: m.AcquirerCountry,
 		} {
 			if *id == "" {
 				*id = own
@@ -170,14 +177,14 @@ func (f MerchantForm) apply(m *payment.Merchant) error {
 func formOf(m payment.Merchant) MerchantForm {
 	f := MerchantForm{
 		Name: m.Name, City: m.City, Country: m.Country, MCC: m.MCC, Website: m.Website,
-		AcquirerBIN: m.AcquirerBIN, MerchantID: m.CardAcceptor, TerminalID: m.Terminal,
+		AcquirerBIN: m.AcquirerBIN, MerchantID: m.CardAcceptor, TerminalID: m.Terminal, AcquirerCountry: m.AcquirerCountry,
 		AcquirerExponents: m.AcquirerExponents, DirectoryExponents: m.DirectoryExponents,
 		AllowCardDetails: m.AllowCardDetails, AllowSkipThreeDS: m.AllowSkipThreeDS,
 		ReuseCustomers: m.ReuseCustomers, MandateChallenge: m.MandateChallenge, MaxDeclines: m.MaxDeclines,
 		Exemption: string(m.Exemption), RefuseAttempts: m.RefuseAttempts, AllowUnauthenticated: m.AllowUnauthenticated,
 	}
 	for _, a := range m.Accounts {
-		f.Accounts = append(f.Accounts, AccountForm{a.Scheme, a.Label, a.AcquirerBIN, a.CardAcceptor, a.Terminal})
+		f.Accounts = append(f.Accounts, AccountForm{a.Scheme, a.Label, a.AcquirerBIN, a.CardAcceptor, a.Terminal, a.AcquirerCountry})
 	}
 	return f
 }

@@ -121,7 +121,8 @@ type describedBrowser struct {
 func (c *Checkout) seen(r *http.Request, d describedBrowser) flow.Browser {
 	return flow.Browser{
 		AcceptHeader: r.Header.Get("Accept"), UserAgent: r.UserAgent(), Language: d.Language, IP: c.ClientIP(r),
-		JavaEnabled: d.JavaEnabled, ColorDepth: d.ColorDepth, ScreenHeight: d.ScreenHeight, ScreenWidth: d.ScreenWidth, TimeZone: d.TimeZone,
+		AcceptLanguage: r.Header.Get("Accept-Language"),
+		JavaEnabled:    d.JavaEnabled, ColorDepth: d.ColorDepth, ScreenHeight: d.ScreenHeight, ScreenWidth: d.ScreenWidth, TimeZone: d.TimeZone,
 	}
 }
 

@@ -199,6 +199,9 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	if !a.Issued(r) {
 		return payment.ErrNotFound
 	}
+	if a.Version != r.Version {
+		return payment.ErrOtherVersion
+	}
 	var concluded payment.Authentication
 	var verdict payment.Verdict
 	var why string

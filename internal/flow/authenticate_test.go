@@ -309,6 +309,17 @@ func TestResultOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// TestResultOfAnotherVersion: a transaction keeps the version that its AReq had.
+func TestResultOfAnotherVersion(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Challenging)
+	r := s.bank.result(*s.at(k).Authentication, "Y")
+	r.Version = "1.0.2"
+	if err := s.Result(ctx, r); !errors.Is(err, payment.ErrOtherVersion) || s.at(k).State != payment.Challenging {
+		t.Errorf("%s, %v", s.at(k).State, err)
+	}
+}
+
 // TestResultComesWithTheCancel has the bank say yes while the merchant cancels.
 func TestResultComesWithTheCancel(t *testing.T) {
 	s := newScene(t)

@@ -121,6 +121,7 @@ type AuthenticationRequest struct {
 // in range: sizes in pixels, TimeZone in minutes, positive west of UTC.
 type Browser struct {
 	AcceptHeader, UserAgent, Language, IP string
+	AcceptLanguage                        string // the header as it came, may be empty
 	JavaEnabled                           bool
 	ColorDepth                            int
 	ScreenHeight, ScreenWidth, TimeZone   int

@@ -187,7 +187,7 @@ func (b *bank) frictionless(a payment.Authentication) (payment.Authentication, e
 // result is the RReq for the attempt's authentication as it stands.
 func (b *bank) result(a payment.Authentication, status string) payment.Result {
 	r := payment.Result{
-		Directory: a.Directory, ServerTransID: a.ServerTransID, DSTransID: a.DSTransID, ACSTransID: a.ACSTransID,
+		Directory: a.Directory, Version: a.Version, ServerTransID: a.ServerTransID, DSTransID: a.DSTransID, ACSTransID: a.ACSTransID,
 		NonPayment: a.NonPayment, TransStatus: status,
 	}
 	if status == "Y" && !a.NonPayment {

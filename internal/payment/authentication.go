@@ -1,6 +1,10 @@
 package payment
 
-import "time"
+import (
+	"cmp"
+	"errors"
+	"time"
+)
 
 // Authentication is one EMV 3-D Secure transaction: an AReq and what came of it.
 type Authentication struct {
@@ -109,6 +113,7 @@ func (a Authentication) Failure() FailureCode {
 // Result is what a directory server says at the end of a challenge (RReq, EMV 3DS 2.2 §6.8 table B.8).
 type Result struct {
 	Directory     string // identity in the certificate of who sent it
+	Version       string // messageVersion
 	ServerTransID ServerTransID
 	DSTransID     string
 	ACSTransID    string
@@ -118,14 +123,20 @@ type Result struct {
 	Cancel        string
 	ECI           string
 	Value         string
+	Cardholder    string // cardholderInfo, which an RReq has from EMV 3DS 2.3.1 on
 }
 
 // Conclude is the authentication with the result of its challenge.
 func (a Authentication) Conclude(r Result) Authentication {
 	a.Challenged = true
 	a.TransStatus, a.Reason, a.Cancel, a.ECI, a.Value = r.TransStatus, r.Reason, r.Cancel, r.ECI, r.Value
+	a.Cardholder = cmp.Or(r.Cardholder, a.Cardholder)
 	return a
 }
+
+// ErrOtherVersion reports a result in another protocol version than its authentication began in (EMV 3DS 2.3.1 table A.4,
+// code 203).
+var ErrOtherVersion = errors.New("payment: the result speaks another version of 3-D Secure")
 
 // Issued says whether the result comes from who answered the AReq, about the same transaction and what it
 // asked for.

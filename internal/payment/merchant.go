@@ -1,6 +1,9 @@
 package payment
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Merchant is a business that sells through the gateway, with what the lines to the acquirer and to the
 // directory server need to know of it.
@@ -15,6 +18,10 @@ type Merchant struct {
 	CardAcceptor string // merchant id at the acquirer, at most 15 characters (DE42, acquirerMerchantID)
 	Terminal     string // at most 8 characters (DE41)
 	Website      string // threeDSRequestorURL
+
+	// AcquirerCountry is where the acquirer is (ISO 3166-1 alpha-2, EMV 3DS 2.3.1 acquirerCountryCode); empty: where
+	// the merchant is.
+	AcquirerCountry string
 
 	// Accounts are the merchant's other ids at acquirers, by scheme and label. What none of them is for goes
 	// under the ids above.
@@ -67,8 +74,11 @@ type Account struct {
 	Scheme string // "VISA"; empty: any
 	Label  string // what a request names as mid_label; empty: none
 
-	AcquirerBIN, CardAcceptor, Terminal string // as in Merchant
+	AcquirerBIN, CardAcceptor, Terminal, AcquirerCountry string // as in Merchant
 }
+
+// AcquiredIn is the country of the acquirer.
+func (m Merchant) AcquiredIn() string { return cmp.Or(m.AcquirerCountry, m.Country) }
 
 // For is the merchant under the ids of the account for a scheme and a label: of the accounts with the label
 // the scheme's own, then the one for any, then the merchant's own ids. ok is false for a label that the merchant
@@ -89,7 +99,7 @@ func (m Merchant) For(scheme, label string) (as Merchant, ok bool) {
 	}
 	if best >= 0 {
 		a := m.Accounts[best]
-		m.AcquirerBIN, m.CardAcceptor, m.Terminal = a.AcquirerBIN, a.CardAcceptor, a.Terminal
+		m.AcquirerBIN, m.CardAcceptor, m.Terminal, m.AcquirerCountry = a.AcquirerBIN, a.CardAcceptor, a.Terminal, a.AcquirerCountry
 	}
 	return m, ok
 }

@@ -42,7 +42,9 @@ func (d *directory) ranges(o object) (object, error) {
 		"threeDSServerTransID": o.text("threeDSServerTransID"), "dsTransID": d.stage.random.uuid(),
 		"serialNum": serial,
 	}
-	if version != newest { // which says it of each card range
+	if version == newest {
+		answer["dsProtocolVersions"], answer["readOrder"] = versions, "01" // the first row first
+	} else {
 		answer["dsStartProtocolVersion"], answer["dsEndProtocolVersion"] = versions[0], versions[len(versions)-1]
 	}
 	var told []object
@@ -121,6 +123,6 @@ func (d *directory) row(r enrolled, action, version string) object {
 		spoken = append(spoken, entry)
 	}
 	return object{
-		"ranges": []object{span}, "actionInd": action, "acsProtocolVersions": spoken, "dsProtocolVersions": versions,
+		"ranges": []object{{"start": r.low, "end": r.end}}, "actionInd": action, "acsProtocolVersions": spoken, "dsProtocolVersions": versions,
 	}
 }

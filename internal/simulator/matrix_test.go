@@ -75,11 +75,11 @@ func TestCardRangesOfTheMatrix(t *testing.T) {
 	find := func(pres object, low string) object {
 		for _, v := range pres["cardRangeData"].([]any) {
 			row := v.(object)
-			span := row
+			first, last := row.text("startRange"), row.text("endRange")
 			if spans, ok := row["ranges"].([]any); ok {
-				span = spans[0].(object)
+				first, last = spans[0].(object).text("start"), spans[0].(object).text("end")
 			}
-			if span.text("startRange") == low && span.text("endRange") == low[:13]+"999" {
+			if first == low && last == low[:13]+"999" {
 				return row
 			}
 		}

@@ -37,13 +37,16 @@ func (d *directory) areq(q AuthenticationRequest) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
+	acquirer, err := numericCountry(q.Merchant.AcquiredIn())
+	if err != nil {
+		return Message{}, err
+	}
 	fields := d.identity()
 	for name, value := range map[string]string{
-		"threeDSServerTransID":         string(q.Authentication.ServerTransID),
-		"threeDSRequestorURL":          q.Merchant.Website,
-		"threeDSRequestorChallengeInd": q.Challenge,
-		"threeDSCompInd":               q.MethodCompleted,
-		"notificationURL":              q.NotificationURL,
+		"threeDSServerTransID": string(q.Authentication.ServerTransID),
+		"threeDSRequestorURL":  q.Merchant.Website,
+		"threeDSCompInd":       q.MethodCompleted,
+		"notificationURL":      q.NotificationURL,
 
 		"acctNumber":     q.PAN.Reveal(),
 		"cardExpiryDate": expiry(q.Expiry),
@@ -55,6 +58,14 @@ func (d *directory) areq(q AuthenticationRequest) (Message, error) {
 		"merchantName":        truncate(q.Merchant.Name, 40),
 	} {
 		put(fields, name, value)
+	}
+	if version >= "2.3.1" {
+		fields["acquirerCountryCode"], fields["acquirerCountryCodeSource"] = acquirer, "01" // 3DS Server
+		if q.Challenge != "" {
+			fields["threeDSRequestorChallengeInd"] = []any{q.Challenge}
+		}
+	} else {
+		put(fields, "threeDSRequestorChallengeInd", q.Challenge)
 	}
 	if err := q.purpose(fields); err != nil {
 		return Message{}, err
@@ -96,22 +107,42 @@ func (q AuthenticationRequest) purpose(fields map[string]any) error {
 		put(fields, name, value)
 	}
 	put(fields, "threeDSRequestorAuthenticationInd", "01") // payment
-	if last, frequency, ok := recurring(q.OnFile); ok {
-		put(fields, "threeDSRequestorAuthenticationInd", "02")
-		put(fields, "recurringExpiry", last)
-		put(fields, "recurringFrequency", frequency)
+	for name, value := range q.agreement() {
+		fields[name] = value
 	}
 	return nil
 }
 
-// recurring is the agreement that a first payment begins, as recurringExpiry and recurringFrequency. A message
-// that says recurring needs both, so an agreement without either is a payment like any other.
-func recurring(f payment.CardOnFile) (last, frequency string, ok bool) {
-	day, err := time.Parse(time.DateOnly, f.Expiry)
-	if f.Type != payment.Recurring || f.Sequence != payment.Initial || f.Frequency < 1 || f.Frequency > 9999 || err != nil {
-		return "", "", false
+// agreement is what an AReq says of the agreement that a first payment begins, or nothing. Until 2.2 a message that says
+// recurring needs both the last day and how often, so an agreement without either is a payment like any other. From
+// 2.3.1 on it may leave both open; the amount is never fixed, for all that we know.
+func (q AuthenticationRequest) agreement() map[string]any {
+	f := q.OnFile
+	if f.Type != payment.Recurring || f.Sequence != payment.Initial {
+		return nil
 	}
-	return day.Format(layouts[Date]), strconv.Itoa(f.Frequency), true
+	fields := map[string]any{"threeDSRequestorAuthenticationInd": "02"}
+	last, err := time.Parse(time.DateOnly, f.Expiry)
+	ends, regular := err == nil, f.Frequency >= 1 && f.Frequency <= 9999
+	if ends {
+		fields["recurringExpiry"] = last.Format(layouts[Date])
+	}
+	if regular {
+		fields["recurringFrequency"] = strconv.Itoa(f.Frequency)
+	}
+	if q.Authentication.Version < "2.3.1" {
+		if !ends || !regular {
+			return nil
+		}
+		return fields
+	}
+	indicator := map[string]any{"amountInd": "02", "frequencyInd": "02"} // variable
+	if regular {
+		indicator["frequencyInd"] = "01" // fixed
+		fields["recurringDate"] = q.At.UTC().AddDate(0, 0, f.Frequency).Format(layouts[Date])
+	}
+	fields["recurringInd"] = indicator
+	return fields
 }
 
 // identity is what every AReq to a directory server has in common.

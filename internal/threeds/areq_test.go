@@ -151,6 +151,9 @@ func TestAReqNonPayment(t *testing.T) {
 		want := slices.DeleteFunc(slices.Sorted(maps.Keys(areqForm)), func(name string) bool {
 			return slices.Contains(areqPurchase, name) || version == "2.1.0" && name == "browserJavascriptEnabled"
 		})
+		if version == "2.3.1" {
+			want = slices.Sorted(slices.Values(append(want, "acceptLanguage", "acquirerCountryCode", "acquirerCountryCodeSource")))
+		}
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(m.fields))); diff != "" {
 			t.Errorf("elements in %s (-want +got):\n%s", version, diff)
 		}
@@ -222,6 +225,61 @@ func TestAReqExponent(t *testing.T) {
 		form(t, m)
 		if m.text("purchaseAmount") != test.digits || m.text("purchaseExponent") != test.exponent {
 			t.Errorf("%+v is %s with exponent %s", test.amount, m.text("purchaseAmount"), m.text("purchaseExponent"))
+		}
+	}
+}
+
+// TestAReq231: what 2.3.1 wants besides, in lists where it wants lists, and what it takes as it is.
+func TestAReq231(t *testing.T) {
+	d := newWorld(t).directories[0]
+	for _, test := range []struct {
+		name   string
+		change func(*AuthenticationRequest)
+		want   map[string]any // nil is absent
+	}{
+		{"as it is", func(q *AuthenticationRequest) { q.Browser.AcceptLanguage = "id-ID,id;q=0.9, en;q=0.8,*;q=0.1,id" }, map[string]any{
+			"acceptLanguage": []any{"id-ID", "id", "en"}, "acquirerCountryCode": "360", "acquirerCountryCodeSource": "01",
+			"threeDSRequestorChallengeInd": []any{"03"}, "browserColorDepth": "24", "browserJavascriptEnabled": true,
+			"threeDSRequestorAuthenticationInd": "01", "recurringInd": nil, "cardSecurityCode": nil, "threeDSRequestorSpcSupport": nil,
+		}},
+		{"no header", func(q *AuthenticationRequest) {}, map[string]any{"acceptLanguage": []any{"id-ID"}}},
+		{"no preference", func(q *AuthenticationRequest) { q.Challenge = "" }, map[string]any{"threeDSRequestorChallengeInd": nil}},
+		{"an acquirer abroad", func(q *AuthenticationRequest) { q.Merchant.AcquirerCountry = "SG" }, map[string]any{"acquirerCountryCode": "702", "merchantCountryCode": "360"}},
+		{"a modern screen", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 30 }, map[string]any{"browserColorDepth": "30"}},
+		{"a screen of tomorrow", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 128 }, map[string]any{"browserColorDepth": "99"}},
+		{"a long language", func(q *AuthenticationRequest) { q.Browser.Language = "zh-Hans-CN-x-" + strings.Repeat("a-", 20) + "a" }, map[string]any{
+			"browserLanguage": "zh-Hans-CN-x-a-a-a-a-a-a-a-a-a-a-a",
+		}},
+		{"a name in another script", func(q *AuthenticationRequest) {
+			q.Cardholder.FirstName, q.Cardholder.LastName = "สมชาย", "ใจดี"
+		}, map[string]any{"cardholderName": "สมชาย ใจดี"}},
+		{"an agreement", func(q *AuthenticationRequest) {
+			q.OnFile = payment.CardOnFile{Type: payment.Recurring, Sequence: payment.Initial, Frequency: 30, Expiry: "2030-01-31"}
+		}, map[string]any{
+			"threeDSRequestorAuthenticationInd": "02", "recurringInd": map[string]any{"amountInd": "02", "frequencyInd": "01"},
+			"recurringFrequency": "30", "recurringDate": "20261223", "recurringExpiry": "20300131", "recurringAmount": nil,
+		}},
+		{"an agreement without dates", func(q *AuthenticationRequest) {
+			q.OnFile = payment.CardOnFile{Type: payment.Recurring, Sequence: payment.Initial}
+		}, map[string]any{
+			"threeDSRequestorAuthenticationInd": "02", "recurringInd": map[string]any{"amountInd": "02", "frequencyInd": "02"},
+			"recurringFrequency": nil, "recurringDate": nil, "recurringExpiry": nil,
+		}},
+	} {
+		q := request(t)
+		q.Authentication.Version = "2.3.1"
+		test.change(&q)
+		m, err := d.areq(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.ours(); err != nil {
+			t.Errorf("%s: by our own rules: %v", test.name, err)
+		}
+		for name, want := range test.want {
+			if diff := cmp.Diff(want, m.fields[name]); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", test.name, name, diff)
+			}
 		}
 	}
 }

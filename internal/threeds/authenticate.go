@@ -47,7 +47,7 @@ func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (pay
 	a.ACSTransID = answer.text("acsTransID")
 	a.TransStatus = answer.text("transStatus")
 	a.Reason = answer.text("transStatusReason")
-	a.Cardholder = answer.text("cardholderInfo")
+	a.Cardholder = answer.cardholderInfo()
 	if a.TransStatus == "C" {
 		a.ACSURL = answer.text("acsURL")
 		if !s.browserURL(a.ACSURL) {

@@ -2,6 +2,7 @@ package threeds
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,16 +11,22 @@ import (
 // sizes in pixels, TimeZone in minutes, positive west of UTC.
 type Browser struct {
 	AcceptHeader, UserAgent, Language, IP string
+	AcceptLanguage                        string // the header as it came, may be empty
 	JavaEnabled                           bool
 	ColorDepth                            int
 	ScreenHeight, ScreenWidth, TimeZone   int
 	Window                                string // challengeWindowSize that fits, "01" to "05"
 }
 
-// describe puts the browser into an AReq, in the shapes that the rules want.
+// describe puts the browser into an AReq, in the shapes that the rules of its version want.
 func (b Browser) describe(fields map[string]any, version string) {
-	if version != "2.1.0" {
+	if version > "2.1.0" {
 		fields["browserJavascriptEnabled"] = true // a script told us all this
+	}
+	longest, depth := 8, colorDepth(b.ColorDepth)
+	if version >= "2.3.1" {
+		longest, depth = 35, strconv.Itoa(min(max(b.ColorDepth, 1), 99))
+		fields["acceptLanguage"] = acceptLanguages(b.AcceptLanguage, b.Language)
 	}
 	fields["browserJavaEnabled"] = b.JavaEnabled
 	accept := b.AcceptHeader
@@ -28,9 +35,9 @@ func (b Browser) describe(fields map[string]any, version string) {
 	}
 	put(fields, "browserAcceptHeader", truncate(accept, 2048))
 	put(fields, "browserUserAgent", truncate(b.UserAgent, 2048))
-	put(fields, "browserLanguage", shortLanguage(b.Language))
+	put(fields, "browserLanguage", shortLanguage(b.Language, longest))
 	put(fields, "browserIP", plainIP(b.IP))
-	put(fields, "browserColorDepth", colorDepth(b.ColorDepth))
+	put(fields, "browserColorDepth", depth)
 	put(fields, "browserScreenHeight", strconv.Itoa(b.ScreenHeight))
 	put(fields, "browserScreenWidth", strconv.Itoa(b.ScreenWidth))
 	put(fields, "browserTZ", strconv.Itoa(b.TimeZone))
@@ -47,16 +54,32 @@ func colorDepth(bits int) string {
 	return depth
 }
 
-// shortLanguage cuts a language tag to eight characters without cutting a subtag in two.
-func shortLanguage(tag string) string {
-	for len(tag) > 8 {
+// shortLanguage cuts a language tag to a length without cutting a subtag in two.
+func shortLanguage(tag string, longest int) string {
+	for len(tag) > longest {
 		end := strings.LastIndexByte(tag, '-')
 		if end < 0 {
-			return tag[:8] // no registered language is so long (RFC 5646 §2.1)
+			return tag[:longest] // no registered language is so long (RFC 5646 §2.1)
 		}
 		tag = tag[:end]
 	}
 	return tag
+}
+
+// acceptLanguages are the language tags of an Accept-Language header in their order, without weights (RFC 9110 §12.5.4);
+// where there are none, the language that the browser speaks.
+func acceptLanguages(header, language string) []any {
+	var all []any
+	for one := range strings.SplitSeq(header, ",") {
+		one, _, _ = strings.Cut(one, ";")
+		if one = strings.TrimSpace(one); one != "" && one != "*" && !slices.Contains(all, any(one)) && len(all) < 99 {
+			all = append(all, truncate(one, 100))
+		}
+	}
+	if all == nil && language != "" {
+		all = []any{truncate(language, 100)}
+	}
+	return all
 }
 
 // plainIP is the address without a zone, which means nothing to others; empty where it is none.

@@ -20,6 +20,9 @@ func describeCardholder(c payment.Cardholder, fields map[string]any, version str
 		}
 	}
 	set("cardholderName", latin(c.Name()))
+	if version >= "2.3.1" { // which takes a name as it is written
+		set("cardholderName", strings.TrimSpace(c.Name()))
+	}
 	set("email", cmp.Or(c.Email, c.Billing.Email))
 	if code, subscriber, ok := splitPhone(cmp.Or(c.Phone, c.Billing.Phone)); ok {
 		set("mobilePhone", map[string]any{"cc": code, "subscriber": subscriber})

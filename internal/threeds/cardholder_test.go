@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -57,9 +58,12 @@ func TestCardholder(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, version := range spoken {
-				got := map[string]any{}
+				got, want := map[string]any{}, maps.Clone(test.want)
 				describeCardholder(test.holder, got, version)
-				if diff := cmp.Diff(test.want, got); diff != "" {
+				if name := strings.TrimSpace(test.holder.Name()); version == "2.3.1" && name != "" && utf8.ValidString(name) && utf8.RuneCountInString(name) <= 45 {
+					want["cardholderName"] = name // as it is written
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("in %s (-want +got):\n%s", version, diff)
 				}
 				q := request(t)

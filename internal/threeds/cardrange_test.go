@@ -54,8 +54,8 @@ func TestRange(t *testing.T) {
 		}, false, "2.2.0", "https://narrow.example"},
 		{"ACS of 2.1.0", testPAN, around(versions("2.1.0", "2.1.0", "2.1.0", "2.2.0")), false, "2.1.0", ""},
 		{"DS of 2.1.0", testPAN, around(versions("2.1.0", "2.2.0", "2.1.0", "2.1.0")), false, "2.1.0", ""},
-		{"up to tomorrow", testPAN, around(versions("2.1.0", "2.3.1", "2.1.0", "2.10.0")), false, "2.2.0", ""},
-		{"only tomorrow", testPAN, around(versions("2.3.1", "2.3.1", "2.1.0", "2.3.1")), false, "", ""},
+		{"up to tomorrow", testPAN, around(versions("2.1.0", "2.4.0", "2.1.0", "2.10.0")), false, "2.3.1", ""},
+		{"only tomorrow", testPAN, around(versions("2.4.0", "2.4.0", "2.1.0", "2.4.0")), false, "", ""},
 		{"method by script", testPAN, around(method("javascript:alert(1)")), false, "2.2.0", ""},
 		{"method in the clear", testPAN, around(method("http://localhost:1/m")), false, "2.2.0", ""},
 		{"method in the sandbox", testPAN, around(method("http://acs.localhost:1/m")), true, "2.2.0", "http://acs.localhost:1/m"},
@@ -221,6 +221,47 @@ func TestPreparation(t *testing.T) {
 	}}, []string{"24"}, "unexpected EOF", 1)
 	step("refused", answers{echo("Erro", map[string]any{"errorCode": "303", "errorComponent": "D", "errorDescription": "d", "errorDetail": "d"})},
 		[]string{"24"}, "3DS error 303", 1)
+}
+
+// TestPreparation231: where the directory server speaks 2.3.1, it is asked so, its rows are about several spans and have
+// a Method for each version, and the last one may come first.
+func TestPreparation231(t *testing.T) {
+	w := newWorld(t)
+	row := func(action, method string, spans ...map[string]any) map[string]any {
+		return map[string]any{"actionInd": action, "ranges": spans, "acsProtocolVersions": []map[string]any{
+			{"version": "2.2.0"}, {"version": "2.3.1", "threeDSMethodURL": method, "acsInfoInd": []string{"01", "81"}},
+		}}
+	}
+	one := map[string]any{"start": "4000000000001000", "end": "4000000000001999"}
+	two := map[string]any{"start": "4000000000003000", "end": "4000000000003999"}
+	for _, test := range []struct {
+		order string
+		rows  []map[string]any
+		asked any // serialNum
+		want  string
+	}{
+		{"01", []map[string]any{row("A", "https://acs.example/a", one, two)}, nil, "https://acs.example/a"},
+		{"01", []map[string]any{row("D", "https://acs.example/b", one), row("A", "https://acs.example/c", one)}, "7", "https://acs.example/c"},
+		{"02", []map[string]any{row("A", "https://acs.example/e", one), row("D", "https://acs.example/d", one)}, "7", "https://acs.example/e"},
+	} {
+		w.answer = echo("PRes", map[string]any{
+			"dsProtocolVersions": []string{"2.2.0", "2.3.1"}, "readOrder": test.order, "serialNum": "7", "cardRangeData": test.rows,
+		})
+		w.asked = nil
+		if err := w.renewed(t, w.directories[0]); err != nil {
+			t.Fatal(err)
+		}
+		if asked := w.received(t, "PReq", 1)[0]; asked["messageVersion"] != "2.3.1" || asked["serialNum"] != test.asked {
+			t.Errorf("asked with %v", asked)
+		}
+		version, method, err := w.Range(t.Context(), pan(t, testPAN))
+		if version != "2.3.1" || method != test.want || err != nil {
+			t.Errorf("order %s: %s, %s, %v", test.order, version, method, err)
+		}
+		if got := w.Ranges(); got[0].N != 2 {
+			t.Errorf("%d ranges", got[0].N)
+		}
+	}
 }
 
 // TestEverythingWanted: a first PRes must have ranges.

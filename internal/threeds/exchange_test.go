@@ -296,7 +296,7 @@ func TestChallenge(t *testing.T) {
 			select {
 			case r := <-h.results:
 				want := payment.Result{
-					Directory: "sandbox", ServerTransID: a.ServerTransID, DSTransID: a.DSTransID, ACSTransID: a.ACSTransID,
+					Directory: "sandbox", Version: a.Version, ServerTransID: a.ServerTransID, DSTransID: a.DSTransID, ACSTransID: a.ACSTransID,
 					NonPayment: a.NonPayment, TransStatus: test.status, Cancel: test.cancel, Reason: r.Reason, ECI: test.eci, Value: r.Value,
 				}
 				if diff := cmp.Diff(want, r); diff != "" || (r.Value != "") != test.value {

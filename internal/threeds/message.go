@@ -27,6 +27,14 @@ func (m Message) text(field string) string {
 	return s
 }
 
+// cardholderInfo is what the bank says to the payer, or "": a text, and from 2.3.1 on an object that has one.
+func (m Message) cardholderInfo() string {
+	if info, ok := m.fields["cardholderInfo"].(map[string]any); ok {
+		return scalar(info["text"])
+	}
+	return m.text("cardholderInfo")
+}
+
 // id is the value of an element that is a transaction id, or "".
 func (m Message) id(field string) string {
 	if s := m.text(field); UUID.admits(s) {

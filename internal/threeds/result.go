@@ -85,6 +85,7 @@ func (s *Server) conclude(ctx context.Context, directory string, m Message) *Err
 	defer done()
 	err := s.o.Result(ctx, payment.Result{
 		Directory:     directory,
+		Version:       m.Version,
 		ServerTransID: payment.ServerTransID(m.text("threeDSServerTransID")),
 		DSTransID:     m.text("dsTransID"),
 		ACSTransID:    m.text("acsTransID"),
@@ -94,12 +95,15 @@ func (s *Server) conclude(ctx context.Context, directory string, m Message) *Err
 		Cancel:        m.text("challengeCancel"),
 		ECI:           m.text("eci"),
 		Value:         m.text("authenticationValue"),
+		Cardholder:    m.cardholderInfo(),
 	})
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, payment.ErrNotFound):
 		return refuse(unknownID, "threeDSServerTransID", m)
+	case errors.Is(err, payment.ErrOtherVersion):
+		return refuse(invalidFormat, "messageVersion", m)
 	}
 	s.o.Log.Error("result not kept", "directory", directory, "transaction", m.text("threeDSServerTransID"), "error", err)
 	return refuse(transientFailure, "the result could not be kept", m)

@@ -95,7 +95,7 @@ func TestResult(t *testing.T) {
 	l := newResultLine(t)
 	ds := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
 	known := payment.Result{
-		Directory: "ds", ServerTransID: serverID, DSTransID: dsID, ACSTransID: acsID,
+		Directory: "ds", Version: "2.2.0", ServerTransID: serverID, DSTransID: dsID, ACSTransID: acsID,
 		TransStatus: "Y", ECI: "05", Value: "AAABBZEEBgAAAAAAAAQGAAAAAAA=",
 	}
 	var got []payment.Result
@@ -133,6 +133,7 @@ func TestResult(t *testing.T) {
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("RRes of a challenge that never began (-want +got):\n%s", diff)
 	}
+	known.Version = "2.1.0"
 	known.TransStatus, known.Reason, known.Cancel, known.ECI = "U", "14", "05", "07"
 	if diff := cmp.Diff([]payment.Result{known}, got); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
@@ -144,7 +145,7 @@ func TestResult(t *testing.T) {
 		t.Fatal(answer, err)
 	}
 	known = payment.Result{
-		Directory: "ds", ServerTransID: serverID, DSTransID: dsID, ACSTransID: acsID, NonPayment: true, TransStatus: "Y", ECI: "N2",
+		Directory: "ds", Version: "2.2.0", ServerTransID: serverID, DSTransID: dsID, ACSTransID: acsID, NonPayment: true, TransStatus: "Y", ECI: "N2",
 	}
 	if diff := cmp.Diff([]payment.Result{known}, got); diff != "" {
 		t.Errorf("result about a stored card (-want +got):\n%s", diff)
@@ -166,7 +167,7 @@ func TestResultRefused(t *testing.T) {
 		{"we failed", "POST", json, rreq(t, nil), 200, "403", "the result could not be kept", errors.New("disk full")},
 		{"not JSON", "POST", json, "<xml/>", 200, "101", "message", nil},
 		{"another message", "POST", json, rreq(t, map[string]any{"messageType": "ARes"}), 200, "101", "messageType", nil},
-		{"another version", "POST", json, rreq(t, map[string]any{"messageVersion": "2.4.0"}), 200, "102", "2.2.0,2.1.0", nil},
+		{"another version", "POST", json, rreq(t, map[string]any{"messageVersion": "2.4.0"}), 200, "102", "2.3.1,2.2.0,2.1.0", nil},
 		{"twice", "POST", json, `{"transStatus":"N",` + rreq(t, nil)[1:], 200, "204", "transStatus", nil},
 		{"missing", "POST", json, strings.Replace(rreq(t, nil), `"interactionCounter":"01",`, "", 1), 200, "201", "interactionCounter", nil},
 		{"malformed", "POST", json, rreq(t, map[string]any{"transStatus": "D", "eci": ""}), 200, "203", "transStatus,eci", nil},

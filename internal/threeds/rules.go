@@ -77,7 +77,7 @@ var tables = map[string]Table{
 }
 
 // spoken lists those that we speak, the newest first.
-var spoken = []string{"2.2.0", "2.1.0"}
+var spoken = []string{"2.3.1", "2.2.0", "2.1.0"}
 
 // kinds are the types of message that there are for a 3DS Server and a browser.
 var kinds = []string{"AReq", "ARes", "CReq", "CRes", "PReq", "PRes", "RReq", "RRes", "Erro"}
