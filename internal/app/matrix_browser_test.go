@@ -30,6 +30,7 @@ func TestMatrixInABrowser(t *testing.T) {
 	trials := matrixTrials()
 	m.share(browser, trials)
 	m.lapse()
+	m.passed()
 	m.booked(int(m.paid.Load()), 0)
 	if n := m.escrow(); n != 0 {
 		t.Errorf("%d left in escrow", n)
@@ -72,8 +73,11 @@ func (c trial) String() string {
 	return strings.TrimSpace(name+" "+c.does) + ", " + c.comes
 }
 
-// spoken are the versions that the digits V come to.
-var spoken = map[byte]string{'0': "2.2.0", '1': "2.1.0", '2': "2.2.0"}
+// askedIn are the versions in which the bank of a digit V is asked, one after the other: what it refuses is asked again
+// one version lower, once.
+var askedIn = map[byte][]string{
+	'0': {"2.2.0"}, '1': {"2.1.0"}, '2': {"2.2.0"}, '4': {"2.2.0"}, '5': {"2.2.0", "2.1.0"}, '6': {"2.2.0", "2.1.0"},
+}
 
 // matrixTrials are all of them. What takes ten seconds comes first, and only in part.
 func matrixTrials() (all []trial) {
@@ -83,13 +87,17 @@ func matrixTrials() (all []trial) {
 	add('1', '2', '7', '2', right, led, true)
 	add('2', '2', '0', '0', "", led, true)
 	add('2', '3', '7', '2', right, led, true)
-	for version := range spoken {
+	for _, version := range []byte{'1', '2'} {
 		add(version, '1', '6', '0', "", led, false)
 	}
-	for _, version := range []byte{'0', '1', '2', '3'} {
-		if spoken[version] == "" {
-			continue
+	for _, version := range []byte{'4', '5', '6'} {
+		for _, method := range []byte{'0', '1'} {
+			add(version, method, '0', '0', "", led, true)
+			add(version, method, '7', '2', right, led, true)
+			add(version, method, '7', '3', "chosen-N", led, false)
 		}
+	}
+	for _, version := range []byte{'0', '1', '2'} {
 		for _, method := range []byte{'0', '1'} {
 			for answer, paid := range map[byte]bool{'0': true, '1': false, '2': true, '3': false, '4': false, '5': false, '8': false, '9': false} {
 				add(version, method, answer, '0', "", led, paid)
@@ -127,6 +135,7 @@ type matrix struct {
 	mu     sync.Mutex
 	tokens map[string]string // of stored cards, by number
 	left   map[string]trial  // attempts whose payer is gone, by page
+	tried  map[payment.ServerTransID]trial
 }
 
 // openSite opens the shop: an empty page, which takes a browser no time.
@@ -136,7 +145,7 @@ func (m *matrix) openSite() {
 		_, _ = rw.Write([]byte(`<!doctype html><title>shop</title><link rel="icon" href="data:,">`))
 	}))
 	m.t.Cleanup(server.Close)
-	m.site, m.left = strings.Replace(server.URL, "127.0.0.1", "localhost", 1), map[string]trial{}
+	m.site, m.left, m.tried = strings.Replace(server.URL, "127.0.0.1", "localhost", 1), map[string]trial{}, map[payment.ServerTransID]trial{}
 }
 
 // payersAtOnce is how many tabs are open at a time: most of a trial is waiting for the browser.
@@ -318,8 +327,11 @@ func (m *matrix) ended(w *town, page string, c trial) {
 		}
 	}
 	request := w.reaches(page, state).Request
-	a := request.Authentication
-	if a.Version != spoken[c.version] || status != "" && a.TransStatus != status || a.Challenged != (c.answer == '7') {
+	a, versions := request.Authentication, askedIn[c.version]
+	m.mu.Lock()
+	m.tried[a.ServerTransID] = c
+	m.mu.Unlock()
+	if a.Version != versions[len(versions)-1] || status != "" && a.TransStatus != status || a.Challenged != (c.answer == '7') {
 		w.t.Errorf("in version %s, transStatus %s, challenged: %v", a.Version, a.TransStatus, a.Challenged)
 	}
 	told, want := w.attempt(string(request.ID)), "AUTHENTICATION_FAILED"
@@ -352,5 +364,29 @@ func (m *matrix) lapse() {
 		if r.Trace != nil {
 			m.t.Errorf("%v: something was asked of the acquirer", c)
 		}
+	}
+}
+
+// passed holds what came to the directory against the cards: in which version, and whether the 3DS Method had run.
+func (m *matrix) passed() {
+	m.t.Helper()
+	seen := map[payment.ServerTransID]bool{}
+	for _, p := range m.bank.history() {
+		c, ours := m.tried[payment.ServerTransID(p.ID)]
+		if !ours || p.Type != "AReq" {
+			continue
+		}
+		seen[payment.ServerTransID(p.ID)] = true
+		versions := askedIn[c.version]
+		method := map[byte]string{'0': "Y", '1': "U", '2': "N", '3': "N"}[c.method]
+		if len(versions) > 1 && method == "Y" {
+			method = "N" // what ran, ran for the transaction that was refused (EMV 3DS 2.2 §5.8.1)
+		}
+		if p.Version != versions[len(versions)-1] || p.Method != method {
+			m.t.Errorf("%v: asked in version %s, threeDSCompInd %s", c, p.Version, p.Method)
+		}
+	}
+	if len(seen) != len(m.tried) {
+		m.t.Errorf("%d of %d authentications came to the directory", len(seen), len(m.tried))
 	}
 }

@@ -62,7 +62,9 @@ func (d *directory) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			rw.WriteHeader(http.StatusOK)
 			return
 		}
-		d.stage.complain("directory", elementName(about)+": "+fault.Error())
+		if !misled(o, fault) {
+			d.stage.complain("directory", elementName(about)+": "+fault.Error())
+		}
 		version := o.text("messageVersion")
 		if !slices.Contains(versions, version) {
 			version = versions[len(versions)-1]
@@ -73,6 +75,13 @@ func (d *directory) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		fault.Behaviour = behaviourSilence
 	}
 	d.say(rw, r, answer, fault)
+}
+
+// misled tells that a version is refused that the card's range promised: not the gateway's fault.
+func misled(o object, fault *erro) bool {
+	pan := o.text("acctNumber")
+	_, issued := rangeOf(pan)
+	return fault.code == "102" && o.text("messageType") == "AReq" && issued && slices.Contains(enrolmentOf(pan).says, o.text("messageVersion"))
 }
 
 // fault is what shall happen to a message; it is written into the history with it.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,6 +21,8 @@ type Passage struct {
 	Currency   string    `json:"currency,omitempty"`   // ISO 4217 numeric
 	Card       string    `json:"card,omitempty"`       // masked (PCI DSS 3.4.1)
 	ID         string    `json:"id,omitempty"`         // threeDSServerTransID or webhook-id
+	Version    string    `json:"version,omitempty"`    // messageVersion
+	Method     string    `json:"method,omitempty"`     // threeDSCompInd of an AReq
 	Code       string    `json:"code,omitempty"`       // DE39, transStatus or HTTP status
 	Did        string    `json:"did,omitempty"`        // what was done with it, if not what is usual
 }
@@ -51,7 +54,8 @@ func (s *stage) passed(p Passage) {
 func (s *stage) passed3DS(line, from string, o object, did string) {
 	p := Passage{
 		Line: line, From: from, Type: elementName(o.text("messageType")), Currency: o.text("purchaseCurrency"),
-		Amount: minorOf(o.text("purchaseAmount")), Code: orElse(o, "transStatus", o.text("errorCode")), Did: did,
+		Amount: minorOf(o.text("purchaseAmount")), Version: known(o.text("messageVersion"), versions...),
+		Method: known(o.text("threeDSCompInd"), "Y", "N", "U"), Code: orElse(o, "transStatus", o.text("errorCode")), Did: did,
 	}
 	if id := o.text("threeDSServerTransID"); uuidShape.MatchString(id) {
 		p.ID = id
@@ -60,6 +64,14 @@ func (s *stage) passed3DS(line, from string, o object, did string) {
 		p.Card = mask(pan)
 	}
 	s.passed(p)
+}
+
+// known is a text that may be repeated, or "".
+func known(text string, of ...string) string {
+	if slices.Contains(of, text) {
+		return text
+	}
+	return ""
 }
 
 // list returns what is kept, oldest first.

@@ -58,6 +58,9 @@ func TestHistoryOf3DS(t *testing.T) {
 	eventually(t, "the result is through", func() bool {
 		got = nil
 		for _, p := range w.History() {
+			if p.Version != "2.2.0" || (p.Method == "N") != (p.Type == "AReq") {
+				t.Errorf("%+v", p)
+			}
 			got = append(got, strings.TrimSpace(p.From+" "+p.Type+" "+p.Code))
 			if p.ID == "" {
 				t.Errorf("%+v", p)

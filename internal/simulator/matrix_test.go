@@ -222,6 +222,12 @@ func TestAnswersOfTheMatrix(t *testing.T) {
 			}
 		}
 	}
+	// A version that the card range promises in vain is refused, and nobody is blamed for asking.
+	for digits, version := range map[string]string{"4000": "2.3.1", "5000": "2.2.0", "6000": "2.2.0"} {
+		if e := r.ask(r.areq(matrix(digits), object{"messageVersion": version})); e.text("errorCode") != "102" || e.text("messageVersion") != version {
+			t.Errorf("%s in %s: %v", digits, version, e)
+		}
+	}
 	// What needs no challenge gets one where it is mandated; a refusal stays one.
 	for digits, want := range map[string]string{"0002": "C", "0022": "C", "0042": "C", "0012": "N", "0032": "R", "0052": "U"} {
 		for version, ind := range map[string]any{"2.2.0": "04", "2.3.1": []string{"04"}} {
