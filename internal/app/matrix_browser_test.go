@@ -268,7 +268,7 @@ func (p *payer) bankAt(challenge byte) context.Context {
 	switch challenge {
 	case '3':
 		return p.bankWith("button[value=chosen-Y]")
-	case '5': // the bank's cookies do not come in a frame, so it asks for the whole window
+	case '5': // a private window, as these are, keeps the bank's cookies away in a frame; so the bank asks for the whole window
 		p.press(p.bankWith("#whole"), "#whole")
 		p.until(`location.host.startsWith("acs.") && document.readyState === "complete" && document.getElementById("otp")`)
 		return p.ctx

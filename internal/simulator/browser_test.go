@@ -43,7 +43,7 @@ func browse(t *testing.T) context.Context {
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
-	bounded, done := context.WithTimeout(ctx, 60*time.Second)
+	bounded, done := context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(done)
 	return bounded
 }
@@ -208,12 +208,17 @@ func TestChallengePageFits(t *testing.T) {
 	shop := openShopfront(t)
 	results := listenForResults(t, w, "").url
 	for _, size := range []struct{ width, height int64 }{{250, 400}, {390, 400}, {500, 600}, {600, 400}, {360, 740}, {1280, 800}} {
-		for _, kind := range []string{"", "-error", "-card"} {
+		for _, kind := range []string{"", "-error", "-card", "-chooser"} {
 			name := fmt.Sprintf("%dx%d%s", size.width, size.height, kind)
 			change := object{"notificationURL": shop.URL + "/home"}
 			wrong := kind == "-error"
-			if kind == "-card" {
+			there := otpBox
+			switch kind {
+			case "-card":
 				change = adding(change)
+			case "-chooser":
+				change["acctNumber"], change["merchantName"] = matrix("0073"), "PT Perusahaan Perdagangan Kopi Nusantara"
+				there = chromedp.CSS(".choice")
 			}
 			if wrong { // and everything as long as it can be
 				change["acctNumber"], change["merchantName"] = "5200000000002151", "PT Perusahaan Perdagangan Kopi Nusantara"
@@ -227,7 +232,7 @@ func TestChallengePageFits(t *testing.T) {
 			do(t, ctx,
 				chromedp.EmulateViewport(size.width, size.height),
 				chromedp.Navigate(shop.page(p, 0, 0)),
-				chromedp.WaitVisible(otpBox),
+				chromedp.WaitVisible(there),
 			)
 			styled(t, ctx)
 			layout := get(t, ctx, chromedp.Evaluate[struct {
