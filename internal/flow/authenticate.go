@@ -99,7 +99,7 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 
 	answered, verdict := f.inquire(ctx, c, asked, b, completed)
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
-		if c.Request.Authentication.ServerTransID != answered.ServerTransID {
+		if a := c.Request.Authentication; a == nil || a.ServerTransID != answered.ServerTransID {
 			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used
 		}
 		return payment.Apply(c, payment.Event{Kind: verdict.Event(), At: f.o.Now(), Authentication: &answered})
@@ -143,6 +143,7 @@ func (f *Flow) lower(ctx context.Context, c payment.Case, refused payment.Authen
 		}
 		asked = *c.Request.Authentication
 		asked.ServerTransID, asked.Version, asked.MethodURL, asked.Asked = f.newServerTransID(), to.Version, to.MethodURL, f.o.Now()
+		asked.Preference = asked.Prefer(c.Merchant) // which the lower version may have no word for
 		return payment.Apply(c, payment.Event{Kind: payment.Ask, At: asked.Asked, Authentication: &asked})
 	})
 	if err == nil {

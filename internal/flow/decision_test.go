@@ -59,6 +59,21 @@ func TestWhatAMerchantAccepts(t *testing.T) {
 	}
 }
 
+// TestExemptionInALowerVersion: 2.1.0 has no word for it, so its bank is not told to exempt, and may not answer I.
+func TestExemptionInALowerVersion(t *testing.T) {
+	s := newScene(t)
+	s.policy(func(m *payment.Merchant) { m.Exemption = payment.ExemptionTRA })
+	s.bank.refuses(1, flow.LowerVersion{Version: "2.1.0"}, func(a payment.Authentication) (payment.Authentication, error) {
+		a.TransStatus = "I"
+		return a, nil
+	})
+	k := s.bring(s.session(), payment.Opened)
+	s.act(second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")))
+	if first, last := s.bank.asked[0].Challenge, s.bank.asked[1].Challenge; first != "05" || last != "02" || s.at(k).State != payment.Failed {
+		t.Errorf("asked with %s, then %s: %s", first, last, s.at(k).State)
+	}
+}
+
 // TestWhoBreaksTheProtocol is warned of, and nothing is paid.
 func TestWhoBreaksTheProtocol(t *testing.T) {
 	for _, status := range []string{"D", "S", "I", "Y"} {

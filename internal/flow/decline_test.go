@@ -25,6 +25,11 @@ func untilChallenged(a flow.Authorisation) payment.Answer {
 	return soft
 }
 
+// inOneCall makes a session whose payer's browser is prepared, so that the bank is asked within the call that submits.
+func inOneCall(n *flow.NewSession) { n.ReferenceID = oneCall }
+
+const oneCall = "in one call"
+
 // trusting lets the bank authenticate without a challenge, unless one is mandated.
 func (s *scene) trusting() {
 	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
@@ -55,7 +60,16 @@ func (s *scene) declined(how ...func(*flow.NewSession)) ticket {
 	s.t.Helper()
 	s.trusting()
 	s.host.answer = untilChallenged
-	k := s.submit(s.session(how...))
+	n := flow.NewSession{}
+	for _, change := range how {
+		change(&n)
+	}
+	session := s.session(how...)
+	submit := s.submit
+	if n.ReferenceID == oneCall {
+		submit = func(id payment.SessionID) ticket { return s.clicked(id) }
+	}
+	k := submit(session)
 	if len(how) == 0 {
 		s.act(second(s.Open(ctx, k.page)), second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")), second(s.Pay(ctx, k.page, k.share)))
 	}
@@ -78,12 +92,12 @@ func (s *scene) challenged(k ticket) {
 // TestSoftDecline: the payer is challenged, types the CVN again, and one more authorisation is sent, of which nothing is
 // the first one's.
 func TestSoftDecline(t *testing.T) {
-	for name, how := range map[string][]func(*flow.NewSession){"frictionless": nil, "skipped": {skipping}} {
+	for name, how := range map[string][]func(*flow.NewSession){"frictionless": nil, "skipped": {skipping}, "in one call": {inOneCall}} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			s.clock.pass(time.Minute)
 			k := s.declined(how...)
-			if k.page == "" || name == "skipped" && k.share != nil {
+			if k.page == "" || how != nil && k.share != nil {
 				t.Errorf("page %q, share %x", k.page, k.share)
 			}
 			if r := s.at(k); r.Expires != s.clock.now().Add(payment.AttemptLife) || len(s.memory.escrow) != 0 || r.HasPayment() {

@@ -115,6 +115,9 @@ func (f *Flow) withoutRow(ctx context.Context, l payment.Lookup) (payment.Case, 
 
 func (f *Flow) disprove(ctx context.Context, l payment.Lookup) (payment.Case, error) {
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
+		if c.Request.Authentication == nil { // declined softly meanwhile
+			return payment.Changes{}, nil
+		}
 		a := *c.Request.Authentication
 		a.TransStatus, a.Value = "N", ""
 		return payment.Apply(c, payment.Event{Kind: payment.Disprove, At: f.o.Now(), Authentication: &a})

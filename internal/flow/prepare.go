@@ -34,7 +34,7 @@ func (f *Flow) Prepare(ctx context.Context, b payment.BusinessID, id payment.Ses
 		return Preparation{}, sessionError(err)
 	}
 	now := f.o.Now()
-	if c.Session.SkipThreeDS || c.Session.Token == "" || c.Token.ID != c.Session.Token || c.AcceptsSubmit(now) != nil {
+	if c.Session.Unasked() || c.Session.Token == "" || c.Token.ID != c.Session.Token || c.AcceptsSubmit(now) != nil {
 		return Preparation{}, nil
 	}
 	at, err := f.enrolment(ctx, c.Token)
