@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"reprise/internal/payment"
 )
@@ -14,6 +16,9 @@ func (f *Flow) Deadline(ctx context.Context, id payment.RequestID) error {
 	c, err := f.o.Store.Case(ctx, l)
 	if err != nil {
 		return err
+	}
+	if !slices.Contains(payment.States(), c.Request.State) {
+		return fmt.Errorf("flow: attempt %s is in a state that only a newer version knows", id)
 	}
 	now := f.o.Now()
 	if c.Request.State == payment.Authorizing && !now.Before(c.Request.Deadline) {

@@ -55,7 +55,15 @@ func TestDeadlineComesEarly(t *testing.T) {
 			t.Errorf("%s: a deadline that nobody needs", state)
 		}
 	}
-	s := newScene(t)
+	s := setScene(t)
+	k := s.bring(s.session(), payment.Submitted)
+	newer := s.memory.requests[k.id]
+	newer.State = "OF_TOMORROW"
+	s.memory.requests[k.id] = newer
+	if err := s.Deadline(ctx, k.id); err == nil {
+		t.Error("the deadline of an attempt in a state that nobody here knows is done with")
+	}
+	s = newScene(t)
 	if err := s.Deadline(ctx, "pr-none"); !errors.Is(err, payment.ErrNotFound) {
 		t.Error(err)
 	}
