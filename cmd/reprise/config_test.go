@@ -12,12 +12,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"reprise/internal/app"
 )
 
 // typed runs a command in this process and returns what it complains of.
@@ -44,16 +47,28 @@ func check(words ...string) (said string, good bool) {
 // example is the configuration file of docs/operations.md, with all files that it names in a folder of the test.
 func example(t *testing.T) (config, dir string) {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/operations.md")
+	dir = t.TempDir()
+	return laid(t, dir, firstYAML(t, "operations.md")), dir
+}
+
+// firstYAML is the first example of settings in a document.
+func firstYAML(t *testing.T, document string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/" + document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(page)
 	if found == nil {
-		t.Fatal("no example in docs/operations.md")
+		t.Fatalf("no example in docs/%s", document)
 	}
-	dir = t.TempDir()
-	config = strings.ReplaceAll(string(found[1]), "/etc/reprise", dir)
+	return string(found[1])
+}
+
+// laid makes the files that a configuration names, in a folder of the test.
+func laid(t *testing.T, dir, config string) string {
+	t.Helper()
+	config = strings.ReplaceAll(config, "/etc/reprise", dir)
 	for _, name := range regexp.MustCompile(regexp.QuoteMeta(dir)+`/\S+\.pem`).FindAllString(config, -1) {
 		if !strings.HasSuffix(name, "-key.pem") {
 			issue(t, name, strings.TrimSuffix(name, ".pem")+"-key.pem", "pay.shop.example", "results.shop.example")
@@ -63,7 +78,7 @@ func example(t *testing.T) (config, dir string) {
 	if err := typed("vault", "create", filepath.Join(dir, "keys.json")); err != nil {
 		t.Fatal(err)
 	}
-	return config, dir
+	return config
 }
 
 func write(t *testing.T, path, text string) string {
@@ -101,6 +116,32 @@ func TestTheExampleOfTheDocs(t *testing.T) {
 	config, dir := example(t)
 	if said, good := check("--config", write(t, filepath.Join(dir, "reprise.yaml"), config)); !good {
 		t.Error(said)
+	}
+}
+
+// TestTheDirectoriesOfTheDocs: what docs/3ds.md shows is good in the file of docs/operations.md, and every key of a
+// directory server is in it.
+func TestTheDirectoriesOfTheDocs(t *testing.T) {
+	dir := t.TempDir()
+	gateway, _, _ := strings.Cut(firstYAML(t, "operations.md"), "directories:")
+	gateway = regexp.MustCompile(`(?m)^results-.*\n`).ReplaceAllString(gateway, "")
+	shown := firstYAML(t, "3ds.md")
+	if said, good := check("--config", write(t, filepath.Join(dir, "reprise.yaml"), laid(t, dir, gateway+shown))); !good {
+		t.Error(said)
+	}
+	fields := reflect.TypeFor[app.DirectorySettings]()
+	for i := range fields.NumField() {
+		if key := fields.Field(i).Tag.Get("yaml"); !regexp.MustCompile(`(?m)^  [ -] ` + key + `: `).MatchString(shown) {
+			t.Errorf("%s is not in the example of docs/3ds.md", key)
+		}
+	}
+	wrong := strings.NewReplacer(`versions: ["2.1.0", "2.2.0"]`, `versions: ["2.0.0"]`).Replace(gateway + shown)
+	if said, good := check("--config", write(t, filepath.Join(dir, "wrong.yaml"), strings.ReplaceAll(wrong, "/etc/reprise", dir))); good || !strings.Contains(said, `we do not speak version "2.0.0"`) {
+		t.Errorf("a version of nobody: %s", said)
+	}
+	wrong = strings.NewReplacer("refresh: 12h", "refresh: 5m").Replace(gateway + shown)
+	if said, good := check("--config", write(t, filepath.Join(dir, "wrong.yaml"), strings.ReplaceAll(wrong, "/etc/reprise", dir))); good || !strings.Contains(said, "directories[0].refresh: not a duration from 1h0m0s to 24h0m0s") {
+		t.Errorf("too often: %s", said)
 	}
 }
 

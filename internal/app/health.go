@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,11 +27,13 @@ type readiness struct {
 	probe   *probe // a question to the database that is not answered yet
 }
 
-// roomState is what /readyz says of a room. Since is when somebody who asked found it so first.
+// roomState is what /readyz says of a room. Since is when somebody who asked found it so first. A warning does not
+// make a room less ready.
 type roomState struct {
-	Ready bool      `json:"ready"`
-	Why   string    `json:"why,omitempty"`
-	Since time.Time `json:"since"`
+	Ready   bool      `json:"ready"`
+	Why     string    `json:"why,omitempty"`
+	Warning string    `json:"warning,omitempty"`
+	Since   time.Time `json:"since"`
 }
 
 // probe is one question to the database, and its answer once done is closed.
@@ -45,8 +48,8 @@ func (r *readiness) close() {
 	r.closing = true
 }
 
-// note keeps what was found of the rooms.
-func (r *readiness) note(found map[string]string, now time.Time) (closing bool, rooms map[string]roomState) {
+// note keeps what was found of the rooms, and tells it with what is a warning only.
+func (r *readiness) note(found, warnings map[string]string, now time.Time) (closing bool, rooms map[string]roomState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rooms = map[string]roomState{}
@@ -55,6 +58,7 @@ func (r *readiness) note(found map[string]string, now time.Time) (closing bool, 
 		if !known || is.Why != why {
 			is = roomState{Ready: why == "", Why: why, Since: now.UTC().Truncate(time.Millisecond)}
 		}
+		is.Warning = warnings[name]
 		rooms[name] = is
 	}
 	r.rooms = rooms
@@ -68,7 +72,7 @@ func (h *House) health(mux *http.ServeMux, g *gate.Gate) {
 		return nil
 	}))
 	mux.Handle("GET /readyz", g.GuardAs(gate.Watches, "GET /readyz", func(w http.ResponseWriter, r *http.Request) error {
-		closing, rooms := h.ready.note(h.rooms(r.Context()), h.outside.Now())
+		closing, rooms := h.ready.note(h.rooms(r.Context()), map[string]string{"directory": h.oldRanges()}, h.outside.Now())
 		said := struct {
 			Status string               `json:"status"`
 			Rooms  map[string]roomState `json:"rooms"`
@@ -85,6 +89,20 @@ func (h *House) health(mux *http.ServeMux, g *gate.Gate) {
 		report(w, status, said)
 		return nil
 	}))
+}
+
+// oldRanges says whose card ranges are older than they may be; empty: nobody's. They serve all the same.
+func (h *House) oldRanges() string {
+	var names []string
+	for _, r := range h.threeDS.Ranges() {
+		if r.Old {
+			names = append(names, r.Directory)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "card ranges older than a day: " + strings.Join(names, ", ")
 }
 
 // rooms says what keeps each room from its part of a payment; empty is nothing.

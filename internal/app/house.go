@@ -38,15 +38,14 @@ type House struct {
 	log     *slog.Logger
 	outside Outside
 
-	ranges       context.CancelFunc // stops keeping card ranges fresh
-	servers      []*http.Server
-	doors        []*door               // of the servers, in the same order
-	certificates []*Certificate        // what the doors speak TLS with
-	linger       func(context.Context) // waits for the drain delay
-	gate         *gate.Gate
-	metrics      *metrics
-	ends         map[string]func() time.Time // when our certificates do, by what they are for
-	ready        readiness
+	stop    context.CancelFunc // ends what looks after card ranges and papers
+	servers []*http.Server
+	doors   []*door               // of the servers, in the same order
+	papers  map[string]Paper      // what ends, by what it is for
+	linger  func(context.Context) // waits for the drain delay
+	gate    *gate.Gate
+	metrics *metrics
+	ready   readiness
 }
 
 // Open builds a house and opens its doors. Whatever was opened is closed again when it fails.
@@ -54,7 +53,7 @@ func Open(ctx context.Context, o Outside, s Settings, log *slog.Logger) (*House,
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	h := &House{outside: o, log: log, linger: o.wait(s.DrainDelay), ends: s.ends()}
+	h := &House{outside: o, log: log, linger: o.wait(s.DrainDelay), papers: s.Papers}
 	h.metrics = newMetrics(h)
 	if err := h.open(ctx, o, s); err != nil {
 		return nil, errors.Join(err, h.Close(context.WithoutCancel(ctx)))
@@ -85,13 +84,11 @@ func (h *House) open(ctx context.Context, o Outside, s Settings) error {
 	if err != nil {
 		return errors.Join(err, door.Close(), results.Close())
 	}
-	h.certificates = append(h.certificates, s.ResultsCertificate)
 	if s.Certificate != nil {
-		h.certificates = append(h.certificates, s.Certificate)
 		door = tls.NewListener(door, s.Certificate.serverTLS())
 	}
 	h.serve("public", door, handler, cmp.Or(s.Connections, doorConnections), s.Patience)
-	h.serve("results", tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCertificate.Get, s.ResultsRoots)), resultsHandler, resultsConnections, s.Patience)
+	h.serve("results", tls.NewListener(results, h.threeDS.ResultsTLS(s.ResultsCertificate.Get)), resultsHandler, resultsConnections, s.Patience)
 	if s.MetricsListen != "" {
 		l, err := o.Listen("tcp", s.MetricsListen)
 		if err != nil {
@@ -101,9 +98,10 @@ func (h *House) open(ctx context.Context, o Outside, s Settings) error {
 		h.serve("metrics", l, h.metrics.handler(), metricsConnections, s.Patience)
 	}
 	h.line.Start()
-	rangesCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	h.ranges = cancel
-	h.threeDS.Start(rangesCtx)
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	h.stop = cancel
+	h.threeDS.Start(lasting)
+	o.Go(func() { h.watchPapers(lasting) })
 	h.store.StartWork()
 	return nil
 }
@@ -222,8 +220,8 @@ func (h *House) Close(ctx context.Context) error {
 	for _, server := range h.servers {
 		problems = append(problems, server.Shutdown(ctx))
 	}
-	if h.ranges != nil {
-		h.ranges()
+	if h.stop != nil {
+		h.stop()
 	}
 	if h.store != nil {
 		h.store.StopWork(ctx)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"net/http"
 	"strconv"
 	"time"
@@ -148,14 +147,13 @@ func (h readings) Collect(to chan<- prometheus.Metric) {
 	h.tellMemory(ctx, tell)
 	for _, r := range h.threeDS.Ranges() {
 		tell("reprise_card_ranges", float64(r.N), r.Directory)
+		tell("reprise_card_range_failures_total", float64(r.Failures), r.Directory)
 		if !r.Loaded.IsZero() {
 			tell("reprise_card_ranges_age_seconds", h.outside.Now().Sub(r.Loaded).Seconds(), r.Directory)
 		}
 	}
-	for name, ends := range h.ends {
-		if at := ends(); !at.IsZero() {
-			tell("reprise_certificate_expires_timestamp_seconds", float64(at.Unix()), name)
-		}
+	for name, paper := range h.papers {
+		tell("reprise_certificate_expires_timestamp_seconds", float64(paper.Ends().Unix()), name)
 	}
 }
 
@@ -262,29 +260,8 @@ func figures() map[string]figure {
 	add(gauge, "reprise_work_due", "Work that is due and in nobody's hands. All nodes.", "kind")
 	add(gauge, "reprise_work_overdue_seconds", "For how long the oldest of it has been due. All nodes.", "kind")
 	add(gauge, "reprise_card_ranges", "Card ranges that a directory server has told of.", "directory")
-	add(gauge, "reprise_card_ranges_age_seconds", "Time since it told of them.", "directory")
-	add(gauge, "reprise_certificate_expires_timestamp_seconds", "When a certificate of ours ends.", "certificate")
-	return all
-}
-
-// ends says when our certificates do, by what they are for: those of the doors, and those that we show to the
-// acquirer and to directory servers. The zero time is that of one that is not there.
-func (s Settings) ends() map[string]func() time.Time {
-	all := map[string]func() time.Time{"results": s.ResultsCertificate.Ends}
-	if s.Certificate != nil {
-		all["public"] = s.Certificate.Ends
-	}
-	shown := func(c *tls.Certificate, err error) time.Time {
-		if err != nil || c == nil || c.Leaf == nil {
-			return time.Time{}
-		}
-		return c.Leaf.NotAfter
-	}
-	for _, d := range s.Directories {
-		all["directory "+d.Name] = func() time.Time { return shown(&d.Certificate, nil) }
-	}
-	if line := s.AcquirerTLS; line != nil && line.GetClientCertificate != nil {
-		all["acquirer"] = func() time.Time { return shown(line.GetClientCertificate(&tls.CertificateRequestInfo{})) }
-	}
+	add(gauge, "reprise_card_ranges_age_seconds", "Time since it told of them, whichever node asked.", "directory")
+	add(counter, "reprise_card_range_failures_total", "Times that this node asked for them in vain.", "directory")
+	add(gauge, "reprise_certificate_expires_timestamp_seconds", "When a certificate of ours ends, or one by which others are known.", "certificate")
 	return all
 }

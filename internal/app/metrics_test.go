@@ -88,7 +88,6 @@ func TestMetrics(t *testing.T) {
 		`reprise_acquirer_connections_total`:                                             1,
 		`reprise_payments_unknown`:                                                       0,
 		`reprise_work_overdue_seconds{kind="advice"}`:                                    0,
-		`reprise_card_ranges{directory="simulator"}`:                                     9,
 		`reprise_database_connections_max`:                                               5,
 	})
 	all := w.scrape()
@@ -99,6 +98,8 @@ func TestMetrics(t *testing.T) {
 		`reprise_certificate_expires_timestamp_seconds{certificate="directory simulator"}`: func(v float64) bool { return v > float64(time.Now().Unix()) },
 		`reprise_connections{door="public"}`:                                               func(v float64) bool { return v > 0 },
 		`reprise_card_ranges_age_seconds{directory="simulator"}`:                           func(v float64) bool { return v > 0 },
+		`reprise_card_ranges{directory="simulator"}`:                                       func(v float64) bool { return v >= 9 },
+		`reprise_card_range_failures_total{directory="simulator"}`:                         func(v float64) bool { return v == 0 },
 		`go_goroutines`: func(v float64) bool { return v > 10 },
 	} {
 		if v, there := all[series]; !there || !is(v) {

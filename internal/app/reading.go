@@ -3,7 +3,6 @@ package app
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -26,6 +24,7 @@ import (
 type settingsReader struct {
 	outside  Outside
 	log      *slog.Logger
+	papers   map[string]Paper
 	problems []error
 }
 
@@ -215,8 +214,8 @@ func (r *settingsReader) keys(key, path string) vault.Keys {
 	return keys
 }
 
-// certificate reads a pair of files, which must both be named.
-func (r *settingsReader) certificate(key, certFile, keyFile string) *Certificate {
+// certificate reads a pair of files, which must both be named. what is what it is for.
+func (r *settingsReader) certificate(key, what, certFile, keyFile string) *Certificate {
 	if certFile == "" || keyFile == "" {
 		missing := key
 		if certFile != "" {
@@ -226,75 +225,59 @@ func (r *settingsReader) certificate(key, certFile, keyFile string) *Certificate
 		return nil
 	}
 	c, err := loadCertificate(r.outside, certFile, keyFile, r.log)
-	if err == nil {
-		err = notOfSandbox(c.pair.Leaf)
-	}
 	if err != nil {
 		r.wrong(key, err.Error())
 		return nil
 	}
+	r.papers[what] = c
 	return c
 }
 
 // named wants a certificate to be of a host, by which others will know it.
 func (r *settingsReader) named(key string, c *Certificate, host string) {
 	if err := c.pair.Leaf.VerifyHostname(host); err != nil && host != "" {
-		r.wrong(key, fmt.Sprintf("%s is not for %s: %v", c.certFile, host, err))
+		r.wrong(key, fmt.Sprintf("%s is not for %s: %v", c.File(), host, err))
 	}
 }
 
-func (r *settingsReader) roots(key, file string) *x509.CertPool {
-	pool := x509.NewCertPool()
-	r.addRoots(pool, key, file)
-	return pool
-}
-
-// addRoots adds the certificates in a PEM file.
-func (r *settingsReader) addRoots(pool *x509.CertPool, key, file string) {
-	text, err := os.ReadFile(file)
+// authorities reads roots; nil where that goes wrong.
+func (r *settingsReader) authorities(key, file string) *Authorities {
+	a, err := loadAuthorities(r.outside, file, r.log)
 	if err != nil {
 		r.wrong(key, err.Error())
-		return
+		return nil
 	}
-	found := false
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err == nil {
-			err = notOfSandbox(c)
-		}
-		if err != nil {
-			r.wrong(key, fmt.Sprintf("%s: %v", file, err))
-			return
-		}
-		pool.AddCert(c)
-		found = true
+	return a
+}
+
+// pool reads roots that stay what they are.
+func (r *settingsReader) pool(key, file string) *x509.CertPool {
+	if a := r.authorities(key, file); a != nil {
+		return a.pool()
 	}
-	if !found {
-		r.wrong(key, file+" holds no certificate in PEM")
-	}
+	return nil
 }
 
 func (r *settingsReader) acquirerTLS(s ServeSettings) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.AcquirerName, Time: r.outside.Now}
 	if s.AcquirerRoots != "" {
-		config.RootCAs = r.roots("acquirer-roots", s.AcquirerRoots)
+		config.RootCAs = r.pool("acquirer-roots", s.AcquirerRoots)
 	}
 	if s.AcquirerCertificate != "" || s.AcquirerCertificateKey != "" {
-		if c := r.certificate("acquirer-certificate", s.AcquirerCertificate, s.AcquirerCertificateKey); c != nil {
+		if c := r.certificate("acquirer-certificate", "acquirer", s.AcquirerCertificate, s.AcquirerCertificateKey); c != nil {
 			config.GetClientCertificate = c.Show
 		}
 	}
 	return config
 }
 
-// directories reads how we are enrolled, and who may have issued the certificates with which results come.
-func (r *settingsReader) directories(list []DirectorySettings, resultsURL string) ([]threeds.Directory, *x509.CertPool) {
+// directories reads how we are enrolled.
+func (r *settingsReader) directories(list []DirectorySettings, resultsURL string) []threeds.Directory {
 	if len(list) == 0 {
 		r.wrong("directories", "missing. List the directory servers in the file that --config names")
-		return nil, nil
+		return nil
 	}
 	before := len(r.problems)
-	results := x509.NewCertPool()
 	var directories []threeds.Directory
 	for i, s := range list {
 		key := fmt.Sprintf("directories[%d].", i)
@@ -309,17 +292,21 @@ func (r *settingsReader) directories(list []DirectorySettings, resultsURL string
 		d := threeds.Directory{
 			Name: s.Name, URL: s.URL, ResultNames: s.ResultNames, ServerRef: s.ServerRef, OperatorID: s.OperatorID,
 			RequestorID: s.RequestorID, RequestorName: s.RequestorName, ResultsURL: resultsURL,
+			Versions: s.Versions, Refresh: r.duration(key+"refresh", s.Refresh, time.Hour, 24*time.Hour),
 		}
+		what := "directory " + s.Name
 		if s.Roots != "" {
-			d.Roots = r.roots(key+"roots", s.Roots)
+			if a := r.authorities(key+"roots", s.Roots); a != nil {
+				d.Roots, d.ResultRoots, r.papers[what+" roots"] = a.Get, a.Get, a
+			}
 		}
 		if s.ResultRoots != "" {
-			r.addRoots(results, key+"result-roots", s.ResultRoots)
-		} else if s.Roots != "" && len(r.problems) == before {
-			r.addRoots(results, key+"roots", s.Roots)
+			if a := r.authorities(key+"result-roots", s.ResultRoots); a != nil {
+				d.ResultRoots, r.papers[what+" result roots"] = a.Get, a
+			}
 		}
-		if c := r.certificate(key+"certificate", s.Certificate, s.CertificateKey); c != nil {
-			d.Certificate = *c.pair
+		if c := r.certificate(key+"certificate", what, s.Certificate, s.CertificateKey); c != nil {
+			d.Certificate = c.Show
 		}
 		directories = append(directories, d)
 	}
@@ -328,5 +315,5 @@ func (r *settingsReader) directories(list []DirectorySettings, resultsURL string
 			r.wrong("directories", err.Error())
 		}
 	}
-	return directories, results
+	return directories
 }

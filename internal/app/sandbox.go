@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -184,10 +185,15 @@ func InWorld(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Logger) 
 	if err != nil {
 		return Settings{}, err
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(kit.CA)) {
+	block, _ := pem.Decode([]byte(kit.CA))
+	if block == nil {
 		return Settings{}, errors.New("the simulator's certificate authority is not readable")
 	}
+	root, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return Settings{}, err
+	}
+	roots := func() []*x509.Certificate { return []*x509.Certificate{root} }
 	client, err := tls.X509KeyPair([]byte(kit.ClientCert), []byte(kit.ClientKey))
 	if err != nil {
 		return Settings{}, err
@@ -196,9 +202,12 @@ func InWorld(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Logger) 
 	if err != nil {
 		return Settings{}, err
 	}
+	ours, results := fixedCertificate(client), fixedCertificate(server)
 	var line *tls.Config
 	if kit.AcquirerTLS {
-		line = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{client}, Time: o.Now}
+		pool := x509.NewCertPool()
+		pool.AddCert(root)
+		line = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, Certificates: []tls.Certificate{client}, Time: o.Now}
 	}
 	database := s.Database
 	if database == "" {
@@ -206,15 +215,16 @@ func InWorld(o Outside, s SandboxSettings, kit simulator.Kit, log *slog.Logger) 
 	}
 	return Settings{
 		Sandbox: true, Listen: s.Listen,
-		ResultsListen: portAfter(s.Listen, portResults), ResultsCertificate: fixedCertificate(server), ResultsRoots: roots,
+		ResultsListen: portAfter(s.Listen, portResults), ResultsCertificate: results,
 		Database: database, Keys: keys,
 		AcquirerAddress: kit.Acquirer, AcquirerTLS: line, Forwarder: "400000", AnswerTimeout: 8 * time.Second,
 		Directories: []threeds.Directory{{
-			Name: "simulator", URL: kit.DirectoryURL, Roots: roots, Certificate: client,
-			ResultNames: []string{kit.DirectoryIdentity},
-			ServerRef:   "3DS_LOA_SER_REPR_020200_00001", OperatorID: "REPRISE-SANDBOX", RequestorID: "sandbox",
+			Name: "simulator", URL: kit.DirectoryURL, Roots: roots, Certificate: ours.Show,
+			ResultRoots: roots, ResultNames: []string{kit.DirectoryIdentity},
+			ServerRef: "3DS_LOA_SER_REPR_020200_00001", OperatorID: "REPRISE-SANDBOX", RequestorID: "sandbox",
 			RequestorName: "Reprise sandbox", Rest: time.Second, // what has changed in the world since is wanted at once
 		}},
+		Papers:          map[string]Paper{"results": results, "directory simulator": ours},
 		CallbackToken:   sandboxCallbackToken,
 		WebhookSchedule: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour},
 		FrameSources:    []string{kit.ACSOrigin},

@@ -74,6 +74,8 @@ type DirectorySettings struct {
 	OperatorID     string   `yaml:"operator-id"`
 	RequestorID    string   `yaml:"requestor-id"`
 	RequestorName  string   `yaml:"requestor-name"`
+	Versions       []string `yaml:"versions"` // empty: all that we speak
+	Refresh        string   `yaml:"refresh"`  // of card ranges; empty: 12h
 }
 
 // SettingsError is all that is wrong with settings, one problem a line.
@@ -106,25 +108,15 @@ func Serve(ctx context.Context, o Outside, s ServeSettings, version string, log 
 	return h, nil
 }
 
-// Reload reads the certificates of the doors anew, for whoever does not want to wait until that is noticed. Of
-// one that cannot be read the old one stays.
-func (h *House) Reload() {
-	for _, c := range h.certificates {
-		if err := c.Reload(); err != nil {
-			h.log.Warn("certificate not renewed: the old one stays", "file", c.certFile, "error", err)
-		}
-	}
-}
-
 // Read makes Settings of what the operator wrote, or says all that is wrong with it. It reads the files that
 // are named, and talks to nobody.
 func (s ServeSettings) Read(o Outside, log *slog.Logger) (Settings, error) {
-	r := &settingsReader{outside: o, log: log}
+	r := &settingsReader{outside: o, log: log, papers: map[string]Paper{}}
 	settings := Settings{
 		Listen: r.hostPort("listen", s.Listen), PublicURL: r.https("public-url", s.PublicURL),
 		TrustedProxies: r.networks("trusted-proxy", s.TrustedProxy), DrainDelay: r.duration("drain-delay", s.DrainDelay, 0, time.Hour),
 		ResultsListen: r.hostPort("results-listen", s.ResultsListen), ResultsURL: r.https("results-url", s.ResultsURL),
-		ResultsCertificate: r.certificate("results-certificate", s.ResultsCertificate, s.ResultsCertificateKey),
+		ResultsCertificate: r.certificate("results-certificate", "results", s.ResultsCertificate, s.ResultsCertificateKey),
 		Database:           r.database(s.Database, s.DatabaseFile), Keys: r.keys("keys", s.Keys), NoMigrate: !s.Migrate,
 		AcquirerAddress:  r.hostPort("acquirer-address", s.AcquirerAddress),
 		AcquirerLocation: r.location("acquirer-time-zone", s.AcquirerTimeZone),
@@ -146,7 +138,7 @@ func (s ServeSettings) Read(o Outside, log *slog.Logger) (Settings, error) {
 	}
 	switch {
 	case s.Certificate != "" || s.CertificateKey != "":
-		settings.Certificate = r.certificate("certificate", s.Certificate, s.CertificateKey)
+		settings.Certificate = r.certificate("certificate", "public", s.Certificate, s.CertificateKey)
 	case len(s.TrustedProxy) == 0:
 		r.wrong("certificate", "missing. Name the certificate of the public URL, and its key with --certificate-key; or, "+
 			"where a proxy has it, the networks of that proxy with --trusted-proxy")
@@ -158,10 +150,10 @@ func (s ServeSettings) Read(o Outside, log *slog.Logger) (Settings, error) {
 		r.named("results-certificate", settings.ResultsCertificate, u.Hostname())
 	}
 	if s.WebhookRoots != "" {
-		settings.WebhookRoots = r.roots("webhook-roots", s.WebhookRoots)
+		settings.WebhookRoots = r.pool("webhook-roots", s.WebhookRoots)
 	}
 	settings.AcquirerTLS = r.acquirerTLS(s)
-	settings.Directories, settings.ResultsRoots = r.directories(s.Directories, s.ResultsURL)
+	settings.Directories, settings.Papers = r.directories(s.Directories, s.ResultsURL), r.papers
 	if len(r.problems) > 0 {
 		return Settings{}, SettingsError{errors.Join(r.problems...)}
 	}

@@ -34,7 +34,6 @@ type Settings struct {
 	ResultsListen      string // host:port where directory servers send results, with mutual TLS
 	ResultsURL         string // where they reach it; empty: https:// and the address bound
 	ResultsCertificate *Certificate
-	ResultsRoots       *x509.CertPool // who may have issued a directory server's client certificate
 
 	Database string // postgres://… or the path of an SQLite file
 	// NoMigrate refuses a database that lacks a migration, instead of bringing it up to date.
@@ -48,6 +47,9 @@ type Settings struct {
 	AnswerTimeout    time.Duration
 
 	Directories []threeds.Directory // ResultsURL is filled in
+
+	// Papers are all that ends, by what it is for: "public", "results", "acquirer", "directory NAME" and its roots.
+	Papers map[string]Paper
 
 	CallbackToken   func(payment.BusinessID) string // nil: derived from the keys
 	WebhookSchedule []time.Duration

@@ -228,14 +228,17 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 // tell logs what does not lead to a payment, by the codes in which the bank says it (EMV 3DS 2.2 table A.1, transStatus,
 // transStatusReason, challengeCancel), which an operator can ask the bank about. Who breaks the protocol is warned of.
 func (f *Flow) tell(id payment.RequestID, a payment.Authentication, v payment.Verdict, why string) {
-	about := []any{"payment_request", id, "status", a.TransStatus, "reason", a.Reason, "cancel", a.Cancel}
+	about := []any{
+		"payment_request", id, "status", a.TransStatus, "reason", a.Reason, "cancel", a.Cancel,
+		"directory", a.Directory, "ds_transaction", a.DSTransID,
+	}
 	switch v {
 	case payment.VerdictFail:
 		f.o.Log.Info("not authenticated by the bank", about...)
 	case payment.VerdictAgain:
 		f.o.Log.Info("a challenge never began", about...)
 	case payment.VerdictRefuse:
-		f.o.Log.Warn("result refused", append(about, "eci", a.ECI, "directory", a.Directory, "why", why)...)
+		f.o.Log.Warn("result refused", append(about, "eci", a.ECI, "why", why)...)
 	}
 }
 

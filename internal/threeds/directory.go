@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,26 +38,57 @@ func (d Directory) spoken() []string {
 // contentType of every message (EMV 3DS 2.2 §5.1.1).
 const contentType = "application/json; charset=utf-8"
 
-func newDirectory(d Directory, o Options) *directory {
+func (s *Server) newDirectory(d Directory) *directory {
 	d.Refresh, d.Rest = cmp.Or(d.Refresh, refreshEvery), cmp.Or(d.Rest, restAtLeast)
-	return &directory{Directory: d, client: &http.Client{
+	line := &directory{Directory: d}
+	line.client = &http.Client{
 		Transport: &http.Transport{
-			DialContext: o.Dial,
-			TLSClientConfig: &tls.Config{
-				MinVersion:   tls.VersionTLS12,
-				RootCAs:      d.Roots,
-				Certificates: []tls.Certificate{d.Certificate},
-				Time:         o.Now,
+			DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				return s.connect(ctx, line, network, address)
 			},
 			// A directory server closes a line that is idle; we would rather be first than lose an AReq.
-			IdleConnTimeout: 15 * time.Second,
-			// A handshake outlives the exchange that it was begun for: others may use the line. It must end some time.
-			TLSHandshakeTimeout:    requestTimeout,
+			IdleConnTimeout:        15 * time.Second,
 			MaxResponseHeaderBytes: 16 << 10,
 			DisableCompression:     true, // a small answer must not unfold into a large one
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+	return line
+}
+
+// connect makes a connection with mutual TLS, under the roots and with the certificate of this moment. It outlives the
+// exchange that it was begun for: others may use it. It must end some time.
+func (s *Server) connect(ctx context.Context, d *directory, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := s.limit(ctx, requestTimeout)
+	defer done()
+	plain, err := s.o.Dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(plain, &tls.Config{
+		MinVersion:           tls.VersionTLS12,
+		ServerName:           host,
+		RootCAs:              poolOf(d.Roots()),
+		GetClientCertificate: d.Certificate,
+		Time:                 s.o.Now,
+	})
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = plain.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func poolOf(list []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range list {
+		pool.AddCert(c)
+	}
+	return pool
 }
 
 // exchange sends one of our messages and reads the answer of the type wanted, about the same transaction.

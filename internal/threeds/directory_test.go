@@ -2,12 +2,16 @@ package threeds
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -205,9 +209,10 @@ func TestMutualTLS(t *testing.T) {
 		change func(*Directory)
 	}{
 		{"the directory server does not know us", func(d *Directory) {
-			d.Certificate = stranger.issue(t, "gateway.example", x509.ExtKeyUsageClientAuth)
+			d.Certificate = shown(stranger.issue(t, "gateway.example", x509.ExtKeyUsageClientAuth))
 		}},
-		{"we do not know the directory server", func(d *Directory) { d.Roots = stranger.pool }},
+		{"we do not know the directory server", func(d *Directory) { d.Roots = stranger.roots }},
+		{"the directory server has another name", func(d *Directory) { d.URL = strings.Replace(d.URL, "127.0.0.1", "localhost", 1) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, func(o *Options) { test.change(&o.Directories[0]) })
@@ -247,15 +252,17 @@ func TestKeepAlive(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for name, change := range map[string]func(*Options){
-		"no directory":   func(o *Options) { o.Directories = nil },
-		"no name":        func(o *Options) { o.Directories[0].Name = "" },
-		"not https":      func(o *Options) { o.Directories[0].URL = "http://ds.example" },
-		"no roots":       func(o *Options) { o.Directories[0].Roots = nil },
-		"no certificate": func(o *Options) { o.Directories[0].Certificate.Certificate = nil },
-		"no reference":   func(o *Options) { o.Directories[0].ServerRef = "" },
-		"long requestor": func(o *Options) { o.Directories[0].RequestorID = strings.Repeat("1", 36) },
-		"no results URL": func(o *Options) { o.Directories[0].ResultsURL = "" },
-		"same name":      func(o *Options) { o.Directories = append(o.Directories, o.Directories[0]) },
+		"no directory":    func(o *Options) { o.Directories = nil },
+		"no name":         func(o *Options) { o.Directories[0].Name = "" },
+		"not https":       func(o *Options) { o.Directories[0].URL = "http://ds.example" },
+		"no roots":        func(o *Options) { o.Directories[0].Roots = nil },
+		"no certificate":  func(o *Options) { o.Directories[0].Certificate = nil },
+		"no result roots": func(o *Options) { o.Directories[0].ResultRoots = nil },
+		"unknown version": func(o *Options) { o.Directories[0].Versions = []string{"2.1.0", "2.0.0"} },
+		"no reference":    func(o *Options) { o.Directories[0].ServerRef = "" },
+		"long requestor":  func(o *Options) { o.Directories[0].RequestorID = strings.Repeat("1", 36) },
+		"no results URL":  func(o *Options) { o.Directories[0].ResultsURL = "" },
+		"same name":       func(o *Options) { o.Directories = append(o.Directories, o.Directories[0]) },
 		"same result name": func(o *Options) {
 			other := o.Directories[0]
 			other.Name = "other"
@@ -270,5 +277,68 @@ func TestNew(t *testing.T) {
 				t.Error("accepted")
 			}
 		})
+	}
+}
+
+// TestLineRenewed: a new client certificate and new roots are those of the next connection.
+func TestLineRenewed(t *testing.T) {
+	w := newWorld(t)
+	w.loaded(t, row("4000000000000000", "4999999999999999"))
+	var seen []string
+	w.answer = echo("ARes", frictionless)
+	d, next := w.directories[0], newAuthority(t)
+	d.Certificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		c := w.ca.issue(t, fmt.Sprintf("gateway-%d.example", len(seen)), x509.ExtKeyUsageClientAuth)
+		seen = append(seen, "shown")
+		return &c, nil
+	}
+	ask := func() error {
+		_, err := w.Authenticate(t.Context(), request(t))
+		return err
+	}
+	for range 2 {
+		if err := ask(); err != nil || len(seen) != 1 {
+			t.Fatalf("%v, %d certificates shown", err, len(seen))
+		}
+	}
+	w.Close()
+	if err := ask(); err != nil || len(seen) != 2 {
+		t.Errorf("a new connection: %v, %d certificates shown", err, len(seen))
+	}
+	d.Roots = next.roots
+	if err := ask(); err != nil {
+		t.Errorf("an open connection was cut: %v", err)
+	}
+	w.Close()
+	if err := ask(); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("a directory server that is no longer trusted: %v", err)
+	}
+}
+
+// TestOldTLS: what is older than TLS 1.2 is not spoken, on either line.
+func TestOldTLS(t *testing.T) {
+	w := newWorld(t)
+	w.loaded(t, row("4000000000000000", "4999999999999999"))
+	w.answer = echo("ARes", frictionless)
+	old := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	old.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	old.TLS = &tls.Config{
+		Certificates: []tls.Certificate{w.ca.issue(t, "ds.example", x509.ExtKeyUsageServerAuth)},
+		MinVersion:   tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
+	}
+	old.StartTLS()
+	defer old.Close()
+	w.directories[0].URL = old.URL
+	if _, err := w.Authenticate(t.Context(), request(t)); err == nil || !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("TLS 1.1 to a directory server: %v", err)
+	}
+	l := newResultLine(t)
+	c := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(l.url, "https://"), &tls.Config{
+		RootCAs: l.ca.pool, Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
+	})
+	if err == nil {
+		conn.Close()
+		t.Error("TLS 1.1 with results")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"html"
 	"io"
@@ -54,8 +55,12 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	kit := outside.Kit()
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM([]byte(kit.CA))
+	block, _ := pem.Decode([]byte(kit.CA))
+	root, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := func() []*x509.Certificate { return []*x509.Certificate{root} }
 	pair := func(certificate, key string) tls.Certificate {
 		pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
 		if err != nil {
@@ -63,12 +68,14 @@ func newHouse(t *testing.T) *house {
 		}
 		return pair
 	}
+	client, server := pair(kit.ClientCert, kit.ClientKey), pair(kit.ServerCert, kit.ServerKey)
 	listener := httptest.NewUnstartedServer(nil)
 	h := &house{outside: outside, results: make(chan payment.Result, 1)}
 	h.Server, err = threeds.New(threeds.Options{
 		Directories: []threeds.Directory{{
 			Name: "sandbox", URL: kit.DirectoryURL, Roots: roots,
-			Certificate: pair(kit.ClientCert, kit.ClientKey), ResultNames: []string{kit.DirectoryIdentity},
+			Certificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil },
+			ResultRoots: roots, ResultNames: []string{kit.DirectoryIdentity},
 			ServerRef: "3DS_LOA_SER_TEST_020200_00001", RequestorID: "requestor-1", RequestorName: "Reprise",
 			ResultsURL: "https://" + listener.Listener.Addr().String() + "/results",
 		}},
@@ -83,8 +90,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	listener.Config.Handler = h.Results()
-	listener.TLS = h.ResultsTLS(nil, roots)
-	listener.TLS.Certificates = []tls.Certificate{pair(kit.ServerCert, kit.ServerKey)}
+	listener.TLS = h.ResultsTLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &server, nil })
 	listener.StartTLS()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {

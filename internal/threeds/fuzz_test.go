@@ -153,10 +153,16 @@ func FuzzARes(f *testing.F) {
 // most. Nothing of what is secret in it comes back.
 func FuzzResults(f *testing.F) {
 	var got []payment.Result
+	ca := newAuthority(f)
+	theirs := ca.issue(f, "results.ds.example", x509.ExtKeyUsageClientAuth)
+	leaf, err := x509.ParseCertificate(theirs.Certificate[0])
+	if err != nil {
+		f.Fatal(err)
+	}
 	s, err := New(Options{
 		Directories: []Directory{{
-			Name: "ds", URL: "https://ds.example", Roots: x509.NewCertPool(), ResultNames: []string{"results.ds.example"},
-			Certificate: tls.Certificate{Certificate: [][]byte{{}}},
+			Name: "ds", URL: "https://ds.example", Roots: ca.roots, ResultRoots: ca.roots, ResultNames: []string{"results.ds.example"},
+			Certificate: shown(theirs),
 			ServerRef:   "REF-1", OperatorID: "OP-1", RequestorID: "R-1", RequestorName: "Reprise", ResultsURL: "https://gateway.example/results",
 		}},
 		Result: func(_ context.Context, r payment.Result) error {
@@ -179,7 +185,7 @@ func FuzzResults(f *testing.F) {
 		got = nil
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 		r.Header.Set("Content-Type", contentType)
-		r.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{{DNSNames: []string{"results.ds.example"}}}}}
+		r.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{leaf, ca.root}}, PeerCertificates: []*x509.Certificate{leaf}}
 		w := httptest.NewRecorder()
 		s.Results().ServeHTTP(w, r)
 		if w.Code != http.StatusOK {

@@ -11,16 +11,26 @@ import (
 	"reprise/internal/payment"
 )
 
-// ResultsTLS is the server's side of the line on which directory servers bring results. They must show a
-// certificate of theirs: clients holds who may have issued it. certificate is asked for ours with every
-// connection.
-func (s *Server) ResultsTLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), clients *x509.CertPool) *tls.Config {
+// ResultsTLS is the server's side of the line on which directory servers bring results. They must show a certificate
+// that one of their roots has issued. certificate is asked for ours. Both are those of the moment at which a connection is
+// made; none is taken up again from a ticket, which would be from an earlier one.
+func (s *Server) ResultsTLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: certificate,
-		ClientAuth:     tls.RequireAndVerifyClientCert,
-		ClientCAs:      clients,
-		Time:           s.o.Now,
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			var roots []*x509.Certificate
+			for _, d := range s.directories {
+				roots = append(roots, d.ResultRoots()...)
+			}
+			return &tls.Config{
+				MinVersion:             tls.VersionTLS12,
+				GetCertificate:         certificate,
+				ClientAuth:             tls.RequireAndVerifyClientCert,
+				ClientCAs:              poolOf(roots),
+				SessionTicketsDisabled: true,
+				Time:                   s.o.Now,
+			}, nil
+		},
 	}
 }
 
@@ -123,15 +133,24 @@ func (m Message) rres() Message {
 	})
 }
 
-// caller names the directory server that a connection comes from.
+// caller names the directory server that a connection comes from: its certificate has a name of that one's and was
+// issued by roots of that one's, however many others are trusted on this line.
 func (s *Server) caller(state *tls.ConnectionState) (string, bool) {
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return "", false
 	}
-	leaf := state.VerifiedChains[0][0]
+	leaf := state.PeerCertificates[0]
 	for _, name := range append(leaf.DNSNames[:len(leaf.DNSNames):len(leaf.DNSNames)], leaf.Subject.CommonName) {
-		if directory, ok := s.directoryOf(name); ok {
-			return directory, true
+		d := s.named(name)
+		if d == nil {
+			continue
+		}
+		_, err := leaf.Verify(x509.VerifyOptions{
+			Roots: poolOf(d.ResultRoots()), Intermediates: poolOf(state.PeerCertificates[1:]), CurrentTime: s.o.Now(),
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		})
+		if err == nil {
+			return d.Name, true
 		}
 	}
 	return "", false

@@ -21,22 +21,24 @@ import (
 // resultLine is our listener for results, with the client of a directory server at the other end.
 type resultLine struct {
 	*world
-	url string
+	other *authority // of another directory server's
+	url   string
 }
 
 func newResultLine(t *testing.T) *resultLine {
+	authority := newAuthority(t)
 	w := newWorld(t, func(o *Options) {
 		other := o.Directories[0]
-		other.Name, other.ResultNames = "other", []string{"results.other.example"}
+		other.Name, other.ResultNames, other.ResultRoots = "other", []string{"results.other.example"}, authority.roots
 		o.Directories = append(o.Directories, other)
 	})
 	server := httptest.NewUnstartedServer(w.Results())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	server.TLS = w.ResultsTLS(nil, w.ca.pool)
-	server.TLS.Certificates = []tls.Certificate{w.ca.issue(t, "gateway.example", x509.ExtKeyUsageServerAuth)}
+	ours := w.ca.issue(t, "gateway.example", x509.ExtKeyUsageServerAuth)
+	server.TLS = w.ResultsTLS(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &ours, nil })
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	return &resultLine{w, server.URL}
+	return &resultLine{w, authority, server.URL}
 }
 
 // send posts as the holder of a certificate; nil shows none.
@@ -228,9 +230,13 @@ func TestResultCaller(t *testing.T) {
 			return &c
 		}, "ds", false},
 		{"another directory server", func() *tls.Certificate {
-			c := l.ca.issue(t, "results.other.example", x509.ExtKeyUsageClientAuth)
+			c := l.other.issue(t, "results.other.example", x509.ExtKeyUsageClientAuth)
 			return &c
 		}, "other", false},
+		{"another that calls itself so", func() *tls.Certificate {
+			c := l.other.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+			return &c
+		}, "", false},
 		{"a name that is none of theirs", func() *tls.Certificate { c := l.ca.issue(t, "gateway.example", x509.ExtKeyUsageClientAuth); return &c }, "", false},
 		{"a server's certificate", func() *tls.Certificate {
 			c := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageServerAuth)
@@ -281,5 +287,54 @@ func TestResultUnverified(t *testing.T) {
 		if recorder.Code != http.StatusForbidden {
 			t.Errorf("status %d", recorder.Code)
 		}
+	}
+}
+
+// TestResultRootsRenewed: whom a scheme trusts from now on may bring results at once, and whom it trusts no longer not
+// even over a connection that was made before.
+func TestResultRootsRenewed(t *testing.T) {
+	l := newResultLine(t)
+	l.result = func(payment.Result) error { return nil }
+	next := newAuthority(t)
+	before := l.ca.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+	after := next.issue(t, "results.ds.example", x509.ExtKeyUsageClientAuth)
+	roots := l.ca.roots()
+	l.directories[0].ResultRoots = func() []*x509.Certificate { return roots }
+	status := func(c tls.Certificate) int {
+		response, _, err := l.send(t, &c, "POST", "application/json", rreq(t, nil))
+		if err != nil {
+			return 0
+		}
+		return response.StatusCode
+	}
+	if one, two := status(before), status(after); one != 200 || two != 0 {
+		t.Errorf("before: %d, %d", one, two)
+	}
+	roots = append(roots, next.root)
+	if one, two := status(before), status(after); one != 200 || two != 200 {
+		t.Errorf("while both count: %d, %d", one, two)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: l.ca.pool, Certificates: []tls.Certificate{before}}}
+	defer transport.CloseIdleConnections()
+	over := func() int {
+		request, _ := http.NewRequestWithContext(t.Context(), "POST", l.url, strings.NewReader(rreq(t, nil)))
+		request.Header.Set("Content-Type", "application/json")
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		_, _ = io.Copy(io.Discard, response.Body)
+		return response.StatusCode
+	}
+	if got := over(); got != 200 {
+		t.Fatal(got)
+	}
+	roots = next.roots()
+	if got := over(); got != 403 {
+		t.Errorf("over a connection of before: %d", got)
+	}
+	if one, two := status(before), status(after); one != 0 || two != 200 {
+		t.Errorf("after: %d, %d", one, two)
 	}
 }

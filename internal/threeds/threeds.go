@@ -56,10 +56,15 @@ type Directory struct {
 	Name string // what payment.Authentication and payment.Result call it; unique
 	URL  string // where PReq and AReq go, https
 
-	Roots       *x509.CertPool  // who may have issued its server's certificate
-	Certificate tls.Certificate // ours, issued by the scheme, for the client's side of mutual TLS
-	// ResultNames are the names, SAN or CN, that its client's certificate may carry when it sends results.
-	// A directory server has one certificate to answer with and another to call with.
+	// Roots are who may have issued its server's certificate, and nobody else: what the machine trusts does not count.
+	// Certificate is ours, issued by the scheme, for the client's side of mutual TLS. Both are asked for with every
+	// connection, so that they can be renewed.
+	Roots       func() []*x509.Certificate
+	Certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
+	// ResultRoots are who may have issued the certificate with which it brings results, asked for with every one of
+	// them, and ResultNames the names, SAN or CN, that it may carry. A directory server has one certificate to answer
+	// with and another to call with.
+	ResultRoots func() []*x509.Certificate
 	ResultNames []string
 
 	ServerRef     string // threeDSServerRefNumber, EMVCo's approval: at most 32 characters
@@ -109,8 +114,10 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("threeds: directory %q: URL is not https", d.Name)
 		case d.Roots == nil:
 			return nil, fmt.Errorf("threeds: directory %q has no roots to know its certificate by", d.Name)
-		case len(d.Certificate.Certificate) == 0:
+		case d.Certificate == nil:
 			return nil, fmt.Errorf("threeds: directory %q: we have no client certificate", d.Name)
+		case d.ResultRoots == nil:
+			return nil, fmt.Errorf("threeds: directory %q has no roots to know by who brings its results", d.Name)
 		}
 		if i := slices.IndexFunc(d.Versions, func(v string) bool { return !slices.Contains(spoken, v) }); i >= 0 {
 			return nil, fmt.Errorf("threeds: directory %q: we do not speak version %q, only %s", d.Name, d.Versions[i], strings.Join(spoken, ", "))
@@ -119,11 +126,11 @@ func New(o Options) (*Server, error) {
 			return nil, err
 		}
 		for _, name := range d.ResultNames {
-			if other, taken := s.directoryOf(name); taken {
-				return nil, fmt.Errorf("threeds: directories %q and %q share a result name", other, d.Name)
+			if other := s.named(name); other != nil {
+				return nil, fmt.Errorf("threeds: directories %q and %q share a result name", other.Name, d.Name)
 			}
 		}
-		s.directories = append(s.directories, newDirectory(d, o))
+		s.directories = append(s.directories, s.newDirectory(d))
 	}
 	if len(s.directories) == 0 {
 		return nil, errors.New("threeds: no directory")
@@ -146,14 +153,14 @@ func (s *Server) Close() {
 	}
 }
 
-// directoryOf names the directory whose results come under a name in a certificate.
-func (s *Server) directoryOf(name string) (string, bool) {
+// named is the directory whose results come under a name in a certificate; nil: none.
+func (s *Server) named(name string) *directory {
 	for _, d := range s.directories {
 		if slices.ContainsFunc(d.ResultNames, func(n string) bool { return strings.EqualFold(n, name) }) {
-			return d.Name, true
+			return d
 		}
 	}
-	return "", false
+	return nil
 }
 
 // limit ends a context after d, by the house's timer; its cause is then ErrTimeout. The caller calls done.

@@ -33,7 +33,7 @@ type authority struct {
 	pool *x509.CertPool
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -56,7 +56,14 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-func (a *authority) issue(t *testing.T, name string, usage x509.ExtKeyUsage) tls.Certificate {
+func (a *authority) roots() []*x509.Certificate { return []*x509.Certificate{a.root} }
+
+// shown is a certificate that a client shows whoever asks.
+func shown(c tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
+}
+
+func (a *authority) issue(t testing.TB, name string, usage x509.ExtKeyUsage) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -101,10 +108,10 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Cleanup(ds.Close)
 	o := Options{
 		Directories: []Directory{{
-			Name: "ds", URL: ds.URL, Roots: w.ca.pool,
-			Certificate: w.ca.issue(t, "gateway.example", x509.ExtKeyUsageClientAuth),
-			ResultNames: []string{"results.ds.example"},
-			ServerRef:   "REF-1", OperatorID: "OP-1", RequestorID: "R-1", RequestorName: "Reprise",
+			Name: "ds", URL: ds.URL, Roots: w.ca.roots,
+			Certificate: shown(w.ca.issue(t, "gateway.example", x509.ExtKeyUsageClientAuth)),
+			ResultRoots: w.ca.roots, ResultNames: []string{"results.ds.example"},
+			ServerRef: "REF-1", OperatorID: "OP-1", RequestorID: "R-1", RequestorName: "Reprise",
 			ResultsURL: "https://gateway.example:9443/results",
 		}},
 		Result: func(_ context.Context, r payment.Result) error { return w.result(r) },
