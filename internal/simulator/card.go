@@ -8,10 +8,11 @@ type cardRange struct {
 	scheme   string // visa, mastercard, amex, jcb
 	low, end string // first and last PAN of the range, same length
 	noMethod bool   // no threeDSMethodURL: the gateway must say threeDSCompInd U
+	newest   bool   // its ACS speaks 2.3.1, too
 }
 
 var cardRanges = []cardRange{
-	{scheme: "mastercard", low: "2221000000000000", end: "2720999999999999"},
+	{scheme: "mastercard", low: "2221000000000000", end: "2720999999999999", newest: true},
 	{scheme: "jcb", low: "3337000000000000", end: "3337999999999999", noMethod: true},
 	{scheme: "amex", low: "340000000000000", end: "349999999999999"},
 	{scheme: "jcb", low: "3528000000000000", end: "3589999999999999", noMethod: true},
@@ -19,7 +20,7 @@ var cardRanges = []cardRange{
 	{scheme: "visa", low: "4000000000000", end: "4999999999999"},
 	{scheme: "visa", low: "4000000000000000", end: "4999999999999999"},
 	{scheme: "visa", low: "4000000000000000000", end: "4999999999999999999"},
-	{scheme: "mastercard", low: "5100000000000000", end: "5599999999999999"},
+	{scheme: "mastercard", low: "5100000000000000", end: "5599999999999999", newest: true},
 }
 
 // rangeOf finds the range that issues a PAN.

@@ -130,6 +130,9 @@ func enrolmentOf(pan string) enrolment {
 
 func (r cardRange) enrolment() enrolment {
 	e := enrolment{says: versions[:2], speaks: versions[:2]}
+	if r.newest {
+		e.says, e.speaks = versions, versions
+	}
 	if !r.noMethod {
 		e.method = methodPath
 	}
