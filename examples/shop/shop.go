@@ -84,10 +84,11 @@ func New(o Options) (*Shop, error) {
 	s := &Shop{options: o, pages: pages, orders: newOrders()}
 
 	// The CVN is typed into this page, so no script may run here but the shop's own and the
-	// gateway's, and nothing may be sent anywhere else.
+	// gateway's, and nothing may be sent anywhere else. The gateway's frame is where the payer's bank
+	// looks at the browser; no bank has to be admitted here.
 	origin := gateway.Scheme + "://" + gateway.Host
 	s.policy = "default-src 'none'; script-src 'self' " + origin + "; connect-src 'self' " + origin +
-		"; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+		"; frame-src " + origin + "; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.basket)

@@ -86,7 +86,7 @@ func TestBasket(t *testing.T) {
 		t.Error("the page has the secret key")
 	}
 	policy := response.Header.Get("Content-Security-Policy")
-	mustContain(t, policy, "default-src 'none'", "script-src 'self' "+g.URL+";", "frame-ancestors 'none'")
+	mustContain(t, policy, "default-src 'none'", "script-src 'self' "+g.URL+";", "frame-src "+g.URL+";", "frame-ancestors 'none'")
 	if strings.Contains(policy, "unsafe") {
 		t.Error(policy)
 	}

@@ -5,6 +5,7 @@ import { Form } from './step';
 
 async function run(): Promise<void> {
   const form = JSON.parse(decodeURIComponent(location.hash.slice(1))) as Form;
+  history.replaceState(null, '', location.pathname);
   // A form of one field to a web address, and no script in place of one: whoever frames this page wrote the fragment.
   if (!/^https?:$/.test(new URL(form.url).protocol)) return;
   const { threeDSMethodData } = form.fields;
