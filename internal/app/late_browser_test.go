@@ -13,6 +13,7 @@ import (
 
 func lateVisits() visits {
 	return visits{
+		"the acquirer never answers the one call":   theAcquirerNeverAnswersTheOneCall,
 		"tab closed in the middle of the challenge": closedInTheChallenge,
 		"tab closed before the challenge":           closedBeforeTheChallenge,
 		"the acquirer never answers":                theAcquirerNeverAnswers,
@@ -41,8 +42,7 @@ func closedBeforeTheChallenge(t *testing.T, browser context.Context) {
 	w := openTown(t)
 	w.bank.turn(`{"skip_method":true}`)
 	p := w.visit(browser)
-	p.shop("1091")
-	p.pay("123")
+	p.open(w.submitted(w.newSession(visaChallenge, w.atShop), "123")["action_url"].(string)) // as a client that is no browser
 	page := p.page()
 	w.reaches(page, payment.Opened)
 	p.close()
@@ -115,9 +115,10 @@ func payAgainWhileNobodyKnows(t *testing.T, browser context.Context) {
 	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":"silence"}}`)
 	p := w.visit(browser)
 	p.expect("status of 503")
-	p.shop("1000")
+	p.shop("1091")
 	p.pay("123")
 	page := p.page()
+	p.answer(p.bank(), rightOTP)
 	w.eventually("a purchase booked", func() bool { return len(w.bank.purchases("kept")) == 1 })
 	w.forward(9 * time.Second)
 	w.reaches(page, payment.Reversing)
@@ -129,8 +130,27 @@ func payAgainWhileNobodyKnows(t *testing.T, browser context.Context) {
 
 	w.reversed(page)
 	p.pay("123")
+	p.answer(p.bank(), rightOTP)
 	p.receipt()
 	w.booked(1, 1)
+}
+
+// theAcquirerNeverAnswersTheOneCall: the payer never left the shop, which waits for the webhook.
+func theAcquirerNeverAnswersTheOneCall(t *testing.T, browser context.Context) {
+	w := openTown(t)
+	w.bank.turn(`{"next_acquirer":{"behaviour":"silence"},"next_advice":{"behaviour":"silence"}}`)
+	p := w.visit(browser)
+	p.shop("1000")
+	p.pay("123")
+	w.eventually("a purchase booked", func() bool { return len(w.bank.purchases("kept")) == 1 })
+	w.forward(9 * time.Second)
+	p.says("Waiting for the confirmation")
+	w.reversed(w.requests()[0].Page)
+	p.says("The payment could not be processed just now")
+	if n := p.asked("/pay/"); n != 0 {
+		t.Errorf("%d requests of a page that nobody was sent to", n)
+	}
+	w.booked(0, 1)
 }
 
 // nowhereToReturn: who has paid a payment request that names no address is told so, and not that the page leads on.

@@ -39,6 +39,12 @@ func paidVisits() visits {
 				p.answer(p.bank(), rightOTP)
 			}
 			receipt := p.receipt()
+			if seen := p.asked(w.PublicURL+"/pay/") > 0; seen != v.challenged {
+				t.Errorf("sent to a page: %v", seen)
+			}
+			if n := p.asked(w.PublicURL + "/3ds/method"); n != 2 { // the hidden frame, and the bank's way back
+				t.Errorf("%d requests of the 3DS Method's", n)
+			}
 			paid := w.requests()
 			if len(paid) != 1 || paid[0].State != payment.Succeeded || paid[0].Authentication.Challenged != v.challenged {
 				t.Fatalf("attempts: %+v", paid)
@@ -86,10 +92,13 @@ func theMethodNeverComesBack(t *testing.T, browser context.Context) {
 	w.bank.turn(`{"skip_method":true}`)
 	p := w.visit(browser)
 	p.shop("1000")
-	p.pay("123")
-	p.headline("Contacting your bank")
+	p.pay("123") // the SDK waits for it
 	p.receipt()
-	w.booked(1, 0) // nor did the bank complain: it was told that the Method did not come back
+	session := w.newSession(visaFrictionless, w.atShop)
+	p.open(w.submitted(session, "123")["action_url"].(string)) // so does the page
+	p.headline("Contacting your bank")
+	p.home("success")
+	w.booked(2, 0) // nor did the bank complain: it was told that the Method did not come back
 }
 
 func nothingIsLeftInTheBrowser(t *testing.T, browser context.Context) {
