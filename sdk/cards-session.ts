@@ -37,29 +37,23 @@ function prepare(data: Xendit.PrepareData): Promise<void> {
 }
 
 function prepared(session: string): Promise<Prepared> {
-  return begin(session, async () => {
-    const response = await send(`${endpoint}/${encodeURIComponent(session)}/preparation`);
+  return begin(session, async (stop) => {
+    const response = await send(`${endpoint}/${encodeURIComponent(session)}/preparation`, { signal: stop });
     return response.ok ? response.json() : undefined;
   }, gateway);
 }
 
 /** The one way to the gateway: with the key, and with nothing else that the browser knows of the payer. */
-function send(address: string, body?: string): Promise<Response> {
-  const headers: Record<string, string> = { Authorization: `Basic ${btoa(`${publicKey}:`)}` };
-  const request: RequestInit = {
-    method: body === undefined ? "GET" : "POST",
-    headers,
+function send(address: string, request: RequestInit, more?: Record<string, string>): Promise<Response> {
+  return fetch(address, {
+    ...request,
+    headers: { Authorization: `Basic ${btoa(`${publicKey}:`)}`, ...more },
     mode: "cors",
     credentials: "omit",
     referrerPolicy: "no-referrer",
     cache: "no-store",
     redirect: "error", // a card is never carried on to another address
-  };
-  if (body !== undefined) {
-    headers["Content-Type"] = "application/json";
-    request.body = body;
-  }
-  return fetch(address, request);
+  });
 }
 
 const inFlight = new Map<string, Promise<CollectResponse>>();
@@ -97,8 +91,8 @@ async function collect(data: CollectData): Promise<CollectResponse> {
   let response: Response;
   try {
     // device: there is no fingerprint to send. Absent and null mean the same to the API.
-    const body = { ...data, device: {}, browser: describe(), ...ready };
-    response = await send(endpoint, JSON.stringify(body, (_, value) => (value === null ? undefined : value)));
+    const body = JSON.stringify({ ...data, device: {}, browser: describe(), ...ready }, (_, value) => (value === null ? undefined : value));
+    response = await send(endpoint, { method: "POST", body }, { "Content-Type": "application/json" });
   } catch {
     forget(session);
     throw failure("SERVICE_UNAVAILABLE", "The payment service could not be reached");

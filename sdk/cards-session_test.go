@@ -32,6 +32,7 @@ type gateway struct {
 	requests    []request
 	preparation http.HandlerFunc
 	prepared    []request
+	framing     http.HandlerFunc
 }
 
 type request struct {
@@ -75,6 +76,12 @@ func newGateway(t *testing.T) *gateway {
 			answer(w, r)
 		})
 	}
+	mux.HandleFunc("GET /3ds/method", func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		frame := g.framing
+		g.mu.Unlock()
+		frame(w, r)
+	})
 	g.Server = httptest.NewServer(mux)
 	t.Cleanup(g.Close)
 	return g
@@ -98,6 +105,13 @@ func (g *gateway) says(preparation http.HandlerFunc) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.preparation, g.prepared = preparation, nil
+}
+
+// frame sets what stands in the hidden frame.
+func (g *gateway) frame(page http.HandlerFunc) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.framing = page
 }
 
 func (g *gateway) preparations() []request {
@@ -128,10 +142,14 @@ func reply(status int, body string) http.HandlerFunc {
 	}
 }
 
-// merchant is a page of another site that loads the SDK and counts what nobody handled.
-func merchant(t *testing.T, script string) string {
+// merchant is a page of another site that loads the SDK and counts what nobody handled. policy is its
+// Content-Security-Policy, if any.
+func merchant(t *testing.T, script, policy string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if policy != "" {
+			w.Header().Set("Content-Security-Policy", policy)
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<!doctype html><title>Merchant</title><script>
 			var unhandled = [];
@@ -150,7 +168,7 @@ func TestSDK(t *testing.T) {
 	ctx, cancel := context.WithTimeout(newBrowser(t), time.Minute)
 	defer cancel()
 	g := newGateway(t)
-	page := merchant(t, g.URL)
+	page := merchant(t, g.URL, "")
 	if err := chromedp.Do(ctx, chromedp.Navigate(page)); err != nil {
 		t.Fatal(err)
 	}

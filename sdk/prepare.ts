@@ -23,8 +23,11 @@ const fresh = 10 * 60_000; // the gateway takes them for longer
 
 const preparations = new Map<string, Preparation>();
 
-/** Begins, unless that was done; ask asks the gateway. */
-export function prepare(session: string, ask: () => Promise<unknown>, gateway: string): Promise<Prepared> {
+/** Asks the gateway, until it is told to stop. */
+type Ask = (stop: AbortSignal) => Promise<unknown>;
+
+/** Begins, unless that was done. */
+export function prepare(session: string, ask: Ask, gateway: string): Promise<Prepared> {
   let known = preparations.get(session);
   if (!known || Date.now() - known.begun > fresh) {
     known = { begun: Date.now(), prepared: begin(ask, gateway).catch(() => unprepared) };
@@ -38,8 +41,11 @@ export function forget(session: string): void {
   preparations.delete(session);
 }
 
-async function begin(ask: () => Promise<unknown>, gateway: string): Promise<Prepared> {
-  const answer = (await Promise.race([ask(), pause(answerTime)])) as { preparation?: string; method?: object } | undefined;
+async function begin(ask: Ask, gateway: string): Promise<Prepared> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), answerTime);
+  const answer = (await ask(stop.signal)) as { preparation?: string; method?: object } | undefined;
+  clearTimeout(timer);
   if (!answer || !answer.preparation || !answer.method) {
     return unprepared;
   }
@@ -81,8 +87,4 @@ function runMethod(method: object, gateway: string): Promise<Completed> {
     frame.src = `${gateway}/3ds/method#${encodeURIComponent(JSON.stringify(method))}`;
     (document.body || document.documentElement).append(frame);
   });
-}
-
-function pause(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, ms, undefined));
 }
