@@ -15,6 +15,8 @@ import (
 type cli struct {
 	LogLevel string           `help:"Log from this level on: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
 	Version  kong.VersionFlag `help:"Say which version this is."`
+	// CPUProfile is for who works on the gateway: 'reprise bench --profile' sets it.
+	CPUProfile string `name:"cpu-profile" hidden:"" type:"path"`
 
 	Serve     serveCmd     `cmd:"" help:"Run a gateway: one node of any number on one database."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring a gateway's database up to date."`
@@ -30,6 +32,8 @@ type cli struct {
 	Restore   restoreCmd   `cmd:"" help:"Make the SQLite database of a gateway from a backup."`
 	Restored  restoredCmd  `cmd:"" help:"Make a PostgreSQL database fit for a gateway that was brought back by other means, as by pg_restore."`
 	Webhook   webhookCmd   `cmd:"" help:"Look after the URLs that merchants are told at, and tell them again."`
+	Bench     benchCmd     `cmd:"" help:"Measure a gateway on this machine, beside the limits of the machine."`
+	Bare      bareCmd      `cmd:"" hidden:""`
 }
 
 func main() {
@@ -50,7 +54,7 @@ func main() {
 	parser.FatalIfErrorf(level.UnmarshalText([]byte(c.LogLevel)))
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	leaveUnread(log)
-	if err := command.Run(log); err != nil {
+	if err := profiled(c.CPUProfile, func() error { return command.Run(log) }); err != nil {
 		status := 1
 		if told := (*ended)(nil); errors.As(err, &told) {
 			status, err = told.status, told.err

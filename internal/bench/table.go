@@ -1,0 +1,139 @@
+package bench
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"text/tabwriter"
+)
+
+// write writes the files that were asked for.
+func (r *Report) write(o Options) error {
+	if o.JSON != "" {
+		text, err := json.MarshalIndent(r, "", "  ")
+		if err == nil {
+			err = os.WriteFile(o.JSON, append(text, '\n'), 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if o.SVG == "" {
+		return nil
+	}
+	text, err := draw(r.Results)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.SVG, text, 0o644)
+}
+
+// print prints medians of all rounds, and the ratios.
+func (r *Report) print(to io.Writer) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(cells ...any) {
+		for _, c := range cells {
+			fmt.Fprint(w, c, "\t")
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%s; medians of all rounds\n\n", r.Machine)
+	line("what", "database", "stored", "asked/s", "n", "rate/s", "with webhooks/s", "p50 ms", "p90", "p99", "p99.9", "max")
+	grouped := r.grouped()
+	for _, g := range grouped {
+		of := func(value func(Result) float64) float64 { return middle(g, value) }
+		line(g[0].Name, g[0].Database, orNothing(float64(g[0].Stored), 0), orNothing(g[0].Asked, 0), g[0].Count, tenth(of(func(r Result) float64 { return r.Rate })),
+			tenth(of(func(r Result) float64 { return r.Full })),
+			orNothing(of(func(r Result) float64 { return r.Latency.P50 }), 2), orNothing(of(func(r Result) float64 { return r.Latency.P90 }), 2),
+			orNothing(of(func(r Result) float64 { return r.Latency.P99 }), 2), orNothing(of(func(r Result) float64 { return r.Latency.P999 }), 2),
+			orNothing(of(func(r Result) float64 { return r.Latency.Max }), 2))
+	}
+	line()
+	line("CPU ms of each, and peak MB", "database", "stored", "asked/s", "gateway", "simulator", "PostgreSQL", "load", "gateway MB", "PostgreSQL MB", "", "")
+	for _, g := range grouped {
+		if len(g[0].CPU) == 0 {
+			continue
+		}
+		cells := []any{g[0].Name, g[0].Database, orNothing(float64(g[0].Stored), 0), orNothing(g[0].Asked, 0)}
+		for _, who := range []string{"gateway", "simulator", "PostgreSQL", "load"} {
+			cells = append(cells, orNothing(middle(g, func(r Result) float64 { return r.CPU[who] }), 2))
+		}
+		for _, who := range []string{"gateway", "PostgreSQL"} {
+			cells = append(cells, orNothing(middle(g, func(r Result) float64 { return float64(r.Memory[who]) / (1 << 20) }), 1))
+		}
+		line(append(cells, "", "")...)
+	}
+	line()
+	for _, g := range grouped {
+		told := func(value func(Latency) float64) float64 {
+			return middle(g, func(r Result) float64 {
+				if r.Told == nil {
+					return 0
+				}
+				return value(*r.Told)
+			})
+		}
+		if g[0].Told != nil {
+			fmt.Fprintf(w, "webhooks of %s on %s: %.0f a second; from the event to its arrival p50 %.1f ms, p99 %.1f ms\n", g[0].Name, g[0].Database,
+				middle(g, func(r Result) float64 { return r.Webhooks }), told(func(l Latency) float64 { return l.P50 }), told(func(l Latency) float64 { return l.P99 }))
+		}
+		if g[0].Own != nil {
+			own := func(value func(Latency) float64) float64 {
+				return middle(g, func(r Result) float64 { return value(*r.Own) })
+			}
+			fmt.Fprintf(w, "own time of %s on %s, 1 client: p50 %.2f ms, p99 %.2f ms\n", g[0].Name, g[0].Database,
+				own(func(l Latency) float64 { return l.P50 }), own(func(l Latency) float64 { return l.P99 }))
+		}
+	}
+	for _, database := range []string{"SQLite", "PostgreSQL"} {
+		if ms, there := r.ColdStart[database]; there {
+			fmt.Fprintf(w, "cold start on %s: %.0f ms\n", database, ms)
+		}
+	}
+	for _, f := range r.Filled {
+		fmt.Fprintln(w, f)
+	}
+	for _, s := range r.Shares {
+		fmt.Fprintf(w, "\n%s", s)
+	}
+	fmt.Fprintln(w)
+	for _, ratio := range r.Ratios {
+		fmt.Fprintln(w, ratio)
+	}
+	return w.Flush()
+}
+
+// grouped are the rounds of each thing together, in the order in which they were measured first.
+func (r *Report) grouped() (all [][]Result) {
+	for _, one := range r.Results {
+		i := slices.IndexFunc(all, func(g []Result) bool { return g[0].key() == one.key() })
+		if i < 0 {
+			all, i = append(all, nil), len(all)
+		}
+		all[i] = append(all[i], one)
+	}
+	return all
+}
+
+// middle is the median of something over rounds.
+func middle(rounds []Result, value func(Result) float64) float64 {
+	var all []float64
+	for _, r := range rounds {
+		all = append(all, value(r))
+	}
+	slices.SortFunc(all, cmp.Compare)
+	return median(all)
+}
+
+func tenth(v float64) string { return fmt.Sprintf("%.1f", v) }
+
+// orNothing is a number, or a dash for one that was not measured.
+func orNothing(v float64, digits int) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.*f", digits, v)
+}
