@@ -159,6 +159,13 @@ func TestMerchants(t *testing.T) {
 				d.t.Errorf("%s: %t, want %t:\n%s", part, !want, want, changed)
 			}
 		}
+		d.do("merchant", "update", id, "--exemption", "TRA", "--refuse-attempts", "--allow-unauthenticated")
+		accepts := d.do("merchant", "show", id)
+		for _, want := range []string{`"exemption": "TRA"`, `"refuse_attempts": true`, `"allow_unauthenticated": true`} {
+			if !strings.Contains(accepts, want) {
+				d.t.Errorf("nothing of %s in:\n%s", want, accepts)
+			}
+		}
 		d.do("merchant", "update", id, "--file", file, "--name", "Toko Buku Dua")
 		if got, want := d.do("merchant", "show", id), strings.Replace(shown, "Toko Buku", "Toko Buku Dua", 1); got != want {
 			d.t.Errorf("got %s\nwant %s", got, want)
@@ -176,6 +183,8 @@ func TestMerchants(t *testing.T) {
 		d.refused([]string{"merchant", "create", "--file", "not-there.json"}, "not-there.json")
 		d.refused([]string{"merchant", "update", "62440e322008e87fb29c1fd0"}, "there is no merchant 62440e322008e87fb29c1fd0")
 		d.refused([]string{"merchant", "update", id, "--max-declines=-1"}, "max_declines is below zero")
+		d.refused([]string{"merchant", "update", id, "--exemption", "LOW_VALUE"}, `exemption "LOW_VALUE" is neither TRA nor DATA_SHARE`)
+		d.refused([]string{"merchant", "update", id, "--exemption", "TRA", "--mandate-challenge"}, "exemption for none")
 		d.refused([]string{"merchant", "show", "nobody"}, "there is no merchant nobody")
 		if n := strings.Count(d.do("merchant", "list"), "\n"); n != 2 {
 			d.t.Errorf("%d merchants, want the two", n)

@@ -102,6 +102,37 @@ func TestJudgeLate(t *testing.T) {
 	}
 }
 
+// TestSoftDeclines: which answers ask for the payer to be authenticated, by scheme.
+func TestSoftDeclines(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer map[int]string
+		brand  card.Brand
+		want   bool
+	}{
+		"1A, Visa":              {map[int]string{39: "1A", 38: ""}, card.Visa, true},
+		"65, Mastercard":        {map[int]string{39: "65", 38: ""}, card.Mastercard, true},
+		"65, Visa":              {map[int]string{39: "65", 38: ""}, card.Visa, false},
+		"1A, Mastercard":        {map[int]string{39: "1A", 38: ""}, card.Mastercard, false},
+		"1A, American Express":  {map[int]string{39: "1A", 38: ""}, card.Amex, false},
+		"1A, and the CVN wrong": {map[int]string{39: "1A", 38: "", 44: cvnMismatch}, card.Visa, false},
+		"1A, of another amount": {map[int]string{39: "1A", 38: "", 4: "000010000001"}, card.Visa, false},
+		"51":                    {map[int]string{39: "51", 38: ""}, card.Visa, false},
+		"00":                    {nil, card.Visa, false},
+	} {
+		sent := sampleMessages(t)["0200"]
+		if a := judge(sent, answerTo(sent, c.answer), c.brand); a.StepUp != c.want || a.StepUp && a.Failure != payment.AuthenticationFailed {
+			t.Errorf("%s: %+v", name, a)
+		}
+		if _, amount := c.answer[4]; amount {
+			continue
+		}
+		sent = sampleMessages(t)["0100 verification"]
+		if a := judge(sent, answerTo(sent, c.answer), c.brand); a.StepUp != c.want {
+			t.Errorf("%s, of a verification: %+v", name, a)
+		}
+	}
+}
+
 // A verification moves no money: what is wrong with its answer fails it, and nothing is reversed.
 func TestJudgeVerification(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -31,7 +31,7 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 	}
 	return c.show(w, http.StatusOK, name, "'none'", c.speak(cmp.Or(k.Request.Locale, r.Header.Get("Accept-Language"))), map[string]any{
 		"Page": k.Request.Page, "Merchant": k.Merchant.Name, "Accept": r.Header.Get("Accept"),
-		"Amount": k.Request.Amount, "BankAsked": bankAsked(k.Request),
+		"Amount": k.Request.Amount, "BankAsked": bankAsked(k.Request), "Confirmed": confirmed(k.Request),
 		"Brand": brandName(k.Token.Brand), "Last4": last4(k.Token), "CVNDigits": k.Token.CVNDigits,
 	})
 }
@@ -39,6 +39,11 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 // bankAsked says whether the bank is still to confirm who the payer is.
 func bankAsked(r *payment.Request) bool {
 	return r.State.BeforeAcquirer() && r.State != payment.Authenticated && !r.Unasked()
+}
+
+// confirmed says whether the bank has confirmed who the payer is. An attempt may go on without (payment.Verdict).
+func confirmed(r *payment.Request) bool {
+	return r.State == payment.Authenticated && r.Authentication.TransStatus == "Y"
 }
 
 // lost says that there is no such page, or that it cannot be shown now. Nobody knows who the payer is, so the

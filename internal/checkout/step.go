@@ -25,6 +25,7 @@ type step struct {
 	Outcome   string     `json:"outcome,omitempty"`    // done: succeeded, failed or canceled
 	ReturnURL string     `json:"return_url,omitempty"` // done: where the payer goes
 	Notice    string     `json:"notice,omitempty"`     // the bank's words for the payer (cardholderInfo)
+	Confirmed bool       `json:"confirmed,omitempty"`  // confirm, complete: the bank has said that it is the payer
 	StepUp    bool       `json:"step_up,omitempty"`    // before the proof: the bank did not pay before it knows who pays
 }
 
@@ -53,6 +54,7 @@ func (c *Checkout) stepOf(k payment.Case, window string) step {
 	if s.Challenge != nil {
 		s.Round = r.Authentication.Restarts
 	}
+	s.Confirmed = confirmed(r)
 	s.StepUp = r.SoftDecline != nil && bankAsked(r)
 	switch r.State {
 	case payment.Authenticated:

@@ -24,7 +24,7 @@ func TestStepOfEveryState(t *testing.T) {
 		payment.Challenging: {"do": "challenge", "challenge": map[string]any{
 			"url": "https://acs.example/challenge", "fields": map[string]any{"window": "03"},
 		}},
-		payment.Authenticated: {"do": "confirm"},
+		payment.Authenticated: {"do": "confirm", "confirmed": true},
 		payment.SteppingUp:    {"do": "open"},
 		payment.Authorizing:   {"do": "pending"},
 		payment.Reversing:     {"do": "pending"},
@@ -56,6 +56,11 @@ func TestStepOfEveryState(t *testing.T) {
 	c.Request.Authentication.MethodURL = ""
 	if got := decoded(t, newDoor(t, c).send("GET", "/pay/"+page+"/step", "", "")); got["method"] != nil {
 		t.Errorf("a Method where the range has none: %v", got)
+	}
+	c = caseIn(payment.Authenticated)
+	c.Request.Authentication.TransStatus = "U"
+	if got := decoded(t, newDoor(t, c).send("GET", "/pay/"+page+"/step", "", "")); got["do"] != "confirm" || got["confirmed"] != nil {
+		t.Errorf("paid without the bank's word: %v", got)
 	}
 	c = caseIn(payment.Authenticated)
 	c.Request.WithoutCVN = true

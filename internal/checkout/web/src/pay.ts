@@ -142,6 +142,10 @@ function contacting(step: Step): void {
   else show(say('pay.contacting'), say('pay.contacting_detail'));
 }
 
+function completing(step: Step): void {
+  show(say(saves ? 'pay.saving' : 'pay.completing'), say(step.confirmed ? 'pay.confirmed' : 'pay.contacting_detail'));
+}
+
 function authenticate(completed: 'Y' | 'N' | 'U'): Promise<Step> {
   return patiently(() => call(`/pay/${page}/authenticate`, { browser: browser(), method_completed: completed }));
 }
@@ -171,10 +175,10 @@ async function act(step: Step): Promise<Step | undefined> {
       return runChallenge(step.challenge!, step.round ?? 0);
     case 'confirm':
       if (!share) return { do: 'retype' };
-      show(say(saves ? 'pay.saving' : 'pay.completing'), say('pay.confirmed'));
+      completing(step);
       return patiently(() => call(`/pay/${page}/pay`, { share }));
     case 'complete': // no CVN was asked for, so nothing is in the escrow
-      show(say(saves ? 'pay.saving' : 'pay.completing'), say('pay.confirmed'));
+      completing(step);
       return patiently(() => call(`/pay/${page}/pay`, { share: '' }));
     case 'retype':
       forgetShare(page);

@@ -8,6 +8,7 @@ export interface Step {
   outcome?: 'succeeded' | 'failed' | 'canceled';
   return_url?: string;
   notice?: string;
+  confirmed?: boolean;
   step_up?: boolean;
 }
 
