@@ -245,8 +245,8 @@ func TestAReq231(t *testing.T) {
 		{"no header", func(q *AuthenticationRequest) {}, map[string]any{"acceptLanguage": []any{"id-ID"}}},
 		{"no preference", func(q *AuthenticationRequest) { q.Challenge = "" }, map[string]any{"threeDSRequestorChallengeInd": nil}},
 		{"an acquirer abroad", func(q *AuthenticationRequest) { q.Merchant.AcquirerCountry = "SG" }, map[string]any{"acquirerCountryCode": "702", "merchantCountryCode": "360"}},
-		{"a modern screen", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 30 }, map[string]any{"browserColorDepth": "30"}},
-		{"a screen of tomorrow", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 128 }, map[string]any{"browserColorDepth": "99"}},
+		{"a modern screen", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 30 }, map[string]any{"browserColorDepth": "24"}},
+		{"a screen of tomorrow", func(q *AuthenticationRequest) { q.Browser.ColorDepth = 128 }, map[string]any{"browserColorDepth": "48"}},
 		{"a long language", func(q *AuthenticationRequest) { q.Browser.Language = "zh-Hans-CN-x-" + strings.Repeat("a-", 20) + "a" }, map[string]any{
 			"browserLanguage": "zh-Hans-CN-x-a-a-a-a-a-a-a-a-a-a-a",
 		}},

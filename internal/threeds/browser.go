@@ -23,9 +23,9 @@ func (b Browser) describe(fields map[string]any, version string) {
 	if version > "2.1.0" {
 		fields["browserJavascriptEnabled"] = true // a script told us all this
 	}
-	longest, depth := 8, colorDepth(b.ColorDepth)
+	longest := 8
 	if version >= "2.3.1" {
-		longest, depth = 35, strconv.Itoa(min(max(b.ColorDepth, 1), 99))
+		longest = 35
 		fields["acceptLanguage"] = acceptLanguages(b.AcceptLanguage, b.Language)
 	}
 	fields["browserJavaEnabled"] = b.JavaEnabled
@@ -37,7 +37,7 @@ func (b Browser) describe(fields map[string]any, version string) {
 	put(fields, "browserUserAgent", truncate(b.UserAgent, 2048))
 	put(fields, "browserLanguage", shortLanguage(b.Language, longest))
 	put(fields, "browserIP", plainIP(b.IP))
-	put(fields, "browserColorDepth", depth)
+	put(fields, "browserColorDepth", colorDepth(b.ColorDepth)) // 2.3.1 takes more, and not everybody has noticed
 	put(fields, "browserScreenHeight", strconv.Itoa(b.ScreenHeight))
 	put(fields, "browserScreenWidth", strconv.Itoa(b.ScreenWidth))
 	put(fields, "browserTZ", strconv.Itoa(b.TimeZone))
