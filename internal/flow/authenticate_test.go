@@ -105,6 +105,24 @@ func TestWhatAnAReqSays(t *testing.T) {
 	}
 }
 
+// TestAReqOfAnAccount: the bank is told the ids that the merchant has for the card's scheme, and for the request's label.
+func TestAReqOfAnAccount(t *testing.T) {
+	s := newScene(t)
+	m := s.memory.merchants[shop]
+	m.AcquirerBIN, m.CardAcceptor = "400551", "OWN"
+	m.Accounts = []payment.Account{{Scheme: "MASTERCARD", AcquirerBIN: "520001", CardAcceptor: "MC"}, {Scheme: "VISA", AcquirerBIN: "400002", CardAcceptor: "VI"}}
+	s.memory.merchants[shop] = m
+	for brand, want := range map[string]string{"VISA": "400002 VI", "MASTERCARD": "520001 MC", "JCB": "400551 OWN"} {
+		card := s.memory.tokens[visa]
+		card.Brand = brand
+		s.memory.tokens[visa] = card
+		s.bring(s.session(), payment.Challenging)
+		if q := s.bank.asked[len(s.bank.asked)-1]; q.Merchant.AcquirerBIN+" "+q.Merchant.CardAcceptor != want {
+			t.Errorf("%s: asked as %s %s, want %s", brand, q.Merchant.AcquirerBIN, q.Merchant.CardAcceptor, want)
+		}
+	}
+}
+
 // TestNonPayment: where nothing is paid, the bank is asked so, also after a restart, and its result needs no
 // authentication value. A result about a payment is then not the one that was asked for.
 func TestNonPayment(t *testing.T) {

@@ -96,26 +96,27 @@ func (s *Server) tend(ctx context.Context, d *directory, since time.Time) (again
 		err = s.takeOver(ctx, d, kept)
 	}
 	have := d.ranges.Load()
-	if err != nil && !errors.Is(err, errUnreadable) {
-		if !errors.Is(err, errGone) && ctx.Err() == nil {
-			s.o.Log.Warn("card ranges not read", "directory", d.Name, "error", err)
-		}
-		return lookSoon
-	}
-	look := lookEvery
+	look, lease := lookEvery, leaseFor
 	if have == nil {
-		look = lookSoon
+		look, lease = lookSoon, leaseFirst
 	}
-	if wait := d.due(kept, since, have == nil).Sub(s.o.Now()); wait > 0 {
+	switch {
+	case errors.Is(err, errGone):
+		return lookSoon
+	case err != nil && !errors.Is(err, errUnreadable):
+		s.warn(ctx, "card ranges not read", d, err)
+		return look
+	}
+	now := s.o.Now()
+	if wait := d.due(kept, since, now, have == nil).Sub(now); wait > 0 {
 		return min(wait, look)
 	}
-	lease := leaseFor
-	if have == nil {
-		lease = leaseFirst
+	set, ok, err := s.o.Keep.LeaseRanges(ctx, kept, now.Add(lease))
+	if err != nil {
+		s.warn(ctx, "card ranges not kept", d, err)
 	}
-	set, ok, err := s.o.Keep.LeaseRanges(ctx, kept, s.o.Now().Add(lease))
-	if err != nil || !ok {
-		return lookSoon
+	if !ok {
+		return look
 	}
 	err = s.renew(ctx, d, kept, set)
 	switch {
@@ -129,24 +130,32 @@ func (s *Server) tend(ctx context.Context, d *directory, since time.Time) (again
 	s.o.Log.Warn("card ranges not loaded", "directory", d.Name, "error", err, "retry", retry)
 	kept.Until, kept.Tries = s.o.Now().Add(retry), kept.Tries+1
 	if err := s.o.Keep.RestRanges(ctx, kept); err != nil {
-		s.o.Log.Warn("card ranges not read", "directory", d.Name, "error", err)
+		s.warn(ctx, "card ranges not kept", d, err)
 	}
 	return min(retry, lookEvery)
 }
 
+// warn logs what is not because the node stops.
+func (s *Server) warn(ctx context.Context, what string, d *directory, err error) {
+	if ctx.Err() == nil {
+		s.o.Log.Warn(what, "directory", d.Name, "error", err)
+	}
+}
+
 // due is when the directory server is to be asked next: as often as the settings say, and sooner for a node that has
-// started since. One that has no ranges, because none are kept or they cannot be read, does not wait.
-func (d *directory) due(kept RangeSet, since time.Time, none bool) time.Time {
+// started since. One that has no ranges, because none are kept or they cannot be read, does not wait. What a clock that
+// went ahead has written does not count.
+func (d *directory) due(kept RangeSet, since, now time.Time, none bool) time.Time {
 	at := kept.Loaded
 	switch {
-	case none:
+	case none || at.After(now.Add(time.Minute)):
 		at = time.Time{}
 	case at.Before(since):
 		at = at.Add(d.Rest)
 	default:
 		at = at.Add(d.Refresh)
 	}
-	if kept.Until.After(at) {
+	if kept.Until.After(at) && kept.Until.Before(now.Add(retryLast+time.Minute)) {
 		at = kept.Until
 	}
 	return at

@@ -3,6 +3,7 @@ package threeds
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -349,4 +350,82 @@ func TestStopped(t *testing.T) {
 	if kept, _ := w.keep.RangeSet(t.Context(), "ds", w.directories[0].URL); kept.Tries != 0 || w.Ranges()[0].Failures != 0 || strings.Contains(w.log.String(), "WARN") {
 		t.Errorf("%+v %+v\n%s", kept, w.Ranges(), w.log)
 	}
+}
+
+// TestClockThatWasAhead: what a node wrote whose clock was a year ahead keeps nobody from asking.
+func TestClockThatWasAhead(t *testing.T) {
+	w := newWorld(t, upTo220)
+	w.tells("1", row("4000000000000000", "4000000000009999"))
+	began := w.timer.now()
+	w.tended(t, w.Server, began)
+	kept, _ := w.keep.RangeSet(t.Context(), "ds", w.directories[0].URL)
+	kept.Loaded, kept.Until = began.AddDate(1, 0, 0), began.AddDate(1, 0, 0)
+	w.keep.sets["ds"+kept.URL] = kept
+	w.tended(t, w.Server, began)
+	if now := w.Ranges()[0]; w.preqs() != 2 || now.Loaded.After(w.timer.now()) {
+		t.Errorf("%d were asked; loaded %v", w.preqs(), now.Loaded)
+	}
+}
+
+// TestKeepAway: without what is kept a node serves the ranges that it has, and asks nobody.
+func TestKeepAway(t *testing.T) {
+	w := newWorld(t, upTo220)
+	w.tells("1", row("4000000000000000", "4000000000009999"))
+	began := w.timer.now()
+	w.tended(t, w.Server, began)
+	w.timer.pass(refreshEvery)
+	away := errors.New("the database is away")
+	for _, fails := range []failingShelf{{shelf: w.keep, read: away}, {shelf: w.keep, lease: away}} {
+		w.Server.o.Keep = fails
+		if again := w.tended(t, w.Server, began); again != lookEvery || w.preqs() != 1 || w.Ready() != nil {
+			t.Errorf("looks again after %v, %d were asked, %v", again, w.preqs(), w.Ready())
+		}
+		want := map[bool]time.Duration{true: lookSoon, false: lookEvery}[fails.read != nil] // what can be read is
+		if again := w.tended(t, w.beside(t), began); again != want || w.preqs() != 1 {
+			t.Errorf("one that has none looks again after %v, %d were asked", again, w.preqs())
+		}
+	}
+	if log := w.log.String(); !strings.Contains(log, "card ranges not read") || !strings.Contains(log, "card ranges not kept") {
+		t.Errorf("nobody is told:\n%s", log)
+	}
+	// What was asked for and cannot be kept is asked for again.
+	w.Server.o.Keep = failingShelf{shelf: w.keep, write: away}
+	w.tells("2", row("4100000000000000", "4100000000009999", map[string]any{"actionInd": "A"}))
+	w.tended(t, w.Server, began)
+	if told := w.Ranges()[0]; told.Failures != 1 || told.N != 1 || w.preqs() != 2 {
+		t.Errorf("%+v, %d were asked", told, w.preqs())
+	}
+	w.Server.o.Keep = w.keep
+	w.timer.pass(retryFirst)
+	w.tended(t, w.Server, began)
+	if told := w.Ranges()[0]; told.N != 2 || w.preqs() != 3 {
+		t.Errorf("%+v, %d were asked", told, w.preqs())
+	}
+}
+
+// failingShelf fails where it says.
+type failingShelf struct {
+	*shelf
+	read, lease, write error
+}
+
+func (k failingShelf) RangeSet(ctx context.Context, directory, url string) (RangeSet, error) {
+	if k.read != nil {
+		return RangeSet{}, k.read
+	}
+	return k.shelf.RangeSet(ctx, directory, url)
+}
+
+func (k failingShelf) LeaseRanges(ctx context.Context, seen RangeSet, until time.Time) (int64, bool, error) {
+	if k.lease != nil {
+		return 0, false, k.lease
+	}
+	return k.shelf.LeaseRanges(ctx, seen, until)
+}
+
+func (k failingShelf) WriteRanges(ctx context.Context, r RangeSet, piece int, data string) error {
+	if k.write != nil {
+		return k.write
+	}
+	return k.shelf.WriteRanges(ctx, r, piece, data)
 }
