@@ -100,7 +100,7 @@ declare namespace Xendit {
     payment_request_id?: string;
     /** `pt-…`, on sessions that save the card. */
     payment_token_id?: string;
-    /** Where to send the payer. Absent when the bank asks nothing: then the payment is over, one way or the other. */
+    /** Where to send the payer. Absent when the bank asks nothing: the webhook says how it went. */
     action_url?: string;
   }
 
