@@ -8,8 +8,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // upTo220 is an enrolment under which directory servers are asked for rows as they were before 2.3.1.
@@ -259,6 +263,67 @@ func TestManyRanges(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTooManyRanges: an answer that never ends is left when the cap is reached, and what was there stays.
+func TestTooManyRanges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: 64 MB are read")
+	}
+	w := newWorld(t, upTo220)
+	w.tells("1", row("4000000000000000", "4000000000009999"))
+	if err := w.renewed(t, w.directories[0]); err != nil {
+		t.Fatal(err)
+	}
+	var sent atomic.Int64
+	filler := strings.Repeat(" ", 1<<16)
+	w.answer = func(rw http.ResponseWriter, r map[string]any) {
+		fmt.Fprintf(rw, `{"messageType":"PRes","messageVersion":"2.2.0","cardRangeData":[`)
+		for {
+			n, err := fmt.Fprint(rw, `{"startRange":"4100000000000000","endRange":"4100000000009999","acsStartProtocolVersion":"2.1.0","acsEndProtocolVersion":"2.2.0"},`, filler)
+			if sent.Add(int64(n)); err != nil || sent.Load() > 2*maxPRes {
+				return
+			}
+		}
+	}
+	err := w.renewed(t, w.directories[0])
+	if !errors.Is(err, errTooLarge) {
+		t.Errorf("%v, after %d bytes", err, sent.Load())
+	}
+	if told := w.Ranges()[0]; told.N != 1 {
+		t.Errorf("%+v", told)
+	}
+}
+
+// TestAnySet: whatever ranges there are, another node finds in what is kept what the first finds.
+func TestAnySet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLoader(nil)
+		for range rapid.IntRange(0, 40).Draw(t, "ranges") {
+			lo := rapid.Uint64Range(0, 9_999_999_999_999_999_999).Draw(t, "lo")
+			key := span{rapid.IntRange(13, 19).Draw(t, "digits"), lo, lo + rapid.Uint64Range(0, 1000).Draw(t, "width")}
+			var told support
+			for range rapid.IntRange(0, 2).Draw(t, "versions") {
+				v := rapid.SampledFrom([]string{"2.1.0", "2.2.0", "2.3.1"}).Draw(t, "version")
+				told.ACS = append(told.ACS, versions{First: "2.1.0", Last: v, MethodURL: rapid.StringMatching(`(https://[a-z"<\\]{1,8})?`).Draw(t, "URL")})
+				told.DS = append(told.DS, versions{First: v, Last: v})
+			}
+			l.ranges[key] = cardRange{key, l.intern(told)}
+		}
+		table, again := newRangeTable(l.ranges), newLoader(nil)
+		for i := 0; i*pieceSize < len(table.ranges); i++ {
+			data, err := table.piece(i)
+			if err == nil {
+				err = again.takePiece(data)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(table, newRangeTable(again.ranges), cmp.AllowUnexported(rangeTable{}, cardRange{}, span{})); diff != "" {
+			t.Fatal(diff)
+		}
+	})
 }
 
 // TestPieces: nothing that a card is authenticated by is lost on the way, and what is kept holds nothing else.
