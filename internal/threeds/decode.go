@@ -32,7 +32,7 @@ func decode(r io.Reader, want expected) (m Message, violation *Erro, err error) 
 		return Message{}, nil, source.err
 	}
 	if syntax != nil {
-		return Message{}, refuse(invalidMessage, "message", Message{Version: want.version}), nil
+		return Message{}, refuse(invalidMessage, "message", Message{}), nil
 	}
 	m = Message{fields: fields}
 	m.Type, m.Version = m.text("messageType"), m.text("messageVersion")

@@ -118,6 +118,7 @@ func (s *Server) exchange(ctx context.Context, d *directory, request Message, wa
 		if violation.ServerTransID == "" {
 			violation.ServerTransID = request.text("threeDSServerTransID")
 		}
+		violation.Version = request.Version // the answer's own may be none
 		s.object(ctx, d, violation)
 		return answer, fmt.Errorf("threeds: answer of directory %s to the %s: %w", d.Name, request.Type, violation)
 	}

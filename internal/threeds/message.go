@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Message is an EMV 3DS message: one JSON object.
@@ -77,7 +78,8 @@ type stream struct {
 // the same name without a word.
 type parser struct {
 	decoder    *json.Decoder
-	duplicates []string
+	path       []string // names of the objects that are open
+	duplicates []string // elements that are there twice, "messageExtension.id"
 	stream     *stream
 }
 
@@ -116,20 +118,24 @@ func (p *parser) object(depth int) (map[string]any, error) {
 		if !ok {
 			return nil, errNotObject
 		}
+		p.path = append(p.path, name)
 		if _, twice := fields[name]; twice {
-			p.duplicate(name)
+			p.duplicate()
 		}
 		streaming := depth == 1 && p.stream != nil && p.stream.field == name
 		if fields[name], err = p.value(depth, streaming); err != nil {
 			return nil, err
 		}
+		p.path = p.path[:len(p.path)-1]
 	}
 	_, err := p.decoder.Token()
 	return fields, err
 }
 
-func (p *parser) duplicate(name string) {
-	if name = printable(name, 64); len(p.duplicates) < maxDuplicates && !slices.Contains(p.duplicates, name) {
+// duplicate notes that the element that the path leads to was there before.
+func (p *parser) duplicate() {
+	name := printable(strings.Join(p.path, "."), 128)
+	if len(p.duplicates) < maxDuplicates && !slices.Contains(p.duplicates, name) {
 		p.duplicates = append(p.duplicates, name)
 	}
 }
