@@ -220,8 +220,8 @@ func readMessage(t *testing.T, text string) Message {
 // the answer that the oracle expects.
 func TestMade(t *testing.T) {
 	tried, messages := 0, makeAll()
-	for _, m := range messages {
-		if testing.Short() && strings.HasSuffix(m.name, "full") {
+	for i, m := range messages {
+		if testing.Short() && (i%5 != 0 || strings.HasSuffix(m.name, "full")) {
 			continue
 		}
 		tried += m.mutate(t)
