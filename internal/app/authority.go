@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -70,7 +71,6 @@ func (a *Authorities) pool() *x509.CertPool {
 }
 
 func (a *Authorities) read() error {
-	first := a.list == nil
 	a.look()
 	text, err := os.ReadFile(a.File())
 	if err != nil {
@@ -90,7 +90,8 @@ func (a *Authorities) read() error {
 	if len(list) == 0 {
 		return fmt.Errorf("%s holds no certificate in PEM", a.File())
 	}
-	if a.list = list; !first {
+	renewed := a.list != nil && !slices.EqualFunc(a.list, list, (*x509.Certificate).Equal)
+	if a.list = list; renewed {
 		a.log.Info("certificate renewed", "file", a.File())
 	}
 	return nil

@@ -71,7 +71,6 @@ func (c *Certificate) current() *tls.Certificate {
 
 // read takes the pair from the files.
 func (c *Certificate) read() error {
-	first := c.pair == nil
 	c.look()
 	certFile, keyFile := c.paths[0], c.paths[1]
 	certificate, err := os.ReadFile(certFile)
@@ -89,7 +88,8 @@ func (c *Certificate) read() error {
 	if c.now().After(pair.Leaf.NotAfter) {
 		return fmt.Errorf("%s ended at %s", certFile, pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
-	if c.pair = &pair; !first {
+	renewed := c.pair != nil && !c.pair.Leaf.Equal(pair.Leaf)
+	if c.pair = &pair; renewed {
 		c.log.Info("certificate renewed", "file", certFile, "ends", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return nil
