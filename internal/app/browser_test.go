@@ -50,13 +50,13 @@ func TestInABrowser(t *testing.T) {
 type visits map[string]func(t *testing.T, browser context.Context)
 
 // newBrowser starts a real Chromium with a new profile, ended with the test.
-func newBrowser(t *testing.T) context.Context {
+func newBrowser(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("chromium is not installed")
 	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), // outlives t.Context, to end in order
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(flags, // outlives t.Context, to end in order
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true),
@@ -68,7 +68,7 @@ func newBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-backgrounding-occluded-windows", true),
 		chromedp.Flag("disable-renderer-backgrounding", true),
 		chromedp.WSURLReadTimeout(time.Minute),
-	)
+	)...)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
@@ -118,11 +118,17 @@ func (p *payer) another() *payer {
 
 func (w *town) sit(tab context.Context) *payer {
 	w.t.Helper()
+	return w.sitFor(tab, 2*time.Minute)
+}
+
+// sitFor sits at a tab, for no longer than a time.
+func (w *town) sitFor(tab context.Context, most time.Duration) *payer {
+	w.t.Helper()
 	p := &payer{t: w.t, w: w, seen: &seen{}}
 	if err := chromedp.Do(tab); err != nil {
 		w.t.Fatal("chromium:", err)
 	}
-	ctx, cancel := context.WithTimeout(tab, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(tab, most)
 	w.t.Cleanup(cancel)
 	p.ctx = ctx
 	p.watch(ctx)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,7 @@ func TestMatrixInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a browser takes a while; run without -short")
 	}
-	browser := newBrowser(t)
+	browser := newBrowser(t, chromedp.Flag("process-per-site", true), chromedp.Flag("force-prefers-reduced-motion", true))
 	m := &matrix{town: openTown(t), tokens: map[string]string{}}
 	m.openSite()
 	trials := matrixTrials()
@@ -148,7 +149,7 @@ func (m *matrix) openSite() {
 		_, _ = rw.Write([]byte(`<!doctype html><title>shop</title><link rel="icon" href="data:,">`))
 	}))
 	m.t.Cleanup(server.Close)
-	m.site, m.left, m.tried = strings.Replace(server.URL, "127.0.0.1", "localhost", 1), map[string]trial{}, map[payment.ServerTransID]trial{}
+	m.site, m.left, m.tried = server.URL, map[string]trial{}, map[payment.ServerTransID]trial{}
 }
 
 // payersAtOnce is how many tabs are open at a time: most of a trial is waiting for the browser.
@@ -162,12 +163,14 @@ func (m *matrix) share(browser context.Context, trials []trial) {
 	for range payersAtOnce {
 		memory, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 		m.t.Cleanup(end)
-		if err := chromedp.Do(memory); err != nil {
+		// This tab stays open at the bank, so that the bank's frames share its process, which takes a while to start.
+		if err := chromedp.Do(memory, chromedp.Navigate(m.world.Kit().ACSOrigin+"/acs.css")); err != nil {
 			m.t.Fatal("chromium:", err)
 		}
+		p := m.beside(memory, 10*time.Minute)
 		all.Go(func() {
 			for c := range next {
-				m.t.Run(c.String(), func(t *testing.T) { m.try(t, memory, c) })
+				m.t.Run(c.String(), func(t *testing.T) { m.try(t, p, memory, c) })
 			}
 		})
 	}
@@ -197,21 +200,27 @@ func (m *matrix) token(t *testing.T, digits string) string {
 	return m.tokens[number]
 }
 
-// try is one trial, in a tab of its own.
-func (m *matrix) try(t *testing.T, memory context.Context, c trial) {
+// beside opens another tab of a browser.
+func (w *town) beside(memory context.Context, most time.Duration) *payer {
+	w.t.Helper()
+	tab, end := chromedp.NewContext(memory)
+	w.t.Cleanup(end)
+	return w.sitFor(tab, most)
+}
+
+// try is one trial, in the tab of those before it, or in one of its own where that is closed.
+func (m *matrix) try(t *testing.T, sitting *payer, memory context.Context, c trial) {
 	w := m.in(t)
+	p := &payer{t: t, w: w, ctx: sitting.ctx, seen: sitting.seen}
+	if slices.Contains([]string{returns, leaves, confirms}, c.comes) {
+		p = w.beside(memory, 2*time.Minute)
+	}
 	session := w.newSession(m.token(t, c.digits()), func(request map[string]any) {
 		urls := request["cards_session_js"].(map[string]any)
 		urls["success_return_url"], urls["failure_return_url"] = m.site+"/?success", m.site+"/?failure"
 	})
 	accepted := w.submitted(session, "123")
 	address := accepted["action_url"].(string)
-	open := func() *payer {
-		tab, end := chromedp.NewContext(memory)
-		t.Cleanup(end)
-		return w.sit(tab)
-	}
-	p := open()
 	if c.comes == goesBack {
 		p.open(m.site + "/?basket")
 	}
@@ -235,7 +244,7 @@ func (m *matrix) try(t *testing.T, memory context.Context, c trial) {
 			bank = p.bankAt(c.challenge)
 		case returns:
 			p.close()
-			p = open()
+			p = w.beside(memory, 2*time.Minute)
 			p.open(address)
 			bank = p.bankAt(c.challenge)
 		case confirms:
