@@ -215,18 +215,17 @@ func (m *matrix) try(t *testing.T, sitting *payer, memory context.Context, c tri
 	if slices.Contains([]string{returns, leaves, confirms}, c.comes) {
 		p = w.beside(memory, 2*time.Minute)
 	}
+	home := fmt.Sprintf("%s/%d?", m.site, m.made.Add(1))
 	session := w.newSession(m.token(t, c.digits()), func(request map[string]any) {
 		urls := request["cards_session_js"].(map[string]any)
-		urls["success_return_url"], urls["failure_return_url"] = m.site+"/?success", m.site+"/?failure"
+		urls["success_return_url"], urls["failure_return_url"] = home+"success", home+"failure"
 	})
-	accepted := w.submitted(session, "123")
-	address := accepted["action_url"].(string)
+	address := w.submitted(session, "123")["action_url"].(string)
+	page := w.opens(address).page
 	if c.comes == goesBack {
 		p.open(m.site + "/?basket")
 	}
 	p.open(address)
-	page := p.page()
-
 	if c.does != "" || c.comes == leaves {
 		bank := p.bankAt(c.challenge)
 		switch c.comes {
@@ -270,7 +269,7 @@ func (m *matrix) try(t *testing.T, sitting *payer, memory context.Context, c tri
 	if c.paid {
 		outcome = "success"
 	}
-	p.until(`location.origin === ` + quote(m.site) + ` && location.search === ` + quote("?"+outcome))
+	p.until(`location.href === ` + quote(home+outcome))
 	m.ended(w, page, c)
 }
 
