@@ -167,7 +167,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	}
 	g := h.gate
 	pages, err := checkout.New(checkout.Options{
-		Flow: h.flow, Now: o.Now, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, PublicURL: h.PublicURL, ClientIP: from.clientIP, ChallengeBroken: challengeBroken,
+		Flow: h.flow, Now: o.Now, Rand: o.Rand, Log: h.log, FrameSources: s.FrameSources, PublicURL: h.PublicURL, ClientIP: from.clientIP, ComesHome: comesHome,
 	})
 	if err != nil {
 		return nil, nil, err

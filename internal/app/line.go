@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reprise/internal/acquirer"
+	"reprise/internal/checkout"
 	"reprise/internal/flow"
 	"reprise/internal/payment"
 	"reprise/internal/store"
@@ -72,8 +73,11 @@ func (k rangeKeep) ReadRanges(ctx context.Context, r threeds.RangeSet, each func
 	return k.Store.ReadRanges(ctx, store.RangeSet(r), each)
 }
 
-// challengeBroken tells whether the bank came home with an error instead of a CRes.
-func challengeBroken(form url.Values) bool {
+// comesHome says what the bank's page brought home. What cannot be read brings nothing.
+func comesHome(form url.Values) checkout.Homecoming {
 	r, err := threeds.ParseChallengeResponse(form)
-	return err == nil && r.Erro
+	if err != nil {
+		return checkout.Homecoming{}
+	}
+	return checkout.Homecoming{Broken: r.Erro, ServerTransID: r.ServerTransID, ACSTransID: r.ACSTransID}
 }

@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"reprise/internal/payment"
 )
@@ -13,11 +15,12 @@ import (
 // prepareVisits are those of payers whose browser gets ready before they click, at a merchant's page of their own.
 func prepareVisits() visits {
 	return visits{
-		"prepared while the payer types":      preparedWhileThePayerTypes,
-		"a page that does not admit us":       aPageThatDoesNotAdmitUs,
-		"without third-party cookies":         withoutThirdPartyCookies,
-		"a bank that breaks out of its frame": aBankThatBreaksOut,
-		"a bank that says no, and why":        aBankThatSaysWhy,
+		"prepared while the payer types":        preparedWhileThePayerTypes,
+		"a page that does not admit us":         aPageThatDoesNotAdmitUs,
+		"without third-party cookies":           withoutThirdPartyCookies,
+		"a bank that breaks out of its frame":   aBankThatBreaksOut,
+		"a bank that says no, and why":          aBankThatSaysWhy,
+		"a bank that breaks out, and no memory": aBankThatBreaksOutOfAForgetfulBrowser,
 	}
 }
 
@@ -128,16 +131,38 @@ func aBankThatBreaksOut(t *testing.T, browser context.Context) {
 	p := w.visit(browser)
 	p.shop("1091")
 	p.pay("123")
-	page, bank := p.page(), p.bank()
+	left, bank := p.page(), p.bank()
 	p.untilIn(bank, `(document.querySelector("form").target = "_top") === "_top"`)
 	p.answer(bank, rightOTP)
 	p.receipt()
-	if n := p.asked("GET " + w.PublicURL + "/pay/" + page + " "); n != 2 {
+	if n := p.asked("GET " + w.PublicURL + "/pay/" + left + " "); n != 2 {
 		t.Errorf("the page was loaded %d times, want once before the bank and once after", n)
 	}
 	if n := p.asked("/cvn"); n != 0 {
 		t.Error("the payer was asked for the CVN again")
 	}
+	w.booked(1, 0)
+}
+
+// aBankThatBreaksOutOfAForgetfulBrowser: where nothing is stored, the bank's words lead back. The share is lost, so the
+// CVN is asked for once more.
+func aBankThatBreaksOutOfAForgetfulBrowser(t *testing.T, browser context.Context) {
+	w := openTown(t)
+	p := w.visit(browser)
+	p.call(func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+			Source: `Object.defineProperty(window, "sessionStorage", { get() { throw new DOMException("no", "SecurityError"); } })`,
+		})
+		return err
+	})
+	p.shop("1091")
+	p.pay("123")
+	bank := p.bank()
+	p.untilIn(bank, `(document.querySelector("form").target = "_top") === "_top"`)
+	p.answer(bank, rightOTP)
+	p.headline("once more")
+	p.do(chromedp.SendKeys(css("#cvn"), "123"+kb.Enter))
+	p.receipt()
 	w.booked(1, 0)
 }
 

@@ -35,8 +35,15 @@ type Options struct {
 	PublicURL string
 	// ClientIP reads the payer's address from a request.
 	ClientIP func(*http.Request) string
-	// ChallengeBroken tells whether what a bank's page brought home is an error instead of a CRes.
-	ChallengeBroken func(form url.Values) bool
+	// ComesHome reads what a bank's page brought home.
+	ComesHome func(form url.Values) Homecoming
+}
+
+// Homecoming is what a browser says when it comes back from the bank's challenge. It proves nothing.
+type Homecoming struct {
+	Broken        bool // an error came instead of a CRes
+	ServerTransID payment.ServerTransID
+	ACSTransID    string
 }
 
 // Checkout answers the payer's browser.

@@ -78,7 +78,7 @@ func (w *world) Case(_ context.Context, l payment.Lookup) (payment.Case, error) 
 	if w.down != nil {
 		return payment.Case{}, w.down
 	}
-	if r != nil && (l.Page == r.Page || l.Request == r.ID) || l.Link != "" && l.Link == w.c.Session.Link || l.Session == w.c.Session.ID && (l.Business == "" || l.Business == shop) {
+	if r != nil && (l.Page == r.Page || l.Request == r.ID || l.ServerTransID != "" && l.ServerTransID == r.Authentication.ServerTransID) || l.Link != "" && l.Link == w.c.Session.Link || l.Session == w.c.Session.ID && (l.Business == "" || l.Business == shop) {
 		return w.c, nil
 	}
 	return payment.Case{}, payment.ErrNotFound
@@ -223,8 +223,10 @@ func newDoor(t *testing.T, c payment.Case) *door {
 		}),
 		Now: func() time.Time { return noon }, PublicURL: "https://pay.example",
 		Rand: rand.Reader, Log: log, FrameSources: []string{"http://acs.localhost:4243"},
-		ClientIP:        func(*http.Request) string { return "192.0.2.1" },
-		ChallengeBroken: func(form url.Values) bool { return form.Get("cres") == "" },
+		ClientIP: func(*http.Request) string { return "192.0.2.1" },
+		ComesHome: func(form url.Values) Homecoming {
+			return Homecoming{form.Get("cres") == "", payment.ServerTransID(form.Get("server")), form.Get("acs")}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -84,12 +84,18 @@ func (c *Checkout) methodReturn(w http.ResponseWriter, r *http.Request) error {
 }
 
 // challengeReturn is where the bank's challenge brings the payer home to. What it says proves nothing: the
-// result is the RReq's. An error message instead of a CRes means that the challenge broke.
+// result is the RReq's. An error message instead of a CRes means that the challenge broke. A bank's page that broke out
+// of its frame has taken the attempt's page away; where the browser does not remember which one that was, the bank's
+// own words do.
 func (c *Checkout) challengeReturn(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	_ = r.ParseForm() // what cannot be read says nothing
+	home, page := c.ComesHome(r.PostForm), ""
+	if r.Header.Get("Sec-Fetch-Dest") != "iframe" {
+		page = c.Flow.PageOf(r.Context(), home.ServerTransID, home.ACSTransID)
+	}
 	return c.show(w, http.StatusOK, "return.html", "'self'", c.speak(r.Header.Get("Accept-Language")), map[string]any{
-		"From": "challenge", "Broken": c.ChallengeBroken(r.PostForm),
+		"From": "challenge", "Broken": home.Broken, "Page": page,
 	})
 }
 

@@ -227,3 +227,29 @@ func TestAssets(t *testing.T) {
 		}
 	}
 }
+
+// TestHomeWithoutMemory: a browser that does not know where it came from is told by what the bank has brought home, if
+// that names the transaction by both its names and is no frame.
+func TestHomeWithoutMemory(t *testing.T) {
+	for name, test := range map[string]struct {
+		body, dest string
+		told       bool
+	}{
+		"both names":     {"cres=x&server=s-1&acs=a-1", "document", true},
+		"an old browser": {"cres=x&server=s-1&acs=a-1", "", true},
+		"a frame":        {"cres=x&server=s-1&acs=a-1", "iframe", false},
+		"one name":       {"cres=x&server=s-1", "document", false},
+		"another's":      {"cres=x&server=s-1&acs=a-2", "document", false},
+		"nobody's":       {"cres=x&server=s-2&acs=a-1", "document", false},
+	} {
+		c := caseIn(payment.Challenging)
+		c.Request.Authentication.ServerTransID, c.Request.Authentication.ACSTransID = "s-1", "a-1"
+		d := newDoor(t, c)
+		r := d.request("POST", "/3ds/challenge", "", test.body)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Dest", test.dest)
+		if told := strings.Contains(d.answer(r).Body.String(), `data-page="`+page+`"`); told != test.told {
+			t.Errorf("%s: told %v", name, told)
+		}
+	}
+}

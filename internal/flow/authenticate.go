@@ -17,6 +17,19 @@ func (f *Flow) Attempt(ctx context.Context, page string) (payment.Case, error) {
 	return f.o.Store.Case(ctx, payment.Lookup{Page: page})
 }
 
+// PageOf finds the page of an attempt whose challenge brings a browser home, by the names that both sides gave the
+// transaction: only the bank and the browser know both. Empty where there is none.
+func (f *Flow) PageOf(ctx context.Context, id payment.ServerTransID, acs string) string {
+	if id == "" || acs == "" {
+		return ""
+	}
+	c, err := f.o.Store.Case(ctx, payment.Lookup{ServerTransID: id})
+	if err != nil || c.Request.Authentication == nil || c.Request.Authentication.ServerTransID != id || c.Request.Authentication.ACSTransID != acs {
+		return ""
+	}
+	return c.Request.Page
+}
+
 // Open begins the authentication of an attempt, once the page's script has shown that a browser is there.
 // It finds out where the 3DS Method runs; an attempt that is open already is returned as it is.
 func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {

@@ -50,6 +50,7 @@ func encodeForm(fields map[string]any) string {
 type ChallengeResponse struct {
 	Erro          bool                  // an Erro came in place of a CRes
 	ServerTransID payment.ServerTransID // may be empty with an Erro
+	ACSTransID    string                // the bank's own name for it, as it came; may be empty
 }
 
 var errBrowserForm = errors.New("threeds: the browser brought no message that can be read")
@@ -66,7 +67,7 @@ func ParseChallengeResponse(form url.Values) (ChallengeResponse, error) {
 			return ChallengeResponse{}, err
 		}
 		id := m.text("threeDSServerTransID")
-		r := ChallengeResponse{Erro: m.Type == "Erro", ServerTransID: payment.ServerTransID(id)}
+		r := ChallengeResponse{Erro: m.Type == "Erro", ServerTransID: payment.ServerTransID(id), ACSTransID: m.text("acsTransID")}
 		if UUID.admits(id) && m.Type == "CRes" || r.Erro && (id == "" || UUID.admits(id)) {
 			return r, nil
 		}

@@ -59,7 +59,7 @@ func TestChallengeForm(t *testing.T) {
 func TestParseChallengeResponse(t *testing.T) {
 	cres := `{"messageType":"CRes","messageVersion":"2.2.0","threeDSServerTransID":"` + serverID + `","acsTransID":"` + acsID + `","transStatus":"Y"}`
 	erro := `{"messageType":"Erro","messageVersion":"2.2.0","errorCode":"402","threeDSServerTransID":"` + serverID + `","x":"??>>~~"}`
-	done := ChallengeResponse{ServerTransID: serverID}
+	done := ChallengeResponse{ServerTransID: serverID, ACSTransID: acsID}
 	failed := ChallengeResponse{ServerTransID: serverID, Erro: true}
 	raw, padded, standard := base64.RawURLEncoding, base64.URLEncoding, base64.StdEncoding
 	for _, test := range []struct {

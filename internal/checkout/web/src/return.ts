@@ -3,10 +3,11 @@
 import { rememberedPage } from './share';
 
 const { from, broken, back } = document.body.dataset;
+const page = (): string => rememberedPage() || document.body.dataset.page || '';
 if (window.parent !== window) {
   window.parent.postMessage({ reprise: from, broken: broken === '1' }, location.origin);
-} else if (/^[A-Za-z0-9_-]+$/.test(rememberedPage())) {
-  location.replace('/pay/' + rememberedPage());
+} else if (/^[A-Za-z0-9_-]+$/.test(page())) {
+  location.replace('/pay/' + page());
 } else {
   document.querySelector('h1')!.textContent = back!;
 }
