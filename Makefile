@@ -1,7 +1,7 @@
 # `make` alone lists the targets. CI runs `make check` and nothing else.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz soak mutants bench bench-quick check clean
+.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz soak mutants bench bench-quick bench-growth check clean
 
 # Where races would be: the writer, the workers, the multiplexer, and what they call.
 RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/... ./internal/webhook/... ./internal/gate/...
@@ -11,7 +11,7 @@ SEEDS := 10000
 FIRST := 1
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 build: ## build bin/reprise
 	go build -trimpath -o bin/reprise ./cmd/reprise
@@ -65,11 +65,14 @@ mutants: ## break the gateway on purpose, one mistake at a time, and see that th
 BENCH = env -u REPRISE_TEST_POSTGRES scripts/with-postgres sh -c 'REPRISE_BENCH_DATABASE="$$REPRISE_TEST_POSTGRES sqlite" \
 	exec bin/reprise bench --limits --own --profile "$$@"' bench
 
-bench: setup build ## how fast it is, beside the limits of this machine (a quarter of an hour): bin/bench.json, bin/bench.svg
-	@$(BENCH) oneclick session frictionless challenge refund mixed --rounds=5 --json=bin/bench.json --svg=bin/bench.svg
+bench: setup build ## how fast it is, beside the limits of this machine (some twenty minutes): bin/bench.json, bin/bench.svg
+	@$(BENCH) oneclick session frictionless challenge refund mixed webhooks --cold --rounds=5 --duration=8s --json=bin/bench.json --svg=bin/bench.svg
 
 bench-quick: setup build ## the same in under four minutes, less certain
 	@$(BENCH) oneclick session --rounds=3 --duration=3s --warm-up=1s --json=bin/bench.json
+
+bench-growth: setup build ## does it slow down as it fills? A million stored payments: half an hour, and 20 GB for the while
+	@$(BENCH) growth --duration=20s --json=bin/growth.json
 
 check: format test race fuzz soak ## exactly what CI runs
 	@echo "make check: all is well"

@@ -8,7 +8,7 @@ import (
 )
 
 type benchCmd struct {
-	Workload []string `arg:"" help:"What is measured: session, oneclick, frictionless, challenge, refund, mixed or growth; docs/performance.md explains them."`
+	Workload []string `arg:"" help:"What is measured: session, oneclick, frictionless, challenge, refund, mixed, growth or webhooks; docs/performance.md explains them."`
 
 	Database []string `help:"sqlite, or the URL of a PostgreSQL server on which databases may be made, which are gone at the end; may be repeated. A URL with a password is taken from the variable of the environment." default:"sqlite" sep:" " env:"REPRISE_BENCH_DATABASE" placeholder:"URL"`
 
@@ -22,6 +22,7 @@ type benchCmd struct {
 
 	Limits  bool `help:"Measure the limits of the machine in each round, too, and print how the rates compare." group:"What else is measured"`
 	Own     bool `help:"Measure how long a one-click payment takes of which the acquirer is not waited for, with one client." group:"What else is measured"`
+	Cold    bool `help:"Measure how long a sandbox takes from its start until it is ready."`
 	Profile bool `help:"Say where the gateway's processor time goes." group:"What else is measured"`
 
 	JSON string `help:"File for all figures." name:"json" type:"path" group:"Files" placeholder:"FILE"`
@@ -37,7 +38,7 @@ func (c *benchCmd) Run() error {
 		return bench.Run(r.ctx, bench.Options{
 			Program: program, Workloads: c.Workload, Databases: c.Database,
 			Clients: c.Clients, Rate: c.Rate, WarmUp: c.WarmUp, Duration: c.Duration, Rounds: c.Rounds, Stored: c.Stored, Steps: c.Steps,
-			Limits: c.Limits, Own: c.Own, Profile: c.Profile, JSON: c.JSON, SVG: c.SVG, Out: os.Stdout, Say: os.Stderr,
+			Limits: c.Limits, Own: c.Own, Cold: c.Cold, Profile: c.Profile, JSON: c.JSON, SVG: c.SVG, Out: os.Stdout, Say: os.Stderr,
 		})
 	})
 }

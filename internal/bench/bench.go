@@ -26,6 +26,7 @@ type Options struct {
 	Limits   bool          // measure the limits in each round, too, and print ratios
 	Own      bool          // measure, in each round with oneclick, how long a payment takes with nobody waited for
 	Profile  bool          // say where the gateway's time goes
+	Cold     bool          // measure how long a sandbox takes to start
 	Stored   []int         // growth: how many payments are there before
 	Steps    []float64     // latency by load: shares of the rate that the closed loop had
 
@@ -36,8 +37,8 @@ type Options struct {
 }
 
 // check says what is wrong with options before anything is started.
-func (o Options) check() ([]workload, bool, error) {
-	chosen, grows, err := choose(o.Workloads)
+func (o Options) check() ([]workload, map[string]bool, error) {
+	chosen, others, err := choose(o.Workloads)
 	problems := []error{err}
 	wrong := func(is bool, what string) {
 		if is {
@@ -51,10 +52,10 @@ func (o Options) check() ([]workload, bool, error) {
 	wrong(o.Duration < 100*time.Millisecond, "a measurement lasts a tenth of a second at least")
 	wrong(o.WarmUp < 0, "a warm-up is not negative")
 	wrong(o.Rounds < 1, "there is one round at least")
-	wrong(grows && len(o.Stored) < 2, "growth compares two sizes at least")
+	wrong(others[growth] && len(o.Stored) < 2, "growth compares two sizes at least")
 	wrong(slices.ContainsFunc(o.Stored, func(n int) bool { return n < 1 }), "stored payments are at least one")
 	wrong(slices.ContainsFunc(o.Steps, func(n float64) bool { return n <= 0 || n > 1 }), "a step of the picture is a share of the rate, above 0 and at most 1")
-	wrong(o.SVG != "" && len(chosen) == 0, "a picture is of a workload other than growth")
+	wrong(o.SVG != "" && len(chosen) == 0, "a picture is of a workload other than growth and webhooks")
 	wrong(o.SVG != "" && len(o.Steps) < 2, "a picture needs two steps at least")
 	for _, file := range []string{o.JSON, o.SVG} {
 		if file != "" {
@@ -65,17 +66,18 @@ func (o Options) check() ([]workload, bool, error) {
 	for i, d := range o.Databases {
 		wrong(slices.Contains(o.Databases[:i], d), "a database is named twice")
 	}
-	return chosen, grows, errors.Join(problems...)
+	return chosen, others, errors.Join(problems...)
 }
 
 // Report is all that was found out.
 type Report struct {
 	Started   time.Time          `json:"started"`
 	Machine   string             `json:"machine"`
+	Busy      string             `json:"load_before"` // the machine's load averages before anything was started; empty: not known
 	Clients   int                `json:"clients"`
 	Results   []Result           `json:"results"`
 	Ratios    []Ratio            `json:"ratios"`
-	ColdStart map[string]float64 `json:"cold_start_ms"` // median, by database: from the process to ready, on a database that is there
+	ColdStart map[string]float64 `json:"cold_start_ms"` // medians: from the process to ready, by what is started
 	Filled    []Filled           `json:"filled,omitempty"`
 	Shares    []Shares           `json:"profile,omitempty"`
 
@@ -85,12 +87,13 @@ type Report struct {
 // Run measures, prints what it found, and writes the files that it was asked for. Any error of any operation is one of
 // the run.
 func Run(ctx context.Context, o Options) error {
-	chosen, grows, err := o.check()
+	chosen, others, err := o.check()
 	if err != nil {
 		return err
 	}
 	r := &Report{
 		Started: time.Now().UTC(), Clients: o.Clients, starts: map[string][]float64{},
+		Busy:    loadAverage(),
 		Machine: fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
 	}
 	for round := 1; round <= o.Rounds && len(chosen) > 0; round++ {
@@ -99,8 +102,13 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	for _, database := range o.Databases {
-		if grows {
+		if others[growth] {
 			if err := r.grow(ctx, o, database); err != nil {
+				return err
+			}
+		}
+		if others[webhooks] {
+			if err := r.deliver(ctx, o, database); err != nil {
 				return err
 			}
 		}
@@ -115,11 +123,18 @@ func Run(ctx context.Context, o Options) error {
 			}
 		}
 	}
+	for range o.Rounds {
+		if o.Cold {
+			if err := r.cold(ctx, o); err != nil {
+				return err
+			}
+		}
+	}
 	r.Ratios = ratios(r.Results)
 	r.ColdStart = map[string]float64{}
-	for database, all := range r.starts {
+	for what, all := range r.starts {
 		slices.Sort(all)
-		r.ColdStart[database] = median(all)
+		r.ColdStart[what] = median(all)
 	}
 	if err := r.print(o.Out); err != nil {
 		return err
@@ -182,8 +197,14 @@ func (r *Report) at(ctx context.Context, o Options, database, profile string, do
 		return err
 	}
 	defer s.close()
-	r.starts[s.kind] = append(r.starts[s.kind], milliseconds(s.coldStart))
+	r.started(s)
 	return do(s)
+}
+
+// started notes how long a gateway took to start.
+func (r *Report) started(s *site) {
+	what := "gateway on " + s.kind
+	r.starts[what] = append(r.starts[what], milliseconds(s.coldStart))
 }
 
 // step measures a workload at shares of what the closed loop came to, as an open loop.

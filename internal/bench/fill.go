@@ -20,6 +20,16 @@ import (
 // templates are how many payments are made by the gateway, of which all others are copies.
 const templates = 8
 
+// makeTemplates has the gateway make them.
+func (s *site) makeTemplates(ctx context.Context) error {
+	for range templates {
+		if _, err := s.oneclick(ctx, s.next()); err != nil {
+			return err
+		}
+	}
+	return s.sink.settled(ctx)
+}
+
 // past is the time over which stored payments are spread, up to now.
 const past = 90 * 24 * time.Hour
 

@@ -30,12 +30,7 @@ func (r *Report) grow(ctx context.Context, o Options, database string) error {
 		if err != nil {
 			return err
 		}
-		for range templates {
-			if _, err := s.oneclick(ctx, s.next()); err != nil {
-				return err
-			}
-		}
-		if err := s.sink.settled(ctx); err != nil {
+		if err := s.makeTemplates(ctx); err != nil {
 			return err
 		}
 		stored := 0
@@ -60,7 +55,7 @@ func (r *Report) grow(ctx context.Context, o Options, database string) error {
 			if err := s.openGateway(ctx, ""); err != nil {
 				return err
 			}
-			r.starts[s.kind] = append(r.starts[s.kind], milliseconds(s.coldStart))
+			r.started(s)
 			l := o.load()
 			l.rate = 0
 			fmt.Fprintf(o.Say, "growth: oneclick on %s with %d payments\n", s.kind, size)

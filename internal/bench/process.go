@@ -95,7 +95,7 @@ func last(text string) string {
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")
 }
 
-// typed runs a command to its end and returns the last line that it prints.
+// typed runs a command to its end and returns the last that it prints.
 func typed(ctx context.Context, program string, words ...string) (string, error) {
 	command := exec.CommandContext(ctx, program, words...)
 	command.Env = []string{}

@@ -21,7 +21,7 @@ type Result struct {
 	Latency  Latency `json:"latency"`
 
 	Webhooks float64  `json:"webhook_rate,omitempty"`
-	Told     *Latency `json:"webhook_latency,omitempty"` // from the time in the event to its arrival
+	Told     *Latency `json:"webhook_latency,omitempty"` // from the time of the change that it tells to its arrival
 	Own      *Latency `json:"own_time,omitempty"`        // without what the acquirer took; one client
 
 	// CPU is milliseconds of user and system time for each operation, Memory the bytes that were resident at most;
@@ -65,11 +65,11 @@ func (s *site) account(ctx context.Context, name string, l load, do operation) (
 	}
 	came, last, webhooks := newHistogram(), m.ended, 0
 	for _, a := range s.sink.take() {
-		if a.created.Before(m.began) {
+		if a.changed.Before(m.began) {
 			continue
 		}
 		webhooks++
-		came.add(a.at.Sub(a.created))
+		came.add(a.at.Sub(a.changed))
 		if a.at.After(last) {
 			last = a.at
 		}

@@ -8,6 +8,7 @@ import (
 
 // shop is a merchant whose customers have stored cards.
 type shop struct {
+	business       string
 	secret, public string
 	cards          []storedCard // whose bank lets every payer pass
 	asked          []storedCard // whose bank asks every payer for a code
@@ -33,19 +34,20 @@ func (s *site) openShop(ctx context.Context, cards int) error {
 	office := func(words ...string) (said string, err error) {
 		return typed(ctx, s.program, append(words, "--database-file", s.path("database"))...)
 	}
-	business, err := office("merchant", "create", "--name", "Toko Buku", "--city", "Bandung", "--country", "ID",
+	var err error
+	s.business, err = office("merchant", "create", "--name", "Toko Buku", "--city", "Bandung", "--country", "ID",
 		"--mcc", "5942", "--website", "https://toko.example", "--acquirer-bin", "400551", "--merchant-id", "TOKO00000000001",
 		"--terminal-id", "TOKO0001", "--allow-skip-three-ds", "--reuse-customers", "--max-declines", "1000")
 	if err != nil {
 		return err
 	}
-	if s.secret, err = office("keys", "create", "--merchant", business, "--production"); err != nil {
+	if s.secret, err = office("keys", "create", "--merchant", s.business, "--production"); err != nil {
 		return err
 	}
-	if s.shop.public, err = office("keys", "create", "--merchant", business, "--production", "--public"); err != nil {
+	if s.shop.public, err = office("keys", "create", "--merchant", s.business, "--production", "--public"); err != nil {
 		return err
 	}
-	if _, err = office("webhook", "add", s.sink.url, "--merchant", business, "--keys", s.path("keys.json"), "--allow", "127.0.0.0/8"); err != nil {
+	if _, err = office("webhook", "add", s.sink.url, "--merchant", s.business, "--keys", s.path("keys.json"), "--allow", "127.0.0.0/8"); err != nil {
 		return err
 	}
 	for i := range cards {

@@ -18,7 +18,7 @@ type told struct{ event, object string }
 
 // arrival is when a webhook came.
 type arrival struct {
-	created time.Time // of the event, which the gateway notes before it commits
+	changed time.Time // of what it tells: the gateway takes this time before it commits, and writes it in milliseconds
 	at      time.Time // when the head of the request was read here
 }
 
@@ -31,7 +31,6 @@ type sink struct {
 	came    map[told]arrival
 	awaited map[told]bool // asked for, and not come
 	bad     error         // an event that must not come
-	all     int
 	changed chan struct{} // closed, and made anew, when something came
 }
 
@@ -57,9 +56,9 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // it did not come whole, and will come again
 	}
 	var e struct {
-		Event   string
-		Created time.Time
-		Data    struct {
+		Event string // its created is of the try, not of the event
+		Data  struct {
+			Updated time.Time
 			Session string `json:"payment_session_id"`
 			Request string `json:"payment_request_id"`
 			Code    string `json:"failure_code"`
@@ -86,8 +85,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.bad = fmt.Errorf("webhook %s %s", e.Event, e.Data.Code)
 	}
 	if _, again := s.came[about]; !again {
-		s.came[about] = arrival{e.Created, at}
-		s.all++
+		s.came[about] = arrival{e.Data.Updated, at}
 	}
 	delete(s.awaited, about)
 	close(s.changed)
@@ -105,15 +103,20 @@ func (s *sink) expect(event, object string) {
 
 // settled waits until everything that is expected has come.
 func (s *sink) settled(ctx context.Context) error {
+	return s.wait(ctx, func() int { return len(s.awaited) })
+}
+
+// wait waits until nothing is missing.
+func (s *sink) wait(ctx context.Context, count func() int) error {
 	limit := time.After(60 * time.Second)
 	for {
 		s.mu.Lock()
-		missing, bad, changed := len(s.awaited), s.bad, s.changed
+		missing, bad, changed := count(), s.bad, s.changed
 		s.mu.Unlock()
 		if bad != nil {
 			return bad
 		}
-		if missing == 0 {
+		if missing <= 0 {
 			return nil
 		}
 		select {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -40,7 +41,7 @@ func (r *Report) print(to io.Writer) error {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%s; medians of all rounds\n\n", r.Machine)
+	fmt.Fprintf(w, "%s; load of the machine before: %s; medians of all rounds\n\n", r.Machine, r.Busy)
 	line("what", "database", "stored", "asked/s", "n", "rate/s", "with webhooks/s", "p50 ms", "p90", "p99", "p99.9", "max")
 	grouped := r.grouped()
 	for _, g := range grouped {
@@ -77,8 +78,8 @@ func (r *Report) print(to io.Writer) error {
 			})
 		}
 		if g[0].Told != nil {
-			fmt.Fprintf(w, "webhooks of %s on %s: %.0f a second; from the event to its arrival p50 %.1f ms, p99 %.1f ms\n", g[0].Name, g[0].Database,
-				middle(g, func(r Result) float64 { return r.Webhooks }), told(func(l Latency) float64 { return l.P50 }), told(func(l Latency) float64 { return l.P99 }))
+			fmt.Fprintf(w, "webhooks of %s on %s: %.0f a second; from the change to its arrival p50 %.1f ms, p99 %.1f ms, max %.0f ms\n", g[0].Name, g[0].Database,
+				middle(g, func(r Result) float64 { return r.Webhooks }), told(func(l Latency) float64 { return l.P50 }), told(func(l Latency) float64 { return l.P99 }), told(func(l Latency) float64 { return l.Max }))
 		}
 		if g[0].Own != nil {
 			own := func(value func(Latency) float64) float64 {
@@ -88,10 +89,8 @@ func (r *Report) print(to io.Writer) error {
 				own(func(l Latency) float64 { return l.P50 }), own(func(l Latency) float64 { return l.P99 }))
 		}
 	}
-	for _, database := range []string{"SQLite", "PostgreSQL"} {
-		if ms, there := r.ColdStart[database]; there {
-			fmt.Fprintf(w, "cold start on %s: %.0f ms\n", database, ms)
-		}
+	for _, what := range slices.Sorted(maps.Keys(r.ColdStart)) {
+		fmt.Fprintf(w, "cold start, %s: %.0f ms\n", what, r.ColdStart[what])
 	}
 	for _, f := range r.Filled {
 		fmt.Fprintln(w, f)

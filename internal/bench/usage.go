@@ -90,6 +90,12 @@ func ofFamily(pid int) (usage, error) {
 	return u, nil
 }
 
+// loadAverage is how much the machine has to do, as it says itself.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	return strings.Join(strings.Fields(string(text))[:min(3, len(strings.Fields(string(text))))], " ")
+}
+
 // postmaster finds the server behind a URL among the processes of this machine; 0 where it is on another.
 func postmaster(ctx context.Context, url string) (int, error) {
 	conn, err := pgx.Connect(ctx, url)

@@ -16,8 +16,12 @@ type workload struct {
 	on          func(*site) operation
 }
 
-// growth is not in the list of workloads: it is oneclick on databases of several sizes.
-const growth = "growth"
+// Two are not in the list of workloads, for what they measure is no operation: growth is oneclick on databases of several
+// sizes, webhooks is how fast those that wait are delivered.
+const (
+	growth   = "growth"
+	webhooks = "webhooks"
+)
 
 func workloads() []workload {
 	return []workload{
@@ -61,24 +65,25 @@ func mixed(s *site) operation {
 	}
 }
 
-// choose finds workloads by their names.
-func choose(names []string) (chosen []workload, grows bool, err error) {
+// choose finds workloads by their names, and says which of the others are named.
+func choose(names []string) (chosen []workload, others map[string]bool, err error) {
 	var known []string
 	for _, w := range workloads() {
 		known = append(known, w.name)
 	}
+	others = map[string]bool{}
 	for i, name := range names {
 		at := slices.Index(known, name)
 		switch {
 		case slices.Contains(names[:i], name):
-			return nil, false, fmt.Errorf("%s is named twice", name)
-		case name == growth:
-			grows = true
+			return nil, nil, fmt.Errorf("%s is named twice", name)
+		case name == growth, name == webhooks:
+			others[name] = true
 		case at < 0:
-			return nil, false, fmt.Errorf("there is no workload %q: there are %s and %s", name, strings.Join(known, ", "), growth)
+			return nil, nil, fmt.Errorf("there is no workload %q: there are %s, %s and %s", name, strings.Join(known, ", "), growth, webhooks)
 		default:
 			chosen = append(chosen, workloads()[at])
 		}
 	}
-	return chosen, grows, nil
+	return chosen, others, nil
 }
