@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"slices"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"reprise/internal/bench"
 )
@@ -29,7 +33,12 @@ type benchCmd struct {
 	SVG  string `help:"File for a picture of latency by load, of the first workload." name:"svg" type:"path" group:"Files" placeholder:"FILE"`
 }
 
-func (c *benchCmd) Run() error {
+func (c *benchCmd) Run(ctx *kong.Context) error {
+	for _, path := range ctx.Path {
+		if path.Flag != nil && path.Flag.Name == "database" && slices.ContainsFunc(c.Database, hasPassword) {
+			return errors.New("database: it holds a password, which others could read here. Put it into the variable REPRISE_BENCH_DATABASE")
+		}
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return err

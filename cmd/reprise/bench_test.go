@@ -11,6 +11,22 @@ import (
 	"time"
 )
 
+// TestBenchRefuses what makes no sense, and a password where others could read it.
+func TestBenchRefuses(t *testing.T) {
+	for want, words := range map[string][]string{
+		"REPRISE_BENCH_DATABASE":     {"oneclick", "--database", "postgres://nobody:hidden@127.0.0.1:1/x"},
+		`there is no workload "tea"`: {"tea"},
+		"clients are between 1 and":  {"oneclick", "--clients=0"},
+		"no PostgreSQL":              {"oneclick", "--database", "postgres://nobody@127.0.0.1:1/x"},
+		"URL of the database cannot": {"oneclick", "--database", "oracle"},
+	} {
+		err := typed(append([]string{"bench"}, words...)...)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%v: %v", words, err)
+		}
+	}
+}
+
 // TestBench measures for moments, all on SQLite, and the most important where there is one on PostgreSQL. It looks whether
 // everything that is asked for is measured, and whether anything is left behind.
 func TestBench(t *testing.T) {

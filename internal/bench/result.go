@@ -28,6 +28,10 @@ type Result struct {
 	// by process: gateway, simulator, PostgreSQL, load.
 	CPU    map[string]float64 `json:"cpu_ms,omitempty"`
 	Memory map[string]int64   `json:"memory,omitempty"`
+
+	// Of PostgreSQL, for each operation.
+	Transactions float64 `json:"transactions,omitempty"`
+	WAL          float64 `json:"wal_bytes,omitempty"`
 }
 
 // key tells rounds of the same thing.
@@ -45,8 +49,11 @@ func (s *site) account(ctx context.Context, name string, l load, do operation) (
 	}
 	s.sink.take()
 	var before map[string]usage
+	var was written
 	m, err := l.run(ctx, s.next, do, func() (err error) {
-		before, err = s.used(ctx)
+		if was, err = s.written(ctx); err == nil {
+			before, err = s.used(ctx)
+		}
 		return err
 	})
 	if err == nil {
@@ -63,6 +70,11 @@ func (s *site) account(ctx context.Context, name string, l load, do operation) (
 		r.CPU[who] = milliseconds(used.CPU-before[who].CPU) / float64(m.count)
 		r.Memory[who] = used.Peak
 	}
+	is, err := s.written(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.Transactions, r.WAL = float64(is.transactions-was.transactions)/float64(m.count), float64(is.wal-was.wal)/float64(m.count)
 	came, last, webhooks := newHistogram(), m.ended, 0
 	for _, a := range s.sink.take() {
 		if a.changed.Before(m.began) {

@@ -77,6 +77,10 @@ func (r *Report) print(to io.Writer) error {
 				return value(*r.Told)
 			})
 		}
+		if g[0].WAL != 0 {
+			fmt.Fprintf(w, "PostgreSQL, each %s: %.1f transactions, reads too; %.1f kB of WAL\n", g[0].Name,
+				middle(g, func(r Result) float64 { return r.Transactions }), middle(g, func(r Result) float64 { return r.WAL / 1000 }))
+		}
 		if g[0].Told != nil {
 			fmt.Fprintf(w, "webhooks of %s on %s: %.0f a second; from the change to its arrival p50 %.1f ms, p99 %.1f ms, max %.0f ms\n", g[0].Name, g[0].Database,
 				middle(g, func(r Result) float64 { return r.Webhooks }), told(func(l Latency) float64 { return l.P50 }), told(func(l Latency) float64 { return l.P99 }), told(func(l Latency) float64 { return l.Max }))
