@@ -28,7 +28,7 @@ type Options struct {
 	Profile  bool          // say where the gateway's time goes
 	Cold     bool          // measure how long a sandbox takes to start
 	Stored   []int         // growth: how many payments are there before
-	Steps    []float64     // latency by load: shares of the rate that the closed loop had
+	Steps    []float64     // latency by load: shares of the rate that the closed loop had, webhooks included
 
 	JSON, SVG string // files to be written; empty: none
 
@@ -158,7 +158,7 @@ func (r *Report) round(ctx context.Context, o Options, chosen []workload, round 
 					return err
 				}
 				if w.name == "oneclick" && o.Own {
-					if result.Own, err = s.ownTime(ctx, o.load()); err != nil {
+					if result.Own, result.Quiet, err = s.ownTime(ctx, o.load()); err != nil {
 						return err
 					}
 				}
@@ -217,7 +217,7 @@ func (r *Report) step(ctx context.Context, o Options, w workload, database strin
 			return err
 		}
 		for _, share := range o.Steps {
-			l.rate = share * most.Rate
+			l.rate = share * most.Full
 			fmt.Fprintf(o.Say, "%s on %s at %.0f a second\n", w.name, s.kind, l.rate)
 			result, err := s.measure(ctx, w, l)
 			if err != nil {

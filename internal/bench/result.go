@@ -23,6 +23,7 @@ type Result struct {
 	Webhooks float64  `json:"webhook_rate,omitempty"`
 	Told     *Latency `json:"webhook_latency,omitempty"` // from the time of the change that it tells to its arrival
 	Own      *Latency `json:"own_time,omitempty"`        // without what the acquirer took; one client
+	Quiet    *Latency `json:"webhook_latency_one_client,omitempty"`
 
 	// CPU is milliseconds of user and system time for each operation, Memory the bytes that were resident at most;
 	// by process: gateway, simulator, PostgreSQL, load.
@@ -75,25 +76,32 @@ func (s *site) account(ctx context.Context, name string, l load, do operation) (
 		return r, err
 	}
 	r.Transactions, r.WAL = float64(is.transactions-was.transactions)/float64(m.count), float64(is.wal-was.wal)/float64(m.count)
-	came, last, webhooks := newHistogram(), m.ended, 0
+	r.Count, r.Rate, r.Latency = m.count, m.perSecond(), m.histogram.latency()
+	told, last := s.told(m)
+	took := last.Sub(m.began).Seconds()
+	r.Full = float64(m.count) / took
+	if told != nil {
+		r.Webhooks, r.Told = float64(told.Count)/took, told
+	}
+	return r, nil
+}
+
+// told is how long webhooks took that tell of what counts; nil where there are none. last is when everything was over.
+func (s *site) told(m measured) (told *Latency, last time.Time) {
+	came, last := newHistogram(), m.ended
 	for _, a := range s.sink.take() {
 		if a.changed.Before(m.began) {
 			continue
 		}
-		webhooks++
 		came.add(a.at.Sub(a.changed))
 		if a.at.After(last) {
 			last = a.at
 		}
 	}
-	r.Count, r.Rate, r.Latency = m.count, m.perSecond(), m.histogram.latency()
-	took := last.Sub(m.began).Seconds()
-	r.Full = float64(m.count) / took
-	if webhooks > 0 {
-		told := came.latency()
-		r.Webhooks, r.Told = float64(webhooks)/took, &told
+	if all := came.latency(); all.Count > 0 {
+		told = &all
 	}
-	return r, nil
+	return told, last
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -114,12 +122,12 @@ const remembered = 2000
 // ownTime measures how long one payment takes of which nobody else is waited for: the time from the merchant's request
 // for a session to the answer to the CVN, less the time from the acquirer host's having read the 0200 to its having
 // written the 0210. The way there and back, and its encryption, count as ours. One client, so that nothing waits for
-// the processors but what we do at once.
-func (s *site) ownTime(ctx context.Context, l load) (*Latency, error) {
+// the processors but what we do at once; quiet is how long webhooks take then.
+func (s *site) ownTime(ctx context.Context, l load) (own, quiet *Latency, err error) {
+	s.sink.take()
 	var took []sample
 	l.clients, l.rate = 1, 0
-	began := time.Time{}
-	_, err := l.run(ctx, s.next, func(ctx context.Context, n int64) error {
+	m, err := l.run(ctx, s.next, func(ctx context.Context, n int64) error {
 		if len(took) > remembered {
 			took = took[1:]
 		}
@@ -127,34 +135,32 @@ func (s *site) ownTime(ctx context.Context, l load) (*Latency, error) {
 		_, err := s.oneclick(ctx, n)
 		took = append(took, sample{n, at, time.Since(at)})
 		return err
-	}, func() error {
-		began = time.Now()
-		return nil
-	})
+	}, func() error { return nil })
 	if err == nil {
 		err = s.sink.settled(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var history struct{ Passages []passage }
 	if err := s.tell(ctx, "/history", &history); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	h := newHistogram()
 	elsewhere := waits(history.Passages)
 	for _, one := range took {
-		if one.at.Before(began) {
+		if one.at.Before(m.began) {
 			continue
 		}
 		waited, there := elsewhere[firstAmount+one.n]
 		if !there {
-			return nil, fmt.Errorf("the simulator's history has nothing of order %d", one.n)
+			return nil, nil, fmt.Errorf("the simulator's history has nothing of order %d", one.n)
 		}
 		h.add(one.took - waited)
 	}
-	own := h.latency()
-	return &own, nil
+	all := h.latency()
+	quiet, _ = s.told(m)
+	return &all, quiet, nil
 }
 
 // sample is how long one order took.

@@ -106,9 +106,12 @@ func (s *sink) settled(ctx context.Context) error {
 	return s.wait(ctx, func() int { return len(s.awaited) })
 }
 
+// silence is how long nothing may come while something is missing. However much waits to be delivered, this long nobody
+// is busy with it.
+const silence = 30 * time.Second
+
 // wait waits until nothing is missing.
 func (s *sink) wait(ctx context.Context, count func() int) error {
-	limit := time.After(60 * time.Second)
 	for {
 		s.mu.Lock()
 		missing, bad, changed := count(), s.bad, s.changed
@@ -119,12 +122,15 @@ func (s *sink) wait(ctx context.Context, count func() int) error {
 		if missing <= 0 {
 			return nil
 		}
+		limit := time.NewTimer(silence)
 		select {
 		case <-changed:
+			limit.Stop()
 		case <-ctx.Done():
+			limit.Stop()
 			return ctx.Err()
-		case <-limit:
-			return fmt.Errorf("%d webhooks did not come within 60 s", missing)
+		case <-limit.C:
+			return fmt.Errorf("%d webhooks did not come, and none came for %s", missing, silence)
 		}
 	}
 }

@@ -69,28 +69,27 @@ func (r *Report) print(to io.Writer) error {
 	}
 	line()
 	for _, g := range grouped {
-		told := func(value func(Latency) float64) float64 {
-			return middle(g, func(r Result) float64 {
-				if r.Told == nil {
-					return 0
-				}
-				return value(*r.Told)
-			})
+		// of is the median of a part of a latency that each round has.
+		of := func(which func(Result) *Latency, value func(Latency) float64) float64 {
+			return middle(g, func(r Result) float64 { return value(*which(r)) })
 		}
+		p50, p99 := func(l Latency) float64 { return l.P50 }, func(l Latency) float64 { return l.P99 }
 		if g[0].WAL != 0 {
 			fmt.Fprintf(w, "PostgreSQL, each %s: %.1f transactions, reads too; %.1f kB of WAL\n", g[0].Name,
 				middle(g, func(r Result) float64 { return r.Transactions }), middle(g, func(r Result) float64 { return r.WAL / 1000 }))
 		}
 		if g[0].Told != nil {
+			told := func(r Result) *Latency { return r.Told }
 			fmt.Fprintf(w, "webhooks of %s on %s: %.0f a second; from the change to its arrival p50 %.1f ms, p99 %.1f ms, max %.0f ms\n", g[0].Name, g[0].Database,
-				middle(g, func(r Result) float64 { return r.Webhooks }), told(func(l Latency) float64 { return l.P50 }), told(func(l Latency) float64 { return l.P99 }), told(func(l Latency) float64 { return l.Max }))
+				middle(g, func(r Result) float64 { return r.Webhooks }), of(told, p50), of(told, p99), of(told, func(l Latency) float64 { return l.Max }))
 		}
 		if g[0].Own != nil {
-			own := func(value func(Latency) float64) float64 {
-				return middle(g, func(r Result) float64 { return value(*r.Own) })
-			}
-			fmt.Fprintf(w, "own time of %s on %s, 1 client: p50 %.2f ms, p99 %.2f ms\n", g[0].Name, g[0].Database,
-				own(func(l Latency) float64 { return l.P50 }), own(func(l Latency) float64 { return l.P99 }))
+			own := func(r Result) *Latency { return r.Own }
+			fmt.Fprintf(w, "own time of %s on %s, 1 client: p50 %.2f ms, p99 %.2f ms\n", g[0].Name, g[0].Database, of(own, p50), of(own, p99))
+		}
+		if g[0].Quiet != nil {
+			quiet := func(r Result) *Latency { return r.Quiet }
+			fmt.Fprintf(w, "webhooks of %s on %s, 1 client: from the change to its arrival p50 %.1f ms, p99 %.1f ms\n", g[0].Name, g[0].Database, of(quiet, p50), of(quiet, p99))
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.ColdStart)) {
