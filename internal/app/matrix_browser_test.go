@@ -29,6 +29,7 @@ func TestMatrixInABrowser(t *testing.T) {
 	m := &matrix{town: openTown(t), tokens: map[string]string{}}
 	m.openSite()
 	trials := matrixTrials()
+	everyRow(t, trials)
 	m.share(browser, trials)
 	m.lapse()
 	m.passed()
@@ -39,8 +40,45 @@ func TestMatrixInABrowser(t *testing.T) {
 	t.Logf("%d authentications in a browser, %d paid", len(trials), m.paid.Load())
 }
 
-// trial is one authentication: the digits of its card, what its payer does at the bank, and how he comes back.
+// everyRow finds rows of the matrix that no trial is about.
+func everyRow(t *testing.T, trials []trial) {
+	t.Helper()
+	tried := map[simulator.Scenario]bool{}
+	buttons := map[string]bool{}
+	for _, c := range trials {
+		for kind, digit := range map[string]byte{"V": c.version, "M": c.method, "A": c.answer, "C": c.challenge} {
+			tried[simulator.Scenario{Kind: kind, When: string(digit)}] = true
+		}
+		tried[simulator.Scenario{Kind: "prefix", Then: c.scheme}] = true
+		if c.challenge == '3' {
+			buttons[c.does] = true
+		}
+	}
+	results := 0
+	for _, row := range simulator.Scenarios() {
+		switch row.Kind {
+		case "result":
+			results++
+			continue
+		case "prefix":
+			row.When = ""
+		case "V", "M", "A", "C":
+			row.Then = ""
+		default:
+			continue
+		}
+		if !tried[row] {
+			t.Errorf("nobody tries %s %s%s", row.Kind, row.When, row.Then)
+		}
+	}
+	if len(buttons) != results {
+		t.Errorf("%d buttons of the bank's page are pressed, of %d", len(buttons), results)
+	}
+}
+
+// trial is one authentication: the scheme and the digits of its card, what its payer does at the bank, and how he comes back.
 type trial struct {
+	scheme                             string
 	version, method, answer, challenge byte // digits V, M, A, C
 	does                               string
 	comes                              string
@@ -71,7 +109,7 @@ func (c trial) String() string {
 	if c.answer == '7' {
 		name += " C" + string(c.challenge)
 	}
-	return strings.TrimSpace(name+" "+c.does) + ", " + c.comes
+	return strings.TrimSpace(name+" "+c.does) + ", " + c.comes + ", " + c.scheme
 }
 
 // askedIn are the versions in which the bank of a digit V is asked, one after the other: what it refuses is asked again
@@ -83,8 +121,9 @@ var askedIn = map[byte][]string{
 
 // matrixTrials are all of them. What takes ten seconds comes first, and only in part.
 func matrixTrials() (all []trial) {
+	schemes := []string{"visa", "mastercard", "amex", "jcb"}
 	add := func(version, method, answer, challenge byte, does, comes string, paid bool) {
-		all = append(all, trial{version, method, answer, challenge, does, comes, paid})
+		all = append(all, trial{schemes[len(all)%len(schemes)], version, method, answer, challenge, does, comes, paid})
 	}
 	add('1', '2', '7', '2', right, led, true)
 	add('2', '2', '0', '0', "", led, true)
@@ -182,16 +221,16 @@ func (m *matrix) share(browser context.Context, trials []trial) {
 }
 
 // token is the stored card of a number.
-func (m *matrix) token(t *testing.T, digits string) string {
+func (m *matrix) token(t *testing.T, c trial) string {
 	t.Helper()
-	number, ok := simulator.NumberFor("visa", digits)
+	number, ok := simulator.NumberFor(c.scheme, c.digits())
 	if !ok {
-		t.Fatalf("no card %s", digits)
+		t.Fatalf("no card %s", c.digits())
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.tokens[number] == "" {
-		id := fmt.Sprintf("pt-00000000-0000-4000-8000-0000990%s", number[11:])
+		id := fmt.Sprintf("pt-00000000-0000-4000-8000-%012d", 990_000+len(m.tokens))
 		if err := m.StoreCard(t.Context(), m.outside, payment.TokenID(id), number); err != nil {
 			t.Fatal(err)
 		}
@@ -216,11 +255,15 @@ func (m *matrix) try(t *testing.T, sitting *payer, memory context.Context, c tri
 		p = w.beside(memory, 2*time.Minute)
 	}
 	home := fmt.Sprintf("%s/%d?", m.site, m.made.Add(1))
-	session := w.newSession(m.token(t, c.digits()), func(request map[string]any) {
+	session := w.newSession(m.token(t, c), func(request map[string]any) {
 		urls := request["cards_session_js"].(map[string]any)
 		urls["success_return_url"], urls["failure_return_url"] = home+"success", home+"failure"
 	})
-	address := w.submitted(session, "123")["action_url"].(string)
+	cvn := "123"
+	if c.scheme == "amex" {
+		cvn = "1234"
+	}
+	address := w.submitted(session, cvn)["action_url"].(string)
 	page := w.opens(address).page
 	if c.comes == goesBack {
 		p.open(m.site + "/?basket")

@@ -270,6 +270,30 @@ func TestChallengePageSpeaks(t *testing.T) {
 	if !strings.HasPrefix(title, "Error: ") {
 		t.Errorf("title %q", title)
 	}
+	hears(t, ctx, "heading: Confirm your payment",
+		"textbox: One-time code 6 digits, by SMS to your phone ending",
+		"Wrong code. 2 tries left.",
+		"button: Confirm", "button: Cancel", "alert:", "Toko Kopi", "Rp\u00a0100.000", "ending 1091")
+
+	p = w.challenged(t, listenForResults(t, w, "").url, object{"notificationURL": shop.URL + "/home", "acctNumber": matrix("0073")})
+	do(t, ctx, chromedp.Navigate(shop.page(p, 0, 0)), chromedp.WaitVisible(chromedp.CSS(".choice")))
+	hears(t, ctx, "heading: Confirm your payment", "group: The bank’s answer", "button: Confirmed (Y)", "button: Time-out", "Toko Kopi", "ending 0731")
+
+	// Without the cookie that the bank has baked.
+	p = w.challenged(t, listenForResults(t, w, "").url, object{"notificationURL": shop.URL + "/home", "acctNumber": matrix("0075")})
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](`{
+		const form = document.createElement("form");
+		form.method = "POST"; form.action = "/challenge/cookie";
+		const id = document.createElement("input");
+		id.name = "acsTransID"; id.value = "`+p.ares.text("acsTransID")+`";
+		form.append(id); document.body.append(form); void setTimeout(() => form.submit());
+	}`), chromedp.WaitVisible(chromedp.CSS("#whole")))
+	hears(t, ctx, "heading: Your browser keeps the bank’s cookies away", "button: Go on in the whole window")
+}
+
+// hears reads the accessibility tree of a page for what a screen reader says.
+func hears(t *testing.T, ctx context.Context, want ...string) {
+	t.Helper()
 	tree, err := chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
 	if err != nil {
 		t.Fatal(err)
@@ -287,14 +311,9 @@ func TestChallengePageSpeaks(t *testing.T) {
 		}
 	}
 	all := strings.Join(said, "\n")
-	for _, want := range []string{
-		"heading: Confirm your payment",
-		"textbox: One-time code 6 digits, by SMS to your phone ending",
-		"Wrong code. 2 tries left.",
-		"button: Confirm", "button: Cancel", "alert:", "Toko Kopi", "Rp\u00a0100.000", "ending 1091",
-	} {
-		if !strings.Contains(all, want) {
-			t.Errorf("a screen reader does not hear %q in:\n%s", want, all)
+	for _, words := range want {
+		if !strings.Contains(all, words) {
+			t.Errorf("a screen reader does not hear %q in:\n%s", words, all)
 		}
 	}
 }
