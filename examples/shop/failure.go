@@ -12,9 +12,12 @@ type problem struct {
 // tries stolen cards must not learn here which of the two it was.
 func explain(code string) *problem {
 	switch code {
-	case "AUTHENTICATION_FAILED", "INVALID_OTP", "OTP_ATTEMPT_COUNTS_EXCEEDED", "USER_DID_NOT_AUTHORIZE", "USER_DECLINED_PAYMENT":
+	case "AUTHENTICATION_FAILED", "INVALID_OTP", "OTP_ATTEMPT_COUNTS_EXCEEDED", "USER_DID_NOT_AUTHORIZE":
 		return &problem{"Your bank could not confirm that it was you",
 			"The bank’s one-time code was not right, or the confirmation was cancelled. You have not been charged. Enter your security code to try again."}
+	case "USER_DECLINED_PAYMENT":
+		return &problem{"You cancelled the payment",
+			"You have not been charged. Your basket is still here; enter your security code to pay after all."}
 	case "TIMEOUT_ERROR", "EXPIRED_OTP", "PAYMENT_REQUEST_EXPIRED":
 		return &problem{"Your bank’s confirmation was not finished in time",
 			"You have not been charged. Enter your security code to try again."}

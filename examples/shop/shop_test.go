@@ -376,7 +376,7 @@ func TestARefusalTellsNothingAboutTheCVN(t *testing.T) {
 	if diff := cmp.Diff(explain("DECLINED_BY_ISSUER"), explain("INVALID_CVV")); diff != "" {
 		t.Errorf("a wrong CVN can be told from a refusal:\n%s", diff)
 	}
-	for _, code := range []string{"", "SOMETHING_NEW", "EXPIRED_CARD", "SERVER_ERROR", "TIMEOUT_ERROR", "INSUFFICIENT_BALANCE", "PAYMENT_ATTEMPT_COUNTS_EXCEEDED"} {
+	for _, code := range []string{"", "SOMETHING_NEW", "EXPIRED_CARD", "SERVER_ERROR", "TIMEOUT_ERROR", "USER_DECLINED_PAYMENT", "INSUFFICIENT_BALANCE", "PAYMENT_ATTEMPT_COUNTS_EXCEEDED"} {
 		if p := explain(code); p.Title == "" || !strings.Contains(p.Advice, "not been charged") {
 			t.Errorf("%q: %+v", code, p)
 		}

@@ -15,6 +15,7 @@ func declinedVisits() visits {
 		"the bank wants to see the payer first":  theBankWantsToSeeThePayer,
 		"the same, where nobody was asked":       theBankWantsToSeeWhoWasNotAsked,
 		"the payer cancels at the bank":          thePayerCancelsAtTheBank,
+		"the payer cancels, and the shop knows":  thePayerCancelsAtTheShop,
 		"the payer cancels instead of a code":    thePayerCancelsInsteadOfACode,
 		"the payer cancels, and is led nowhere":  thePayerCancelsAndStays,
 		"a bank that waited in vain, once again": aBankThatWaitedInVain,
@@ -76,6 +77,18 @@ func thePayerCancelsAtTheBank(t *testing.T, browser context.Context) {
 	p.accessible("challenge-cancel")
 	p.do(chromedp.Click(css("#cancel")))
 	p.home("failure")
+	w.declines(where)
+}
+
+func thePayerCancelsAtTheShop(t *testing.T, browser context.Context) {
+	w := openTown(t)
+	p := w.visit(browser)
+	p.shop("1091")
+	p.pay("123")
+	where := p.page()
+	p.bank()
+	p.do(chromedp.Click(css("#cancel")))
+	p.says("You cancelled the payment")
 	w.declines(where)
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"testing"
+	"time"
 
 	"reprise/internal/payment"
 )
@@ -200,4 +201,60 @@ func TestCancelOnThePage(t *testing.T) {
 		t.Errorf("a payment that is made is cancelled: %v", s)
 	}
 	w.booked(1, 0)
+}
+
+// TestAPayerWhoComesLateToTheBank: the bank waits 30 s for its page to be shown. It says that nobody came, and is asked
+// anew when somebody does, with the CVN that rests.
+func TestAPayerWhoComesLateToTheBank(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	session := w.newSession(visaChallenge)
+	p := w.visitor(w.submitted(session, "123"))
+	if s := p.must(p.arrive()); s["do"] != "challenge" {
+		t.Fatal(s)
+	}
+	first := w.on(p.page).Request.Authentication
+	w.forward(31 * time.Second)
+	c := w.reaches(p.page, payment.Opened)
+	if a := c.Request.Authentication; a.ServerTransID == first.ServerTransID || a.Restarts != 1 || w.escrow() != 1 {
+		t.Errorf("%+v, %d in escrow", a, w.escrow())
+	}
+	if s := p.must(p.look()); s["do"] != "authenticate" {
+		t.Errorf("the page is told %v", s)
+	}
+	s := p.must(p.act("authenticate", looking("N")))
+	if err := p.challenge(s, rightOTP); err != nil {
+		t.Fatal(err)
+	}
+	if s = p.must(p.look()); s["do"] != "confirm" {
+		t.Fatal(s)
+	}
+	if s = p.must(p.confirm()); s["outcome"] != "succeeded" {
+		t.Error(s)
+	}
+	w.booked(1, 0)
+}
+
+// TestAResultAfterTheEnd is answered with an RRes, and changes nothing.
+func TestAResultAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	w := openTown(t)
+	w.bank.turn(`{"next_result":{"behaviour":"late","delay_ms":20000}}`)
+	session := w.newSession(visaChallenge)
+	accepted := w.submitted(session, "123")
+	p := w.visitor(accepted)
+	bank := p.meetBank(p.must(p.arrive()))
+	if err := bank.enter(rightOTP); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.must(p.act("cancel", map[string]any{})); s["outcome"] != "failed" {
+		t.Fatal(s)
+	}
+	before := w.on(p.page).Request.Version
+	w.forward(21 * time.Second)
+	w.eventually("the result is answered", func() bool { return w.bank.passed("RRes") > 0 })
+	if r := w.on(p.page).Request; r.Version != before || r.Failure != payment.UserDeclined {
+		t.Errorf("%s %s", r.State, r.Failure)
+	}
+	w.booked(0, 0)
 }

@@ -62,7 +62,7 @@ func (a Authentication) Prefer(m Merchant) string {
 	switch {
 	case a.StepUp, m.MandateChallenge:
 		return MandateChallenge
-	case m.Exemption == "":
+	case m.Exemption == "", a.NonPayment: // whoever stores a card is to be known
 		return PreferChallenge
 	case a.Version == "2.1.0":
 		return NoChallenge

@@ -19,6 +19,9 @@ func TestWhatTheBankIsAskedAboutAChallenge(t *testing.T) {
 		{Merchant{Exemption: ExemptionDataShare}, "2.2.0", true, "04"},
 		{Merchant{}, "2.1.0", true, "04"},
 	} {
+		if got := (Authentication{Version: test.version, NonPayment: true}).Prefer(test.merchant); test.merchant.Exemption != "" && got != "03" {
+			t.Errorf("%+v, a card is stored: %s", test.merchant, got)
+		}
 		if got := (Authentication{Version: test.version, StepUp: test.stepUp}).Prefer(test.merchant); got != test.want {
 			t.Errorf("%+v, %s, step-up %t: %s, want %s", test.merchant, test.version, test.stepUp, got, test.want)
 		}

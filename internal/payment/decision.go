@@ -92,6 +92,7 @@ var decisions = []decision{
 
 	{"U", neverBegun, VerdictAgain, "the payer's page came after the bank's 30 s"},
 	{"U", wanted, VerdictFail, "the issuer wants the payer authenticated, and nobody was"},
+	{"U", answered, VerdictFail, "the bank wanted to see the payer: who never comes must not get around it"},
 	{"U", anyway, VerdictAuthorise, "as if 3-D Secure was skipped: nothing is shown to the issuer"},
 	{"U", "", VerdictFail, "could not be authenticated"},
 

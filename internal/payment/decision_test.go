@@ -28,7 +28,7 @@ var circumstances = []circumstance{
 	{"`allow_unauthenticated`", Merchant{AllowUnauthenticated: true}, Authentication{Preference: PreferChallenge}},
 	{"a card is stored", Merchant{}, Authentication{Preference: PreferChallenge, NonPayment: true}},
 	{"after a soft decline", Merchant{AllowUnauthenticated: true}, Authentication{Preference: MandateChallenge, StepUp: true}},
-	{"after a challenge", Merchant{}, Authentication{Preference: PreferChallenge, Challenged: true}},
+	{"after a challenge", Merchant{AllowUnauthenticated: true}, Authentication{Preference: PreferChallenge, Challenged: true}},
 }
 
 // TestDecisions holds the table against what is expected of it, written down one by one. The columns are those of
@@ -103,7 +103,7 @@ func TestAChallengeThatNeverBegan(t *testing.T) {
 		}
 	}
 	a := Authentication{}.Conclude(Result{TransStatus: "N", Cancel: "01"})
-	if got, _ := a.Decide("VISA", Merchant{}); got != VerdictFail {
+	if got, _ := a.Decide("VISA", Merchant{AllowUnauthenticated: true}); got != VerdictFail {
 		t.Errorf("the payer cancelled, and is asked again: %s", got)
 	}
 }
@@ -294,6 +294,10 @@ matter. One that is in no row is passed on as it is: schemes add values, and no 
 | ` + "`--exemption TRA`, `--exemption DATA_SHARE`" + ` | asks banks not to challenge (threeDSRequestorChallengeInd 05 or 06, in 2.1.0 02); their answer I is paid. Only then |
 | ` + "`--allow-unauthenticated`" + ` | U is paid as if 3-D Secure was skipped. A card that is typed needs its CVN then |
 | ` + "`--mandate-challenge`" + ` | asks banks to challenge every payer (04); excludes an exemption |
+
+Whoever goes on without authentication relies on nothing being wrong by chance alone: a payer who can keep the bank from
+answering is not authenticated either. It is for merchants who might as well skip 3-D Secure. A bank that has asked for a
+challenge is waited for in any case: U after that fails.
 
 After a soft decline none of this counts: a challenge is asked for (04), and only Y is paid. Nor does it matter to what a
 bank must not say.

@@ -11,6 +11,9 @@ import (
 // abandonAfter is how long the cardholder may do nothing (EMV 3DS 2.2 §5.5).
 const abandonAfter = 10 * time.Minute
 
+// firstAfter is how long the bank waits for the CReq after its ARes (EMV 3DS 2.2 §5.5).
+const firstAfter = 30 * time.Second
+
 // transaction is one authentication that needs the cardholder.
 type transaction struct {
 	version, category, serverTransID, dsTransID, acsTransID string // category is messageCategory
@@ -73,7 +76,13 @@ func (a *acs) concludeLocked(t *transaction, v verdict) {
 // watch ends a challenge that nobody answers. Every sign of life starts the time again.
 func (a *acs) watch(t *transaction) {
 	for last := 0; ; {
-		fired, stop := a.stage.timer(abandonAfter)
+		t.mu.Lock()
+		patience := firstAfter
+		if t.shown {
+			patience = abandonAfter
+		}
+		t.mu.Unlock()
+		fired, stop := a.stage.timer(patience)
 		select {
 		case <-fired:
 		case <-t.finished:

@@ -394,18 +394,21 @@ func TestAbandonedChallenge(t *testing.T) {
 			w := startWorld(t, func(o *Options) { o.Now, o.Timer = clock.Now, clock.Timer })
 			gateway := listenForResults(t, w, "")
 			p := w.challenged(t, gateway.url, nil)
-			eventually(t, "the watch", func() bool { return clock.pending(abandonAfter) == 1 })
+			eventually(t, "the watch", func() bool { return clock.pending(firstAfter) == 1 })
 			if c.visit {
-				clock.Advance(9 * time.Minute)
 				p.open("")
+				clock.Advance(firstAfter)
+				eventually(t, "the watch for the cardholder", func() bool { return clock.pending(abandonAfter) == 1 })
+				clock.Advance(9 * time.Minute)
 				p.answer("confirm", "000000")
-				clock.Advance(time.Minute) // ten minutes since the ARes, but not since the try
+				clock.Advance(time.Minute) // ten minutes since the page was shown, but not since the try
 				eventually(t, "the watch again", func() bool { return clock.pending(abandonAfter) == 1 })
 				if len(gateway.results()) != 0 {
 					t.Fatal("given up too early")
 				}
+				clock.Advance(abandonAfter)
 			}
-			clock.Advance(abandonAfter)
+			clock.Advance(firstAfter)
 			eventually(t, "the result", func() bool { return len(gateway.results()) == 1 })
 			got := gateway.results()[0]
 			if got.text("transStatus") != "N" || got.text("challengeCancel") != c.cancel || got.text("transStatusReason") != "14" {
