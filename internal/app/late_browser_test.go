@@ -83,6 +83,7 @@ func theAcquirerNeverAnswers(t *testing.T, browser context.Context) {
 	w.forward(9 * time.Second) // the answer is given up; the first acknowledgement of the reversal is lost
 	c := w.reaches(page, payment.Reversing)
 	p.headline("Waiting for your bank’s answer")
+	p.until(`document.activeElement.id === "headline"`) // the bank's page, which had the focus, is gone
 
 	again := w.ask("POST", "/v3/payment_with_session", SandboxPublicKey, submission(map[string]any{"payment_session_id": string(c.Session.ID)}, "123"))
 	if again.status != 503 || again.header.Get("Retry-After") == "" || again.body["error_code"] != "SERVICE_UNAVAILABLE" {

@@ -117,6 +117,8 @@ async function runChallenge(form: Form, round: number): Promise<Step> {
     clearTimeout(offered);
     again.hidden = true;
     showStatus();
+    // The focus was in the bank's page. Who cannot see would be left nowhere when that goes.
+    if (document.activeElement === shown) element('headline').focus();
     shown.remove();
   }
 }
