@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// drain is how long a stop waits for what is under way: longer than the acquirer has for an answer.
-const drain = 20 * time.Second
+// drain is how long a stop waits for what is under way: longer than bank and acquirer have for their answers, which one
+// call may ask one after the other.
+const drain = 30 * time.Second
 
 // run lasts until somebody wants it to end.
 type run struct{ ctx context.Context }

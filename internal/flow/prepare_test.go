@@ -389,3 +389,39 @@ func TestOneCallOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestSoftDeclineOfOneCall: the issuer wants to know who pays although the bank let them pass. The payer is sent to the
+// page; the CVN was sent, so no share opens anything.
+func TestSoftDeclineOfOneCall(t *testing.T) {
+	s := newScene(t)
+	s.answers("Y")
+	s.host.answer = says(soft)
+	k := s.clicked(s.session())
+	if s.at(k).State != payment.SteppingUp || k.page == "" || k.share != nil || s.memory.kept != 0 || len(s.told()) != 0 {
+		t.Fatalf("%s, page %q, %d kept", s.at(k).State, k.page, s.memory.kept)
+	}
+	s.host.answer, s.bank.answer = nil, nil
+	s.prove(k)
+	if c, err := s.Retype(ctx, k.page, s.types("456")); err != nil || c.Request.State != payment.Succeeded || s.memory.kept != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestLowerVersionInOneCall: a bank that does not speak the version is asked in a lower one, within the same call.
+func TestLowerVersionInOneCall(t *testing.T) {
+	for _, status := range []string{"Y", "C", "N"} {
+		s := newScene(t)
+		s.answers(status)
+		s.bank.refuses(1, flow.LowerVersion{Version: "2.1.0"}, s.bank.answer)
+		k := s.clicked(s.session())
+		want := map[string]payment.State{"Y": payment.Succeeded, "C": payment.Challenging, "N": payment.Failed}[status]
+		if r := s.at(k); r.State != want || r.Authentication.Version != "2.1.0" || len(s.bank.asked) != 2 || s.bank.asked[1].MethodCompleted == "Y" {
+			t.Errorf("%s: %s in %s, asked %d times", status, r.State, r.Authentication.Version, len(s.bank.asked))
+		}
+		if status == "C" {
+			if err := s.Result(ctx, s.bank.result(*s.at(k).Authentication, "Y")); err != nil || s.at(k).State != payment.Authenticated {
+				t.Errorf("the result does not find its attempt: %v", err)
+			}
+		}
+	}
+}
