@@ -441,6 +441,63 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// TestExtensions: how many there may be, and how large each and all of them together.
+func TestExtensions(t *testing.T) {
+	extension := func(data string, change ...func(map[string]any)) map[string]any {
+		e := map[string]any{"name": "n", "id": "A000000004-1", "criticalityIndicator": false, "data": map[string]any{"k": data}}
+		for _, c := range change {
+			c(e)
+		}
+		return e
+	}
+	set := func(name string, value any) func(map[string]any) {
+		return func(e map[string]any) { e[name] = value }
+	}
+	distinct := func(n, size int) (all []any) {
+		for i := range n {
+			all = append(all, extension(strings.Repeat("é", size), set("id", fmt.Sprintf("A%02d", i))))
+		}
+		return all
+	}
+	for _, test := range []struct {
+		name, version string
+		extensions    []any
+		code, detail  string
+	}{
+		{"none", "2.2.0", []any{}, "203", "messageExtension"},
+		{"ten", "2.2.0", distinct(10, 1), "", ""},
+		{"eleven", "2.1.0", distinct(11, 1), "203", "messageExtension"},
+		{"fifteen", "2.3.1", distinct(15, 1), "", ""},
+		{"sixteen", "2.3.1", distinct(16, 1), "203", "messageExtension"},
+		{"data of 8059 characters", "2.2.0", distinct(1, 8051), "", ""},
+		{"data of 8060", "2.2.0", distinct(1, 8052), "203", "messageExtension.data"},
+		{"81,920 in all", "2.3.1", append(distinct(10, 8051), extension(strings.Repeat("x", 641))), "", ""},
+		{"81,921 in all", "2.3.1", append(distinct(10, 8051), extension(strings.Repeat("x", 642))), "203", "messageExtension"},
+		{"a long name", "2.2.0", []any{extension("", set("name", strings.Repeat("n", 65)))}, "203", "messageExtension.name"},
+		{"a long id", "2.2.0", []any{extension("", set("id", strings.Repeat("n", 65)))}, "203", "messageExtension.id"},
+		{"no id", "2.2.0", []any{extension("", set("id", ""))}, "201", "messageExtension.id"},
+		{"data that is a text", "2.2.0", []any{extension("", set("data", "x"))}, "203", "messageExtension.data"},
+		{"no data", "2.2.0", []any{extension("", set("data", nil))}, "201", "messageExtension.data"},
+		{"empty data", "2.2.0", []any{extension("", set("data", map[string]any{}))}, "", ""},
+		{"perhaps critical", "2.2.0", []any{extension("", set("criticalityIndicator", "true"))}, "203", "messageExtension.criticalityIndicator"},
+		{"two critical", "2.2.0", []any{
+			extension("", set("criticalityIndicator", true)), extension(""), extension("", set("criticalityIndicator", true), set("id", "B")),
+		}, "202", "A000000004-1,B"},
+		{"critical and without a name", "2.2.0", []any{extension("", set("criticalityIndicator", true), set("name", nil))}, "202", "A000000004-1"},
+		{"the same twice", "2.2.0", []any{extension(""), extension("")}, "", ""},
+		{"the same twice", "2.3.1", []any{extension(""), extension("")}, "204", "messageExtension"},
+	} {
+		m := oracle{version: test.version}.made("RRes", false, map[string]any{"messageExtension": test.extensions})
+		_, violation, err := decode(bytes.NewReader(compact(m)), expected{types: kinds})
+		if err != nil || test.code == "" && violation != nil || test.code != "" && (violation == nil || violation.Code != test.code || violation.Detail != test.detail) {
+			t.Errorf("%s in %s: %v, %v, want %s about %s", test.name, test.version, violation, err, test.code, test.detail)
+		}
+		if test.name == "81,920 in all" && size(test.extensions) != 81920 {
+			t.Errorf("the test has %d characters", size(test.extensions))
+		}
+	}
+}
+
 // TestStatusAllowed: some values of transStatus are an answer only to a question that was asked.
 func TestStatusAllowed(t *testing.T) {
 	var ares map[string]any
