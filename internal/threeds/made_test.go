@@ -207,6 +207,10 @@ func makeAll() []made {
 				}
 			}
 			add("category "+category, "ARes", asked, nil)
+			add("to whatever was asked", "ARes", oracle{}, map[string]any{"transStatus": "C"})
+			if version > "2.1.0" {
+				add("to whatever was asked", "ARes", oracle{}, map[string]any{"transStatus": "D"})
+			}
 			add("category "+category, "CRes", asked, nil)
 			for _, outcome := range outcomes {
 				if outcome.since231 && version < "2.3.1" {
