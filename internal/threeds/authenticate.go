@@ -58,6 +58,6 @@ func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (pay
 		return a, nil
 	}
 	a.ECI = answer.text("eci")
-	a.Value = answer.text("authenticationValue")
+	a.Value = answer.proof()
 	return a, nil
 }

@@ -74,6 +74,50 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
+// TestAuthenticate231: an answer in the names and shapes of 2.3.1 says the same.
+func TestAuthenticate231(t *testing.T) {
+	ids := map[string]any{"acsTransID": acsID, "acsReferenceNumber": "A", "dsReferenceNumber": "D"}
+	q := request(t)
+	q.Authentication.Version = "2.3.1"
+	for _, test := range []struct {
+		name   string
+		answer map[string]any
+		want   func(*payment.Authentication)
+	}{
+		{"frictionless", map[string]any{"transStatus": "Y", "eci": "05", "authenticationValue": "AAABBZEEBgAAAAAAAAQGAAAAAAA="}, func(a *payment.Authentication) {
+			a.TransStatus, a.ECI, a.Value = "Y", "05", "AAABBZEEBgAAAAAAAAQGAAAAAAA="
+		}},
+		{"a value that no acquirer can be told", map[string]any{"transStatus": "Y", "eci": "05", "authenticationValue": strings.Repeat("A", 44)}, func(a *payment.Authentication) {
+			a.TransStatus, a.ECI = "Y", "05"
+		}},
+		{"denied", map[string]any{"transStatus": "N", "transStatusReason": "30", "cardholderInfo": map[string]any{"text": "Call us."}}, func(a *payment.Authentication) {
+			a.TransStatus, a.Reason, a.Cardholder = "N", "30", "Call us."
+		}},
+		{"challenge", map[string]any{
+			"transStatus": "C", "acsURL": "https://acs.example/c", "acsChallengeMandated": "Y", "authenticationMethod": []string{"02", "13"},
+		}, func(a *payment.Authentication) { a.TransStatus, a.ACSURL = "C", "https://acs.example/c" }},
+	} {
+		w := newWorld(t)
+		w.loaded(t, row("4000000000000000", "4999999999999999"))
+		maps.Copy(test.answer, ids)
+		w.answer = echo("ARes", test.answer)
+		got, err := w.Authenticate(t.Context(), q)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		want := q.Authentication
+		want.Directory, want.DSTransID, want.ACSTransID = "ds", dsID, acsID
+		test.want(&want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+		if asked := w.received(t, "AReq", 1)[0]; asked["messageVersion"] != "2.3.1" || asked["acquirerCountryCode"] != "360" {
+			t.Errorf("asked in %v", asked["messageVersion"])
+		}
+	}
+}
+
 // TestAuthenticateFails: every way in which no usable ARes comes. objection is the code of the Erro that
 // the directory server is then sent, if any.
 func TestAuthenticateFails(t *testing.T) {

@@ -236,7 +236,8 @@ func FuzzResults(f *testing.F) {
 			"threeDSServerTransID": string(got[0].ServerTransID), "dsTransID": got[0].DSTransID, "acsTransID": got[0].ACSTransID,
 			"transStatus": got[0].TransStatus, "authenticationValue": got[0].Value, "eci": got[0].ECI,
 		} {
-			if text, _ := sent[name].(string); text != value {
+			odd := name == "authenticationValue" && value == "" // in 2.3.1 it may have a shape that proves nothing to us
+			if text, _ := sent[name].(string); text != value && !odd {
 				t.Errorf("%s is %q, and was taken for %q", name, text, value)
 			}
 		}
@@ -244,7 +245,7 @@ func FuzzResults(f *testing.F) {
 		if value := got[0].Value; len(value) >= 20 && !UUID.admits(value) && strings.Contains(w.Body.String(), value) {
 			t.Error("the proof comes back")
 		}
-		if (got[0].TransStatus == "Y" || got[0].TransStatus == "A") && !got[0].NonPayment && got[0].Value == "" {
+		if (got[0].TransStatus == "Y" || got[0].TransStatus == "A") && !got[0].NonPayment && got[0].Value == "" && sent["authenticationValue"] == nil {
 			t.Error("a proof without its value")
 		}
 	})

@@ -152,6 +152,21 @@ func TestResult(t *testing.T) {
 	if diff := cmp.Diff([]payment.Result{known}, got); diff != "" {
 		t.Errorf("result about a stored card (-want +got):\n%s", diff)
 	}
+	got = nil
+	late := map[string]any{
+		"messageVersion": "2.3.1", "transStatus": "N", "transStatusReason": "14", "challengeCancel": "04", "authenticationValue": nil, "eci": nil,
+		"authenticationType": nil, "authenticationMethod": []string{"02"}, "cardholderInfo": map[string]any{"text": "Too late."},
+	}
+	if _, answer, err = l.send(t, &ds, "POST", "application/json", rreq(t, late)); err != nil || answer["messageType"] != "RRes" || answer["messageVersion"] != "2.3.1" {
+		t.Fatal(answer, err)
+	}
+	known = payment.Result{
+		Directory: "ds", Version: "2.3.1", ServerTransID: serverID, DSTransID: dsID, ACSTransID: acsID,
+		TransStatus: "N", Reason: "14", Cancel: "04", Cardholder: "Too late.",
+	}
+	if diff := cmp.Diff([]payment.Result{known}, got); diff != "" {
+		t.Errorf("result in 2.3.1 (-want +got):\n%s", diff)
+	}
 	if log := l.log.String(); strings.Contains(log, "AAABBZEE") || strings.Contains(log, serverID) {
 		t.Errorf("log of good results: %s", log)
 	}
@@ -166,6 +181,17 @@ func TestResultRefused(t *testing.T) {
 		result                          error
 	}{
 		{"unknown transaction", "POST", json, rreq(t, nil), 200, "301", "threeDSServerTransID", payment.ErrNotFound},
+		{"in another version than its AReq", "POST", json, rreq(t, nil), 200, "203", "messageVersion", payment.ErrOtherVersion},
+		{"a version that is none", "POST", json, rreq(t, map[string]any{"messageVersion": "two"}), 200, "203", "messageVersion", nil},
+		{"no version", "POST", json, rreq(t, map[string]any{"messageVersion": ""}), 200, "201", "messageVersion", nil},
+		{"no type", "POST", json, rreq(t, map[string]any{"messageType": nil}), 200, "201", "messageType", nil},
+		{"a critical extension", "POST", json, rreq(t, map[string]any{"messageExtension": []any{
+			map[string]any{"name": "n", "id": "A000000999", "criticalityIndicator": true, "data": map[string]any{"k": "v"}},
+		}}), 200, "202", "A000000999", nil},
+		{"a reserved value", "POST", json, rreq(t, map[string]any{
+			"messageVersion": "2.3.1", "authenticationType": nil, "authenticationMethod": []string{"02"}, "challengeCancel": "02",
+		}), 200, "207", "challengeCancel", nil},
+		{"names of 2.2.0 in 2.3.1", "POST", json, rreq(t, map[string]any{"messageVersion": "2.3.1"}), 200, "201", "authenticationMethod", nil},
 		{"we failed", "POST", json, rreq(t, nil), 200, "403", "the result could not be kept", errors.New("disk full")},
 		{"not JSON", "POST", json, "<xml/>", 200, "101", "message", nil},
 		{"another message", "POST", json, rreq(t, map[string]any{"messageType": "ARes"}), 200, "101", "messageType", nil},
@@ -204,7 +230,8 @@ func TestResultRefused(t *testing.T) {
 			if answer["messageType"] != "Erro" || answer["errorCode"] != test.code || answer["errorDetail"] != test.detail || answer["errorComponent"] != "S" {
 				t.Errorf("answered %v, want code %s", answer, test.code)
 			}
-			if test.code != "101" && (answer["threeDSServerTransID"] != serverID || answer["dsTransID"] != dsID || answer["acsTransID"] != acsID || answer["errorMessageType"] != "RReq") {
+			typed := test.detail == "messageType" || answer["errorMessageType"] == "RReq"
+			if test.code != "101" && (answer["threeDSServerTransID"] != serverID || answer["dsTransID"] != dsID || answer["acsTransID"] != acsID || !typed) {
 				t.Errorf("the Erro does not say of what: %v", answer)
 			}
 		})
