@@ -131,7 +131,7 @@ func (f *faults) checkText(rule Rule, value string, object map[string]any, about
 	case len(rule.Enum) > 0 && !among(rule.Enum, value):
 		f.add(f.unlisted(rule, value), name)
 	default:
-		if c, ok := rule.Only[value]; ok && c.known(about) && !c.holds(object, about) {
+		if slices.ContainsFunc(rule.Only[value], func(c Condition) bool { return c.known(about) && !c.holds(object, about) }) {
 			f.add(invalidFormat, name)
 		}
 	}

@@ -208,6 +208,9 @@ func makeAll() []made {
 			}
 			add("category "+category, "ARes", asked, nil)
 			add("to whatever was asked", "ARes", oracle{}, map[string]any{"transStatus": "C"})
+			add("where no payer is, challenged all the same", "ARes", oracle{aboutKind: "AReq", about: map[string]any{
+				"deviceChannel": "03", "messageCategory": category,
+			}}, map[string]any{"transStatus": "C"})
 			if version > "2.1.0" {
 				add("to whatever was asked", "ARes", oracle{}, map[string]any{"transStatus": "D"})
 			}

@@ -128,7 +128,7 @@ func (o oracle) text(rule Rule, text string, object map[string]any, name string)
 		o.fault("203", name)
 		return
 	}
-	if condition, ok := rule.Only[text]; ok {
+	for _, condition := range rule.Only[text] {
 		if holds, known := o.holds(condition, object); known && !holds {
 			o.fault("203", name)
 		}

@@ -222,10 +222,14 @@ func shape(rule Rule) string {
 }
 
 // restricted says which values are allowed just under a condition; those under the same one together.
-func restricted(only map[string]Condition) (text string) {
+func restricted(only map[string][]Condition) (text string) {
 	together := map[string][]string{}
 	for _, value := range slices.Sorted(maps.Keys(only)) {
-		words := only[value].words()
+		var all []string
+		for _, c := range only[value] {
+			all = append(all, c.words())
+		}
+		words := strings.Join(all, " and ")
 		together[words] = append(together[words], value)
 	}
 	for _, words := range slices.Sorted(maps.Keys(together)) {

@@ -19,8 +19,8 @@ type Rule struct {
 	Many, Total int
 	// Enum lists the allowed values; "80-99" stands for all of two digits between. Empty: any of the class.
 	Enum []string
-	// Only holds values that are allowed just under a condition.
-	Only map[string]Condition
+	// Only holds values that are allowed just where all of some conditions hold.
+	Only map[string][]Condition
 	// Fields are the rules of an object. An object without is free.
 	Fields []Rule
 }
@@ -58,10 +58,10 @@ func anyOf(conditions ...Condition) (n Need) {
 }
 
 // only lets values be used under one condition.
-func only(c Condition, values ...string) map[string]Condition {
-	m := map[string]Condition{}
+func only(c Condition, values ...string) map[string][]Condition {
+	m := map[string][]Condition{}
 	for _, value := range values {
-		m[value] = c
+		m[value] = []Condition{c}
 	}
 	return m
 }

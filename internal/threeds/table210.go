@@ -88,7 +88,7 @@ var table210 = Table{
 		{Field: "dsReferenceNumber", Need: required, Class: Text, Max: 32},
 		{Field: "acsOperatorID", Class: Text, Max: 32},
 		extensions(10),
-		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "R"}},
+		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "R"}, Only: only(unless("AReq.deviceChannel", "03"), "C")},
 		{Field: "transStatusReason", Need: all(paymentAsked, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-21", reserved}},
 		{Field: "authenticationValue", Need: all(paymentAsked, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
 		{Field: "eci", Class: Text, Min: 2, Max: 2},

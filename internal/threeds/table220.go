@@ -95,10 +95,10 @@ var table220 = Table{
 		{Field: "dsReferenceNumber", Need: required, Class: Text, Max: 32},
 		{Field: "acsOperatorID", Class: Text, Max: 32},
 		extensions(10),
-		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "D", "R", "I"}, Only: map[string]Condition{
-			"C": unless("AReq.threeDSRequestorChallengeInd", "06"), // data share only
-			"D": when("AReq.threeDSRequestorDecReqInd", "Y"),
-			"I": when("AReq.threeDSRequestorChallengeInd", "05-07", reserved),
+		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "D", "R", "I"}, Only: map[string][]Condition{
+			"C": {unless("AReq.threeDSRequestorChallengeInd", "06"), unless("AReq.deviceChannel", "03")}, // data share only; no payer
+			"D": {when("AReq.threeDSRequestorDecReqInd", "Y")},
+			"I": {when("AReq.threeDSRequestorChallengeInd", "05-07", reserved)},
 		}},
 		{Field: "transStatusReason", Need: all(paymentAsked, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-26", reserved}},
 		{Field: "authenticationValue", Need: all(paymentAsked, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
@@ -106,9 +106,9 @@ var table220 = Table{
 		{Field: "acsChallengeMandated", Need: all(when("transStatus", "C", "D")), Class: Text, Enum: yesNo},
 		{Field: "authenticationType", Need: all(when("transStatus", "C", "D")), Class: Digits, Enum: []string{"01-04", reserved}},
 		{Field: "acsURL", Need: all(when("transStatus", "C"), when("AReq.deviceChannel", "02")), Class: URL, Max: 2048},
-		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo, Only: map[string]Condition{
-			"Y": when("AReq.threeDSRequestorDecReqInd", "Y"),
-			"N": unless("transStatus", "D"),
+		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo, Only: map[string][]Condition{
+			"Y": {when("AReq.threeDSRequestorDecReqInd", "Y")},
+			"N": {unless("transStatus", "D")},
 		}},
 		{Field: "cardholderInfo", Need: all(when("acsDecConInd", "Y")), Class: Text, Max: 128},
 		{Field: "whiteListStatus", Class: Text, Enum: trust},

@@ -122,11 +122,11 @@ var table231 = Table{
 		{Field: "dsReferenceNumber", Need: required, Class: Text, Max: 32},
 		{Field: "acsOperatorID", Class: Text, Max: 32},
 		extensions(15),
-		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "D", "R", "I", "S"}, Only: map[string]Condition{
-			"C": unless("AReq.threeDSRequestorChallengeInd", "06"), // data share only
-			"D": when("AReq.threeDSRequestorDecReqInd", "Y", "B"),
-			"S": when("AReq.threeDSRequestorSpcSupport", "Y"),
-			"I": when("AReq.threeDSRequestorChallengeInd", "05-07", reserved),
+		{Field: "transStatus", Need: all(paymentAsked), Class: Text, Enum: []string{"Y", "N", "U", "A", "C", "D", "R", "I", "S"}, Only: map[string][]Condition{
+			"C": {unless("AReq.threeDSRequestorChallengeInd", "06"), unless("AReq.deviceChannel", "03")}, // data share only; no payer
+			"D": {when("AReq.threeDSRequestorDecReqInd", "Y", "B")},
+			"S": {when("AReq.threeDSRequestorSpcSupport", "Y")},
+			"I": {when("AReq.threeDSRequestorChallengeInd", "05-07", reserved)},
 		}},
 		{Field: "transStatusReason", Need: all(paymentAsked, when("transStatus", "N", "U", "R")), Class: Digits, Enum: []string{"01-30", reserved}},
 		{Field: "transStatusReasonInfo", Class: Text, Max: 256},
@@ -136,9 +136,9 @@ var table231 = Table{
 		{Field: "acsChallengeMandated", Need: all(when("transStatus", "C", "D")), Class: Text, Enum: yesNo},
 		{Field: "authenticationMethod", Need: all(when("transStatus", "C", "D")), Class: Digits, Many: 99, Enum: []string{"01-16", reserved}},
 		{Field: "acsURL", Need: all(when("transStatus", "C"), when("AReq.deviceChannel", "02")), Class: URL, Max: 2048},
-		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo, Only: map[string]Condition{
-			"Y": when("AReq.threeDSRequestorDecReqInd", "Y", "B"),
-			"N": unless("transStatus", "D"),
+		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo, Only: map[string][]Condition{
+			"Y": {when("AReq.threeDSRequestorDecReqInd", "Y", "B")},
+			"N": {unless("transStatus", "D")},
 		}},
 		{Field: "cardholderInfo", Need: all(when("acsDecConInd", "Y")), Class: Object, Fields: cardholderInfoRules},
 		{Field: "broadInfo", Class: Object, Max: 4096, Fields: broadcastRules},

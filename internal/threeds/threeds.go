@@ -3,9 +3,9 @@
 // browser posts to the issuer's access control server (3DS Method, CReq), and hears the results of
 // challenges (RReq), which are the only proof.
 //
-// What a message may hold is said once, in a table per protocol version (table220.go, table210.go): the
-// decoder, our own requests and the tests all read the same rules. Browser channel (02); for a payment (01) and,
-// without one, for a card that is stored (02).
+// What a message may hold is said once, in a table per protocol version (table210.go, table220.go,
+// table231.go): the decoder, our own requests, the tests and docs/3ds-messages.md all read the same rules. Browser
+// channel (02); for a payment (01) and, without one, for a card that is stored (02).
 package threeds
 
 import (
