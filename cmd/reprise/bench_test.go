@@ -83,13 +83,14 @@ func TestBench(t *testing.T) {
 		measured = map[string]bool{}
 		for _, one := range r.Results {
 			measured[one.Name] = true
-			pays := !strings.HasPrefix(one.Name, "limit") && one.Name != "session"
+			pays := !strings.HasPrefix(one.Name, "limit") && one.Name != "session" && one.Name != "mixed" // where one may be a session
+			ticks := one.Count >= 20                                                                      // enough to be seen in hundredths of a second
 			switch {
 			case one.Count == 0 || one.Rate == 0 || pays && one.Webhooks == 0:
 				t.Errorf("nothing was measured: %+v", one)
-			case pays && one.Database == "PostgreSQL" && (one.CPU["PostgreSQL"] <= 0 || one.Memory["PostgreSQL"] < 1<<20):
+			case pays && one.Database == "PostgreSQL" && (ticks && one.CPU["PostgreSQL"] <= 0 || one.Memory["PostgreSQL"] < 1<<20):
 				t.Errorf("PostgreSQL did nothing: %+v", one)
-			case pays && (one.CPU["gateway"] <= 0 || one.Memory["gateway"] < 10<<20 || one.Memory["simulator"] < 10<<20):
+			case pays && (ticks && one.CPU["gateway"] <= 0 || one.Memory["gateway"] < 10<<20 || one.Memory["simulator"] < 10<<20):
 				t.Errorf("a process did nothing: %+v", one)
 			}
 		}
