@@ -25,6 +25,22 @@ func TestAccountForASchemeAndALabel(t *testing.T) {
 	}
 }
 
+// TestAcquiredIn: where nothing else is said, the acquirer is where the merchant is.
+func TestAcquiredIn(t *testing.T) {
+	m := Merchant{Country: "ID", Accounts: []Account{{Scheme: "AMEX", AcquirerCountry: "SG"}, {Scheme: "JCB"}}}
+	abroad := Merchant{Country: "ID", AcquirerCountry: "MY"}
+	for of, want := range map[*Merchant]string{&m: "ID", &abroad: "MY"} {
+		if got := of.AcquiredIn(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	for scheme, want := range map[string]string{"VISA": "ID", "AMEX": "SG", "JCB": "ID"} {
+		if as, _ := m.For(scheme, ""); as.AcquiredIn() != want {
+			t.Errorf("%s: %s, want %s", scheme, as.AcquiredIn(), want)
+		}
+	}
+}
+
 func TestAmountAsTheAcquirerCountsIt(t *testing.T) {
 	odd := Merchant{AcquirerExponents: map[string]int{"IDR": 0, "VND": 2, "USD": 0}}
 	for _, test := range []struct {
