@@ -147,22 +147,22 @@ func testRangesHoldNobodyUp(t *testing.T, db *database) {
 	const pieces = 75 // 150,000 ranges
 	data := strings.Repeat("[16,4000000000000000,4000009999999999,17],", 2000)
 	var most atomic.Int64
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
+	beside, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	others.Go(func() {
+		for i := 0; beside.Err() == nil; i++ {
 			start := time.Now()
 			if _, _, err := s.Lease(context.Background(), fmt.Sprint("lane ", i%10), 1, 1); err != nil {
 				t.Errorf("another's commit: %v", err)
 			}
 			most.Store(max(most.Load(), int64(time.Since(start))))
 		}
-	}()
+	})
+	end := func() {
+		stop()
+		others.Wait()
+	}
+	defer end()
 	was, start := RangeSet{Directory: "visa", URL: "https://ds.example"}, time.Now()
 	for range 2 {
 		set, ok, err := s.LeaseRanges(ctx, was, moment)
@@ -177,8 +177,7 @@ func testRangesHoldNobodyUp(t *testing.T, db *database) {
 		was = now
 	}
 	took := time.Since(start)
-	close(stop)
-	<-stopped
+	end()
 	start = time.Now()
 	n := 0
 	must(t, s.ReadRanges(ctx, was, func(data string) error { n += len(data); return nil }))
