@@ -29,8 +29,9 @@ type benchCmd struct {
 	Cold    bool `help:"Measure how long a sandbox takes from its start until it is ready."`
 	Profile bool `help:"Say where the gateway's processor time goes." group:"What else is measured"`
 
-	JSON string `help:"File for all figures." name:"json" type:"path" group:"Files" placeholder:"FILE"`
-	SVG  string `help:"File for a picture of latency by load, of the first workload." name:"svg" type:"path" group:"Files" placeholder:"FILE"`
+	Profiles string `help:"With --profile: folder in which the profiles stay, for 'go tool pprof'." type:"path" group:"Files" placeholder:"FOLDER"`
+	JSON     string `help:"File for all figures." name:"json" type:"path" group:"Files" placeholder:"FILE"`
+	SVG      string `help:"File for a picture of latency by load, of the first workload." name:"svg" type:"path" group:"Files" placeholder:"FILE"`
 }
 
 func (c *benchCmd) Run(ctx *kong.Context) error {
@@ -47,7 +48,7 @@ func (c *benchCmd) Run(ctx *kong.Context) error {
 		return bench.Run(r.ctx, bench.Options{
 			Program: program, Workloads: c.Workload, Databases: c.Database,
 			Clients: c.Clients, Rate: c.Rate, WarmUp: c.WarmUp, Duration: c.Duration, Rounds: c.Rounds, Stored: c.Stored, Steps: c.Steps,
-			Limits: c.Limits, Own: c.Own, Cold: c.Cold, Profile: c.Profile, JSON: c.JSON, SVG: c.SVG, Out: os.Stdout, Say: os.Stderr,
+			Limits: c.Limits, Own: c.Own, Cold: c.Cold, Profile: c.Profile, JSON: c.JSON, SVG: c.SVG, Profiles: c.Profiles, Out: os.Stdout, Say: os.Stderr,
 		})
 	})
 }

@@ -31,6 +31,7 @@ type Options struct {
 	Steps    []float64     // latency by load: shares of the rate that the closed loop had, webhooks included
 
 	JSON, SVG string // files to be written; empty: none
+	Profiles  string // folder in which profiles stay, for go tool pprof; empty: none does
 
 	Out io.Writer // what people read
 	Say io.Writer // how it goes on
@@ -57,12 +58,13 @@ func (o Options) check() ([]workload, map[string]bool, error) {
 	wrong(slices.ContainsFunc(o.Steps, func(n float64) bool { return n <= 0 || n > 1 }), "a step of the picture is a share of the rate, above 0 and at most 1")
 	wrong(o.SVG != "" && len(chosen) == 0, "a picture is of a workload other than growth and webhooks")
 	wrong(o.SVG != "" && len(o.Steps) < 2, "a picture needs two steps at least")
-	for _, file := range []string{o.JSON, o.SVG} {
+	for _, file := range []string{o.JSON, o.SVG, filepath.Join(o.Profiles, "any")} {
 		if file != "" {
 			_, err := os.Stat(filepath.Dir(file))
 			problems = append(problems, err)
 		}
 	}
+	wrong(o.Profiles != "" && !o.Profile, "profiles can only stay where some are taken")
 	for i, d := range o.Databases {
 		wrong(slices.Contains(o.Databases[:i], d), "a database is named twice")
 	}

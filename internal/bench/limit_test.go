@@ -124,6 +124,7 @@ func TestNonsense(t *testing.T) {
 		"at least one":                                    func(o *Options) { o.Stored = []int{0} },
 		"a share of the rate":                             func(o *Options) { o.Steps = []float64{1.5} },
 		"two steps":                                       func(o *Options) { o.SVG = "a.svg" },
+		"where some are taken":                            func(o *Options) { o.Profiles = "." },
 		"no such file":                                    func(o *Options) { o.JSON = "no/such/folder/a.json" },
 	} {
 		o := good

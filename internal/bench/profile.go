@@ -42,15 +42,18 @@ func (s Shares) String() string {
 // that nobody who meets a gateway that runs can ask it to: the profile holds what starting and storing the first cards
 // took, too.
 func (r *Report) profile(ctx context.Context, o Options, database string) error {
-	dir, err := os.MkdirTemp("", "reprise-bench-profile")
-	if err != nil {
-		return err
+	dir := o.Profiles
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "reprise-bench-profile"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
 	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "cpu")
 	shares := Shares{Database: kindOf(database)}
+	file := filepath.Join(dir, "oneclick-"+shares.Database+".pprof")
 	fmt.Fprintf(o.Say, "profile of oneclick on %s\n", shares.Database)
-	err = r.at(ctx, o, database, file, func(s *site) error {
+	err := r.at(ctx, o, database, file, func(s *site) error {
 		chosen, _, err := choose([]string{"oneclick"})
 		if err != nil {
 			return err
