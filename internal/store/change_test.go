@@ -282,6 +282,24 @@ func testProofOnce(t *testing.T, db *database) {
 	}
 }
 
+// A browser brings the id of a transaction back that it was given for one submit.
+func testTransactionOnce(t *testing.T, db *database) {
+	s := db.open(t)
+	seed(t, s)
+	ctx := t.Context()
+	open := events(payment.Event{Kind: payment.Open, Authentication: proof("prepared", "")})
+	for n := 1; n <= 2; n++ {
+		_, err := s.Change(ctx, bySession, nil, submit(n, "v"))
+		must(t, err)
+		if _, err = s.Change(ctx, bySession, nil, open); (err == nil) != (n == 1) || n == 2 && !errors.Is(err, payment.ErrTaken) {
+			t.Errorf("use %d: %v", n, err)
+		}
+	}
+	if c, err := s.Case(ctx, payment.Lookup{ServerTransID: "prepared"}); err != nil || c.Request.ID != "pr-1" {
+		t.Errorf("its result leads elsewhere: %v", err)
+	}
+}
+
 func testMismatches(t *testing.T, db *database) {
 	c := &clock{}
 	c.advance(time.Until(moment))

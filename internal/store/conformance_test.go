@@ -57,6 +57,7 @@ func TestConformance(t *testing.T) {
 		{"once", testOnce},
 		{"once by many", testOnceByMany},
 		{"proof used once", testProofOnce},
+		{"transaction used once", testTransactionOnce},
 		{"mismatches", testMismatches},
 		{"reversal", testReversal},
 		{"advice settled", testAdviceSettled},
