@@ -37,7 +37,7 @@ func TestMatrixInABrowser(t *testing.T) {
 	if n := m.escrow(); n != 0 {
 		t.Errorf("%d left in escrow", n)
 	}
-	t.Logf("%d authentications in a browser, %d paid", len(trials), m.paid.Load())
+	t.Logf("counted: %d authentications in a browser, %d paid", len(trials), m.paid.Load())
 }
 
 // everyRow finds rows of the matrix that no trial is about.

@@ -68,7 +68,7 @@ func TestMade(t *testing.T) {
 		}
 		tried += m.mutate(t)
 	}
-	t.Logf("%d mutations tried on %d messages", tried, len(messages))
+	t.Logf("counted: %d mutations tried on %d messages", tried, len(messages))
 }
 
 // mutate does to each element of a message, however deep, what could go wrong on a wire, and returns how much it tried.
