@@ -35,8 +35,17 @@ type Result struct {
 	WAL          float64 `json:"wal_bytes,omitempty"`
 }
 
-// key tells rounds of the same thing.
-func (r Result) key() string { return fmt.Sprint(r.Name, " ", r.Database, " ", r.Stored, " ", r.Asked) }
+// String says what was measured. Rounds of the same thing have it in common.
+func (r Result) String() string {
+	text := r.Name + " on " + r.Database
+	if r.Asked > 0 {
+		text += fmt.Sprintf(" at %.0f a second", r.Asked)
+	}
+	if r.Stored > 0 {
+		text += fmt.Sprintf(" with %d stored payments", r.Stored)
+	}
+	return text
+}
 
 // measure has a gateway do a workload under a load, and accounts for it until the last webhook has come.
 func (s *site) measure(ctx context.Context, w workload, l load) (Result, error) {

@@ -75,21 +75,21 @@ func (r *Report) print(to io.Writer) error {
 		}
 		p50, p99 := func(l Latency) float64 { return l.P50 }, func(l Latency) float64 { return l.P99 }
 		if g[0].WAL != 0 {
-			fmt.Fprintf(w, "PostgreSQL, each %s: %.1f transactions, reads too; %.1f kB of WAL\n", g[0].Name,
+			fmt.Fprintf(w, "PostgreSQL, each %s: %.1f transactions, reads too; %.1f kB of WAL\n", g[0],
 				middle(g, func(r Result) float64 { return r.Transactions }), middle(g, func(r Result) float64 { return r.WAL / 1000 }))
 		}
 		if g[0].Told != nil {
 			told := func(r Result) *Latency { return r.Told }
-			fmt.Fprintf(w, "webhooks of %s on %s: %.0f a second; from the change to its arrival p50 %.1f ms, p99 %.1f ms, max %.0f ms\n", g[0].Name, g[0].Database,
+			fmt.Fprintf(w, "webhooks of %s: %.0f a second; from the change to its arrival p50 %.1f ms, p99 %.1f ms, max %.0f ms\n", g[0],
 				middle(g, func(r Result) float64 { return r.Webhooks }), of(told, p50), of(told, p99), of(told, func(l Latency) float64 { return l.Max }))
 		}
 		if g[0].Own != nil {
 			own := func(r Result) *Latency { return r.Own }
-			fmt.Fprintf(w, "own time of %s on %s, 1 client: p50 %.2f ms, p99 %.2f ms\n", g[0].Name, g[0].Database, of(own, p50), of(own, p99))
+			fmt.Fprintf(w, "own time of %s, 1 client: p50 %.2f ms, p99 %.2f ms\n", g[0], of(own, p50), of(own, p99))
 		}
 		if g[0].Quiet != nil {
 			quiet := func(r Result) *Latency { return r.Quiet }
-			fmt.Fprintf(w, "webhooks of %s on %s, 1 client: from the change to its arrival p50 %.1f ms, p99 %.1f ms\n", g[0].Name, g[0].Database, of(quiet, p50), of(quiet, p99))
+			fmt.Fprintf(w, "webhooks of %s, 1 client: from the change to its arrival p50 %.1f ms, p99 %.1f ms\n", g[0], of(quiet, p50), of(quiet, p99))
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.ColdStart)) {
@@ -111,7 +111,7 @@ func (r *Report) print(to io.Writer) error {
 // grouped are the rounds of each thing together, in the order in which they were measured first.
 func (r *Report) grouped() (all [][]Result) {
 	for _, one := range r.Results {
-		i := slices.IndexFunc(all, func(g []Result) bool { return g[0].key() == one.key() })
+		i := slices.IndexFunc(all, func(g []Result) bool { return g[0].String() == one.String() })
 		if i < 0 {
 			all, i = append(all, nil), len(all)
 		}
