@@ -167,6 +167,13 @@ func TestSoftDeclineThatIsFinal(t *testing.T) {
 		sent int
 	}{
 		"a second time": {twice, 2},
+		"a second time, by a bank that lets the payer pass": {func(s *scene) ticket {
+			k := s.declined()
+			s.bank.answer, s.host.answer = s.bank.frictionless, says(soft)
+			s.act(second(s.Open(ctx, k.page)), second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")))
+			s.act(second(s.Retype(ctx, k.page, s.types("737"))))
+			return k
+		}, 2},
 		"after a challenge": {func(s *scene) ticket {
 			s.host.answer = says(soft)
 			k := s.bring(s.session(), payment.Authenticated)
