@@ -2,7 +2,6 @@ package threeds
 
 import (
 	"context"
-	"fmt"
 
 	"reprise/internal/payment"
 )
@@ -51,9 +50,7 @@ func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (pay
 	if a.TransStatus == "C" {
 		a.ACSURL = answer.text("acsURL")
 		if !s.browserURL(a.ACSURL) {
-			violation := refuse(invalidFormat, "acsURL", answer)
-			s.object(ctx, d, violation)
-			return q.Authentication, fmt.Errorf("threeds: answer of directory %s to the AReq: %w", d.Name, violation)
+			return q.Authentication, s.object(ctx, d, request, refuse(invalidFormat, "acsURL", answer))
 		}
 		return a, nil
 	}

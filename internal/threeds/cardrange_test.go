@@ -3,11 +3,13 @@ package threeds
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"reprise/internal/payment"
@@ -264,12 +266,68 @@ func TestPreparation231(t *testing.T) {
 	}
 }
 
-// TestEverythingWanted: a first PRes must have ranges.
-func TestEverythingWanted(t *testing.T) {
-	w := newWorld(t, upTo220)
-	w.answer = echo("PRes", map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": "1"})
-	if err := w.renewed(t, w.directories[0]); err == nil || !strings.Contains(err.Error(), "201 about PRes: cardRangeData") {
-		t.Errorf("got %v", err)
+// TestPreparationObjected: what is wrong with card ranges fails loudly, changes nothing, and is told to the directory
+// server about its own message.
+func TestPreparationObjected(t *testing.T) {
+	span := func(first, last string) map[string]any { return map[string]any{"start": first, "end": last} }
+	row231 := func(spans ...map[string]any) map[string]any {
+		return map[string]any{"ranges": spans, "acsProtocolVersions": []map[string]any{{"version": "2.3.1"}}}
+	}
+	const one, two = "4000000000001000", "4000000000002000"
+	file := map[string]any{"cardRangeDataFileURL": "https://ds.example/ranges.json"}
+	for _, test := range []struct {
+		name, version, serial string // of the ranges that are there
+		answer                map[string]any
+		code, detail          string
+	}{
+		{"no ranges", "2.2.0", "", nil, "201", "cardRangeData"},
+		{"no ranges", "2.3.1", "", nil, "201", "cardRangeData"},
+		{"a file", "2.3.1", "", file, "201", "cardRangeData"},
+		{"a file of changes", "2.3.1", "7", file, "201", "cardRangeData"},
+		{"backwards", "2.2.0", "", map[string]any{"cardRangeData": []map[string]any{row(two, one)}}, "203", "cardRangeData.endRange"},
+		{"backwards", "2.3.1", "", map[string]any{"cardRangeData": []map[string]any{row231(span(one, two), span(two, one))}}, "203", "cardRangeData.ranges.end"},
+		{"of two lengths", "2.3.1", "7", map[string]any{"cardRangeData": []map[string]any{row231(span(one, two+"0"))}}, "203", "cardRangeData.ranges.end"},
+	} {
+		t.Run(test.name+" in "+test.version, func(t *testing.T) {
+			w := newWorld(t, func(o *Options) { o.Directories[0].Versions = []string{test.version} })
+			d := w.directories[0]
+			answer := map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": "8"}
+			if test.version == "2.3.1" {
+				answer = map[string]any{"dsProtocolVersions": []string{"2.3.1"}, "readOrder": "01", "serialNum": "8"}
+			}
+			if test.serial != "" {
+				w.answer = echo("PRes", answer)
+				answer["serialNum"], answer["cardRangeData"] = test.serial, []map[string]any{row231(span(two+"00", two+"99"))}
+				if err := w.renewed(t, d); err != nil {
+					t.Fatal(err)
+				}
+				answer = maps.Clone(answer)
+				delete(answer, "cardRangeData")
+			}
+			maps.Copy(answer, test.answer)
+			w.answer = func(rw http.ResponseWriter, r map[string]any) {
+				if r["messageType"] == "PReq" {
+					echo("PRes", answer)(rw, r)
+				}
+			}
+			before := d.ranges.Load()
+			err := w.renewed(t, d)
+			if err == nil || !strings.Contains(err.Error(), test.code+" about PRes: "+test.detail) {
+				t.Errorf("got %v", err)
+			}
+			if d.ranges.Load() != before {
+				t.Error("the ranges changed")
+			}
+			asked := w.received(t, "PReq", 1)
+			want := map[string]any{
+				"messageType": "Erro", "messageVersion": test.version, "errorCode": test.code, "errorComponent": "S",
+				"errorDescription": descriptions[test.code], "errorDetail": test.detail, "errorMessageType": "PRes",
+				"threeDSServerTransID": asked[len(asked)-1]["threeDSServerTransID"], "dsTransID": dsID,
+			}
+			if diff := cmp.Diff(want, w.received(t, "Erro", 1)[0]); diff != "" {
+				t.Errorf("the directory server was told (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -115,19 +115,18 @@ func (s *Server) exchange(ctx context.Context, d *directory, request Message, wa
 		violation = refuse(unknownID, "threeDSServerTransID", answer)
 	}
 	if violation != nil {
-		if violation.ServerTransID == "" {
-			violation.ServerTransID = request.text("threeDSServerTransID")
-		}
-		violation.Version = request.Version // the answer's own may be none
-		s.object(ctx, d, violation)
-		return answer, fmt.Errorf("threeds: answer of directory %s to the %s: %w", d.Name, request.Type, violation)
+		return answer, s.object(ctx, d, request, violation)
 	}
 	return answer, nil
 }
 
-// object tells the directory server what is wrong with its answer (EMV 3DS 2.2 §5.9). Nobody waits for it,
-// and what it says to that is not read: an Erro is not answered.
-func (s *Server) object(ctx context.Context, d *directory, violation *Erro) {
+// object tells the directory server what is wrong with its answer (EMV 3DS 2.2 §5.9), and returns that as an error. Nobody
+// waits for it, and what it says to that is not read: an Erro is not answered.
+func (s *Server) object(ctx context.Context, d *directory, request Message, violation *Erro) error {
+	if violation.ServerTransID == "" {
+		violation.ServerTransID = request.text("threeDSServerTransID")
+	}
+	violation.Version = request.Version // the answer's own may be none
 	ctx = context.WithoutCancel(ctx)
 	s.o.Go(func() {
 		ctx, done := s.limit(ctx, requestTimeout)
@@ -139,6 +138,7 @@ func (s *Server) object(ctx context.Context, d *directory, violation *Erro) {
 		}
 		response.Body.Close()
 	})
+	return fmt.Errorf("threeds: answer of directory %s to the %s: %w", d.Name, request.Type, violation)
 }
 
 // ask posts a message and decodes the answer.

@@ -92,10 +92,9 @@ func FuzzPRes(f *testing.F) {
 		m, violation, err := decode(bytes.NewReader(text), expected{
 			types: []string{"PRes"}, version: version, stream: &stream{"cardRangeData", l.take},
 		})
-		if violation != nil || err != nil || l.fault != nil {
+		if violation != nil || err != nil || l.finish(m) != nil {
 			return
 		}
-		l.finish(m)
 		table := newRangeTable(l.ranges)
 		for _, r := range table.ranges {
 			if got, ok := table.find(r.digits, r.lo); !ok || got.width() > r.width() {

@@ -56,16 +56,17 @@ func (s *Server) prepareIn(ctx context.Context, d *directory, version string, ha
 	if have != nil {
 		put(fields, "serialNum", have.serial)
 	}
-	answer, err := s.exchange(ctx, d, newMessage("PReq", version, fields),
-		expected{types: []string{"PRes"}, stream: &stream{"cardRangeData", l.take}}, loadTimeout)
+	request := newMessage("PReq", version, fields)
+	want := expected{types: []string{"PRes"}, stream: &stream{"cardRangeData", l.take}}
+	answer, err := s.exchange(ctx, d, request, want, loadTimeout)
 	if err != nil {
 		return told{}, err
 	}
-	if l.fault == nil {
-		l.finish(answer)
-	}
-	if l.fault != nil {
-		return told{}, l.fault
+	if err := l.finish(answer); err != nil {
+		if violation, ok := errors.AsType[*Erro](err); ok {
+			err = s.object(ctx, d, request, violation)
+		}
+		return told{}, err
 	}
 	t := told{table: have, serial: answer.text("serialNum"), rows: l.rows, complete: have == nil}
 	if l.rows > 0 || have == nil {
@@ -81,7 +82,7 @@ type loader struct {
 	rows     int
 	changes  []change            // in the order received
 	supports map[string]*support // one for all ranges that have the same
-	fault    error
+	backward string              // an element that ends a span before it begins
 }
 
 // change is what a row does to the ranges of some spans: add "A", modify "M" or delete "D" them.
@@ -109,27 +110,31 @@ func (l *loader) take(row map[string]any) {
 	if c.action != "D" {
 		c.told = l.intern(support{ACS: acsVersions(row), DS: dsVersions(row)})
 	}
-	add := func(bounds map[string]any, first, last string) {
+	add := func(bounds map[string]any, within, first, last string) {
 		key, ok := spanOf(scalar(bounds[first]), scalar(bounds[last]))
 		if !ok {
-			l.fault = refuse(invalidFormat, "cardRangeData."+last, Message{Type: "PRes"})
+			l.backward = within + last
 		}
 		c.spans = append(c.spans, key)
 	}
 	if list, ok := row["ranges"].([]any); ok {
 		for _, element := range list {
 			bounds, _ := element.(map[string]any)
-			add(bounds, "start", "end")
+			add(bounds, "cardRangeData.ranges.", "start", "end")
 		}
 	} else {
-		add(row, "startRange", "endRange")
+		add(row, "cardRangeData.", "startRange", "endRange")
 	}
 	l.changes = append(l.changes, c)
 }
 
 // finish applies what was taken, as the PRes wants it: its versions of the directory server hold for rows that say none,
-// and its readOrder 02 means the last row first (EMV 3DS 2.3.1 table A.1).
-func (l *loader) finish(answer Message) {
+// and its readOrder 02 means the last row first (EMV 3DS 2.3.1 table A.1). The error is an *Erro where the PRes is wrong by
+// itself, and errInconsistent where it does not fit what we had.
+func (l *loader) finish(answer Message) error {
+	if l.backward != "" {
+		return refuse(invalidFormat, l.backward, answer)
+	}
 	if answer.text("readOrder") == "02" {
 		slices.Reverse(l.changes)
 	}
@@ -140,22 +145,26 @@ func (l *loader) finish(answer Message) {
 			told = l.intern(support{ACS: told.ACS, DS: whole})
 		}
 		for _, key := range c.spans {
-			l.apply(key, c.action, told)
+			if err := l.apply(key, c.action, told); err != nil {
+				return err
+			}
 		}
 	}
 	l.changes = nil
+	return nil
 }
 
-func (l *loader) apply(key span, action string, told *support) {
+func (l *loader) apply(key span, action string, told *support) error {
 	_, have := l.ranges[key]
 	switch {
 	case l.delta && !have && (action == "D" || action == "M"):
-		l.fault = errInconsistent
+		return errInconsistent
 	case action == "D":
 		delete(l.ranges, key)
 	default:
 		l.ranges[key] = cardRange{key, told}
 	}
+	return nil
 }
 
 // intern keeps one copy of what a hundred thousand rows repeat.

@@ -182,7 +182,7 @@ var samples = []struct {
 		"dsTransID":"22222222-2222-4222-8222-222222222222","dsProtocolVersions":["2.3.1"],"readOrder":"01","serialNum":"7",
 		"cardRangeData":[{"ranges":[{"start":"4000000000000000","end":"4999999999999999"}],"acsProtocolVersions":[{"version":"2.3.1"}]}],
 		"cardRangeDataFileURL":"https://ds.example/ranges.json"}`,
-		[]string{"threeDSServerTransID", "dsTransID", "dsProtocolVersions", "readOrder"},
+		[]string{"threeDSServerTransID", "dsTransID", "dsProtocolVersions", "readOrder", "cardRangeData"},
 	},
 	{
 		"AReq of an agreement in 2.3.1", "", strings.Replace(strings.NewReplacer(`"messageVersion":"2.2.0"`, `"messageVersion":"2.3.1"`,

@@ -211,8 +211,8 @@ var table231 = Table{
 		{Field: "dsProtocolVersions", Need: required, Class: Version, Max: 8, Many: 10},
 		{Field: "readOrder", Need: required, Class: Digits, Enum: []string{"01-02", reserved}}, // 02: the last row first
 		{Field: "serialNum", Class: Text, Max: 20},
-		{Field: "cardRangeData", Need: all(unless("PReq.serialNum"), unless("cardRangeDataFileURL")), Class: Object, Many: 200000, Fields: rangeRules231},
-		{Field: "cardRangeDataFileURL", Class: URL, Max: 2048},
+		{Field: "cardRangeData", Need: anyOf(unless("PReq.serialNum"), when("cardRangeDataFileURL")), Class: Object, Many: 200000, Fields: rangeRules231},
+		{Field: "cardRangeDataFileURL", Class: URL, Max: 2048}, // never asked for: what is only there would be lost
 		{Field: "dsUrlList", Class: Object, Many: 99, Fields: directoryURLRules},
 		extensions(15),
 	},

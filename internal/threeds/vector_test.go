@@ -106,9 +106,9 @@ func TestVectorRanges(t *testing.T) {
 			continue
 		}
 		l := newLoader(nil)
-		l.finish(mustDecode(t, v.text, expected{types: []string{"PRes"}, version: v.about.Version, about: v.about, stream: &stream{"cardRangeData", l.take}}))
-		if l.fault != nil || l.rows == 0 {
-			t.Errorf("%s: %d rows, %v", v.name, l.rows, l.fault)
+		err := l.finish(mustDecode(t, v.text, expected{types: []string{"PRes"}, version: v.about.Version, about: v.about, stream: &stream{"cardRangeData", l.take}}))
+		if err != nil || l.rows == 0 {
+			t.Errorf("%s: %d rows, %v", v.name, l.rows, err)
 		}
 	}
 }

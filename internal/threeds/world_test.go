@@ -170,9 +170,8 @@ func (w *world) loaded(t *testing.T, rows ...map[string]any) {
 	for _, row := range rows {
 		l.take(row)
 	}
-	l.finish(Message{})
-	if l.fault != nil {
-		t.Fatal(l.fault)
+	if err := l.finish(Message{}); err != nil {
+		t.Fatal(err)
 	}
 	w.directories[0].ranges.Store(newRangeTable(l.ranges).as(RangeSet{Serial: "1", Loaded: time.Now()}))
 }
