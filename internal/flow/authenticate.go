@@ -121,7 +121,8 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 
 // inquire sends the AReq of an attempt whose commit says so, reads the ARes, and says what that leads to; where the
 // version is refused it asks once more in a lower one, by another transaction. A bank that cannot be asked has not
-// authenticated anybody: transStatus U.
+// authenticated anybody: transStatus U. One that was not asked because of what the AReq says is another matter: the
+// payer's browser says some of it.
 func (f *Flow) inquire(ctx context.Context, c payment.Case, asked payment.Authentication, b Browser, methodCompleted string) (payment.Authentication, payment.Verdict) {
 	answered, err := f.ask(ctx, c, asked, b, methodCompleted)
 	if to, ok := errors.AsType[*LowerVersion](err); ok {
@@ -137,6 +138,7 @@ func (f *Flow) inquire(ctx context.Context, c payment.Case, asked payment.Authen
 		f.o.Log.Warn("authentication not possible", "payment_request", c.Request.ID, "error", err)
 		answered = asked
 		answered.TransStatus = "U"
+		answered.Refused = !errors.Is(err, payment.ErrUnanswered) && !errors.Is(err, payment.ErrNotFound)
 	}
 	verdict, why := answered.Decide(c.Token.Brand, c.Merchant)
 	if err == nil {

@@ -59,6 +59,46 @@ func TestWhatAMerchantAccepts(t *testing.T) {
 	}
 }
 
+// TestWhoMayNotGoOnUnauthenticated: what a payer's own browser can bring about leads around no bank, however much the
+// merchant lets through: an AReq that was refused, or a bank that wanted a challenge and is silent when asked anew.
+func TestWhoMayNotGoOnUnauthenticated(t *testing.T) {
+	for name, test := range map[string]struct {
+		err   error
+		after payment.State // the bank answers so, and is asked anew
+		paid  bool
+	}{
+		"no answer":                {payment.ErrUnanswered, payment.Opened, true},
+		"not enrolled any more":    {payment.ErrNotFound, payment.Opened, true},
+		"refused":                  {errDown, payment.Opened, false},
+		"no answer after its page": {payment.ErrUnanswered, payment.Challenging, false},
+	} {
+		for _, atOnce := range []bool{false, true} {
+			if atOnce && test.after == payment.Challenging {
+				continue
+			}
+			s := newScene(t)
+			s.policy(func(m *payment.Merchant) { m.AllowUnauthenticated = true })
+			fails := func(a payment.Authentication) (payment.Authentication, error) { return a, test.err }
+			var k ticket
+			if atOnce {
+				s.bank.answer = fails
+				k = s.clicked(s.session())
+			} else {
+				k = s.bring(s.session(), test.after)
+				if test.after == payment.Challenging {
+					s.act(second(s.Restart(ctx, k.page, 0)))
+				}
+				s.bank.answer = fails
+				s.act(second(s.Authenticate(ctx, k.page, flow.Browser{}, "N")), second(s.Pay(ctx, k.page, k.share)))
+			}
+			want := map[bool]payment.State{true: payment.Succeeded, false: payment.Failed}[test.paid]
+			if r := s.at(k); r.State != want || (len(s.host.purchases) > 0) != test.paid {
+				t.Errorf("%s, at once %v: %s", name, atOnce, r.State)
+			}
+		}
+	}
+}
+
 // TestExemptionInALowerVersion: 2.1.0 has no word for it, so its bank is not told to exempt, and may not answer I.
 func TestExemptionInALowerVersion(t *testing.T) {
 	s := newScene(t)

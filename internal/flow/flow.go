@@ -78,7 +78,8 @@ type ThreeDS interface {
 	MethodForm(a payment.Authentication, notificationURL string) Form
 	// Authenticate sends the AReq and returns the authentication with what the ARes said; TransStatus C
 	// asks for a challenge. An error means that no usable ARes came; it is a *LowerVersion where one may come in
-	// another version.
+	// another version, payment.ErrNotFound where the card is not enrolled any more, and payment.ErrUnanswered where the
+	// bank could not be asked. Any other says that it was not asked for what the AReq says, or answered what cannot be.
 	Authenticate(ctx context.Context, q AuthenticationRequest) (payment.Authentication, error)
 	// ChallengeForm is what the browser posts to the ACS. window is a challengeWindowSize, "01" to "05".
 	ChallengeForm(a payment.Authentication, window string) Form

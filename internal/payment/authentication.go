@@ -34,6 +34,9 @@ type Authentication struct {
 	ACSTransID string
 	ACSURL     string // where a challenge is posted
 
+	// Refused: the AReq was not sent, or not taken, for what it said. Nobody was asked who pays, and nobody was silent.
+	Refused bool
+
 	// The result, from the ARes without a challenge and from the RReq after one.
 	Challenged  bool
 	TransStatus string // Y N U A R I (EMV 3DS 2.2 §6.3.1)
@@ -133,6 +136,10 @@ func (a Authentication) Conclude(r Result) Authentication {
 	a.Cardholder = cmp.Or(r.Cardholder, a.Cardholder)
 	return a
 }
+
+// ErrUnanswered reports that a directory server said nothing to an AReq, or that a system behind it failed (EMV 3DS 2.2
+// table A.4, codes 4xx): the bank could not be asked, and nothing that the AReq said is why.
+var ErrUnanswered = errors.New("payment: the directory server did not answer")
 
 // ErrOtherVersion reports a result in another protocol version than its authentication began in (EMV 3DS 2.3.1 table A.4,
 // code 203).

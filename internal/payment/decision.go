@@ -45,6 +45,8 @@ const (
 	dataOnly     condition = "only data was to be shared (threeDSRequestorChallengeInd 06)"
 	wanted       condition = "after a soft decline"
 	noAttempts   condition = "the merchant refuses attempts"
+	refused      condition = "the AReq was refused, by us or by who got it"
+	soughtBefore condition = "a challenge before it came to nothing"
 	anyway       condition = "the merchant goes on without authentication"
 )
 
@@ -57,6 +59,8 @@ var conditions = map[condition]func(outcome) bool{
 	dataOnly:     func(o outcome) bool { return o.Preference == DataShareOnly },
 	wanted:       func(o outcome) bool { return o.StepUp },
 	noAttempts:   func(o outcome) bool { return o.merchant.RefuseAttempts },
+	refused:      func(o outcome) bool { return o.Refused },
+	soughtBefore: func(o outcome) bool { return o.Restarts > 0 },
 	anyway:       func(o outcome) bool { return o.merchant.AllowUnauthenticated },
 }
 
@@ -93,6 +97,8 @@ var decisions = []decision{
 	{"U", neverBegun, VerdictAgain, "the payer's page came after the bank's 30 s"},
 	{"U", wanted, VerdictFail, "the issuer wants the payer authenticated, and nobody was"},
 	{"U", answered, VerdictFail, "the bank wanted to see the payer: who never comes must not get around it"},
+	{"U", soughtBefore, VerdictFail, "the bank wanted to see the payer: who breaks it off must not get around it"},
+	{"U", refused, VerdictFail, "a browser says some of what is in it: who sends what nobody takes must not get around the bank"},
 	{"U", anyway, VerdictAuthorise, "as if 3-D Secure was skipped: nothing is shown to the issuer"},
 	{"U", "", VerdictFail, "could not be authenticated"},
 

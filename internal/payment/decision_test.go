@@ -28,6 +28,7 @@ var circumstances = []circumstance{
 	{"`allow_unauthenticated`", Merchant{AllowUnauthenticated: true}, Authentication{Preference: PreferChallenge}},
 	{"a card is stored", Merchant{}, Authentication{Preference: PreferChallenge, NonPayment: true}},
 	{"after a soft decline", Merchant{AllowUnauthenticated: true}, Authentication{Preference: MandateChallenge, StepUp: true}},
+	{"asked anew after a challenge", Merchant{AllowUnauthenticated: true}, Authentication{Preference: PreferChallenge, Restarts: 1}},
 	{"after a challenge", Merchant{AllowUnauthenticated: true}, Authentication{Preference: PreferChallenge, Challenged: true}},
 }
 
@@ -37,44 +38,44 @@ func TestDecisions(t *testing.T) {
 	for _, test := range []struct {
 		scheme, status, eci, value, want string
 	}{
-		{"VISA", "Y", "05", "v", "aaaaaaaa"},
-		{"VISA", "Y", "", "v", "aaaaaaaa"},
-		{"VISA", "Y", "05", "", "rrrrrarr"},
-		{"VISA", "Y", "07", "v", "rrrrrrrr"},
-		{"VISA", "Y", "06", "v", "rrrrrrrr"},
-		{"VISA", "Y", "42", "v", "aaaaaaaa"}, // none that the schemes have published
-		{"VISA", "A", "06", "v", "afaaaafa"},
-		{"VISA", "A", "06", "", "rrrrrarr"},
-		{"VISA", "A", "05", "v", "rrrrrrrr"},
-		{"VISA", "I", "07", "v", "rraarrrr"},
-		{"VISA", "I", "07", "", "rraarrrr"},
-		{"VISA", "I", "05", "v", "rrrrrrrr"},
-		{"VISA", "U", "07", "", "ffffafff"},
-		{"VISA", "U", "05", "v", "ffffafff"}, // whatever it says, nothing of it is shown to the issuer
-		{"VISA", "N", "", "", "ffffffff"},
-		{"VISA", "N", "05", "v", "ffffffff"},
-		{"VISA", "R", "", "", "ffffffff"},
-		{"VISA", "C", "", "", "sssrsssr"},
-		{"VISA", "D", "", "", "rrrrrrrr"},
-		{"VISA", "S", "", "", "rrrrrrrr"},
-		{"VISA", "", "05", "v", "rrrrrrrr"},
-		{"VISA", "y", "05", "v", "rrrrrrrr"},
-		{"AMEX", "Y", "05", "v", "aaaaaaaa"},
-		{"JCB", "A", "06", "v", "afaaaafa"},
-		{"JCB", "Y", "02", "v", "aaaaaaaa"}, // not of this scheme, so it says nothing
-		{"MASTERCARD", "Y", "02", "v", "aaaaaraa"},
-		{"MASTERCARD", "Y", "07", "v", "aaaaaraa"}, // recurring, and authenticated
-		{"MASTERCARD", "Y", "N2", "", "rrrrrarr"},
-		{"MASTERCARD", "Y", "N2", "v", "rrrrrarr"},
-		{"MASTERCARD", "Y", "N0", "", "rrrrrrrr"},
-		{"MASTERCARD", "Y", "00", "v", "rrrrrrrr"},
-		{"MASTERCARD", "Y", "01", "v", "rrrrrrrr"},
-		{"MASTERCARD", "A", "01", "v", "afaaarfa"},
-		{"MASTERCARD", "A", "02", "v", "rrrrrrrr"},
-		{"MASTERCARD", "I", "06", "", "rraarrrr"},
-		{"MASTERCARD", "I", "04", "v", "rraarrrr"},
-		{"MASTERCARD", "I", "02", "v", "rrrrrrrr"},
-		{"MASTERCARD", "U", "00", "", "ffffafff"},
+		{"VISA", "Y", "05", "v", "aaaaaaaaa"},
+		{"VISA", "Y", "", "v", "aaaaaaaaa"},
+		{"VISA", "Y", "05", "", "rrrrrarrr"},
+		{"VISA", "Y", "07", "v", "rrrrrrrrr"},
+		{"VISA", "Y", "06", "v", "rrrrrrrrr"},
+		{"VISA", "Y", "42", "v", "aaaaaaaaa"}, // none that the schemes have published
+		{"VISA", "A", "06", "v", "afaaaafaa"},
+		{"VISA", "A", "06", "", "rrrrrarrr"},
+		{"VISA", "A", "05", "v", "rrrrrrrrr"},
+		{"VISA", "I", "07", "v", "rraarrrrr"},
+		{"VISA", "I", "07", "", "rraarrrrr"},
+		{"VISA", "I", "05", "v", "rrrrrrrrr"},
+		{"VISA", "U", "07", "", "ffffaffff"},
+		{"VISA", "U", "05", "v", "ffffaffff"}, // whatever it says, nothing of it is shown to the issuer
+		{"VISA", "N", "", "", "fffffffff"},
+		{"VISA", "N", "05", "v", "fffffffff"},
+		{"VISA", "R", "", "", "fffffffff"},
+		{"VISA", "C", "", "", "sssrssssr"},
+		{"VISA", "D", "", "", "rrrrrrrrr"},
+		{"VISA", "S", "", "", "rrrrrrrrr"},
+		{"VISA", "", "05", "v", "rrrrrrrrr"},
+		{"VISA", "y", "05", "v", "rrrrrrrrr"},
+		{"AMEX", "Y", "05", "v", "aaaaaaaaa"},
+		{"JCB", "A", "06", "v", "afaaaafaa"},
+		{"JCB", "Y", "02", "v", "aaaaaaaaa"}, // not of this scheme, so it says nothing
+		{"MASTERCARD", "Y", "02", "v", "aaaaaraaa"},
+		{"MASTERCARD", "Y", "07", "v", "aaaaaraaa"}, // recurring, and authenticated
+		{"MASTERCARD", "Y", "N2", "", "rrrrrarrr"},
+		{"MASTERCARD", "Y", "N2", "v", "rrrrrarrr"},
+		{"MASTERCARD", "Y", "N0", "", "rrrrrrrrr"},
+		{"MASTERCARD", "Y", "00", "v", "rrrrrrrrr"},
+		{"MASTERCARD", "Y", "01", "v", "rrrrrrrrr"},
+		{"MASTERCARD", "A", "01", "v", "afaaarfaa"},
+		{"MASTERCARD", "A", "02", "v", "rrrrrrrrr"},
+		{"MASTERCARD", "I", "06", "", "rraarrrrr"},
+		{"MASTERCARD", "I", "04", "v", "rraarrrrr"},
+		{"MASTERCARD", "I", "02", "v", "rrrrrrrrr"},
+		{"MASTERCARD", "U", "00", "", "ffffaffff"},
 	} {
 		got := ""
 		for _, c := range circumstances {
@@ -105,6 +106,16 @@ func TestAChallengeThatNeverBegan(t *testing.T) {
 	a := Authentication{}.Conclude(Result{TransStatus: "N", Cancel: "01"})
 	if got, _ := a.Decide("VISA", Merchant{AllowUnauthenticated: true}); got != VerdictFail {
 		t.Errorf("the payer cancelled, and is asked again: %s", got)
+	}
+}
+
+// TestARefusedAReqIsNoSilence: nobody goes on without authentication because of what their browser said.
+func TestARefusedAReqIsNoSilence(t *testing.T) {
+	for refused, want := range map[bool]Verdict{false: VerdictAuthorise, true: VerdictFail} {
+		a := Authentication{TransStatus: "U", Refused: refused}
+		if got, _ := a.Decide("VISA", Merchant{AllowUnauthenticated: true}); got != want {
+			t.Errorf("refused %v: %s", refused, got)
+		}
 	}
 }
 
@@ -231,7 +242,9 @@ func decisionsDocument() string {
 	b.WriteString(`# What a result of 3-D Secure leads to
 
 Printed from the table in ` + "`internal/payment/decision.go`" + ` by its test. It is asked about every ARes, every RReq, and a card
-that no directory server has, which counts as U; so does an AReq that is not answered, or answered by an error message.
+that no directory server has, which counts as U; so does an AReq that is not answered. One that was refused, by ourselves
+before it was sent or by an error message about what it says, counts as U, too, but is never paid: some of it is what the
+payer's browser says of itself. An error message that a system failed (4xx) counts as no answer.
 
 | verdict | what happens |
 | --- | --- |
@@ -297,7 +310,7 @@ matter. One that is in no row is passed on as it is: schemes add values, and no 
 
 Whoever goes on without authentication relies on nothing being wrong by chance alone: a payer who can keep the bank from
 answering is not authenticated either. It is for merchants who might as well skip 3-D Secure. A bank that has asked for a
-challenge is waited for in any case: U after that fails.
+challenge is waited for in any case: U after that fails, also where the challenge was broken off and the bank asked anew.
 
 After a soft decline none of this counts: a challenge is asked for (04), and only Y is paid. Nor does it matter to what a
 bank must not say.

@@ -20,8 +20,9 @@ func (e *LowerError) Unwrap() error { return e.Err }
 
 // Authenticate sends the AReq and returns the authentication with what the ARes says. TransStatus "C" asks
 // for a challenge; any other is the result. An error means that no usable ARes came: it wraps an *Erro
-// where the directory server refused or broke the rules, a *LowerError where it may be asked in another version, and
-// ErrTimeout where it did not answer within ten seconds.
+// where the directory server refused or broke the rules, a *LowerError where it may be asked in another version,
+// payment.ErrUnanswered where the directory server, or the bank behind it, was not there to be asked, and then ErrTimeout
+// where it did not answer within ten seconds.
 func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (payment.Authentication, error) {
 	a := q.Authentication
 	d, r, err := s.locate(q.PAN)

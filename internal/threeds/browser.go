@@ -1,10 +1,12 @@
 package threeds
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Browser is what the payer's browser says of itself (EMV 3DS 2.2 table A.1, data elements browser*):
@@ -29,18 +31,23 @@ func (b Browser) describe(fields map[string]any, version string) {
 		fields["acceptLanguage"] = acceptLanguages(b.AcceptLanguage, b.Language)
 	}
 	fields["browserJavaEnabled"] = b.JavaEnabled
-	accept := b.AcceptHeader
-	if accept == "" {
-		accept = "*/*" // what no header means (RFC 9110 §12.5.1)
-	}
-	put(fields, "browserAcceptHeader", truncate(accept, 2048))
-	put(fields, "browserUserAgent", truncate(b.UserAgent, 2048))
+	put(fields, "browserAcceptHeader", cmp.Or(clean(b.AcceptHeader, 2048), "*/*")) // what no header means (RFC 9110 §12.5.1)
+	put(fields, "browserUserAgent", cmp.Or(clean(b.UserAgent, 2048), unnamed))
 	put(fields, "browserLanguage", shortLanguage(b.Language, longest))
 	put(fields, "browserIP", plainIP(b.IP))
 	put(fields, "browserColorDepth", colorDepth(b.ColorDepth)) // 2.3.1 takes more, and not everybody has noticed
 	put(fields, "browserScreenHeight", strconv.Itoa(b.ScreenHeight))
 	put(fields, "browserScreenWidth", strconv.Itoa(b.ScreenWidth))
 	put(fields, "browserTZ", strconv.Itoa(b.TimeZone))
+}
+
+// unnamed is the user agent of a browser that does not say it. The element is required, and a payer must not keep the
+// bank from being asked by leaving a header out.
+const unnamed = "unknown"
+
+// clean is a header as an element takes it, which is text: a header is bytes. It has at most so many characters.
+func clean(header string, most int) string {
+	return truncate(strings.ReplaceAll(strings.ToValidUTF8(header, ""), string(utf8.RuneError), ""), most)
 }
 
 // colorDepth is the next lower depth of the list: phones and HDR screens report 30, which is not in it.
@@ -70,7 +77,7 @@ func shortLanguage(tag string, longest int) string {
 // where there are none, the language that the browser speaks.
 func acceptLanguages(header, language string) []any {
 	var all []any
-	for one := range strings.SplitSeq(header, ",") {
+	for one := range strings.SplitSeq(clean(header, len(header)), ",") {
 		one, _, _ = strings.Cut(one, ";")
 		if one = strings.TrimSpace(one); one != "" && one != "*" && !slices.Contains(all, any(one)) && len(all) < 99 {
 			all = append(all, truncate(one, 100))

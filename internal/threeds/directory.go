@@ -93,7 +93,7 @@ func poolOf(list []*x509.Certificate) *x509.CertPool {
 
 // exchange sends one of our messages and reads the answer of the type wanted, about the same transaction.
 // An Erro in its place is returned as an error of type *Erro; an answer that breaks the rules is too, and
-// the directory server is told of it.
+// the directory server is told of it. payment.ErrUnanswered is among the errors where nothing of ours is at fault.
 func (s *Server) exchange(ctx context.Context, d *directory, request Message, want expected, limit time.Duration) (Message, error) {
 	if err := request.ours(); err != nil {
 		return Message{}, err
@@ -106,10 +106,10 @@ func (s *Server) exchange(ctx context.Context, d *directory, request Message, wa
 		err = cause
 	}
 	if err != nil {
-		return Message{}, fmt.Errorf("threeds: %s to directory %s: %w", request.Type, d.Name, err)
+		return Message{}, fmt.Errorf("threeds: %s to directory %s: %w", request.Type, d.Name, silent(err))
 	}
 	if answer.Type == "Erro" {
-		return answer, fmt.Errorf("threeds: directory %s refused the %s: %w", d.Name, request.Type, received(answer))
+		return answer, fmt.Errorf("threeds: directory %s refused the %s: %w", d.Name, request.Type, silent(received(answer)))
 	}
 	if violation == nil && answer.text("threeDSServerTransID") != request.text("threeDSServerTransID") {
 		violation = refuse(unknownID, "threeDSServerTransID", answer)
@@ -149,7 +149,7 @@ func (d *directory) ask(ctx context.Context, request Message, want expected) (Me
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return Message{}, nil, fmt.Errorf("HTTP status %d", response.StatusCode)
+		return Message{}, nil, statusError(response.StatusCode)
 	}
 	return decode(response.Body, want)
 }
@@ -171,6 +171,11 @@ func (d *directory) post(ctx context.Context, m Message) (*http.Response, error)
 	}
 	return response, err
 }
+
+// statusError is an HTTP status in the place of an answer.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
 
 // ours holds a message of ours against the rules before it goes out: what is wrong with it is a setting or
 // a merchant's data, and is better said here than by a directory server.

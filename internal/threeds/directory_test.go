@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,10 +134,19 @@ func TestAuthenticateFails(t *testing.T) {
 		fields[name] = value
 		return echo("ARes", fields)
 	}
+	unanswered := []string{"Erro of a system that failed", "Erro of a bank that is not there", "failure", "a line that breaks"}
 	tests := []struct {
 		name, want, objection string
 		answer                func(http.ResponseWriter, map[string]any)
 	}{
+		{"Erro of a system that failed", "3DS error 403 from component D", "", echo("Erro", map[string]any{
+			"errorCode": "403", "errorComponent": "D", "errorDescription": "d", "errorDetail": "d", "errorMessageType": "AReq"})},
+		{"Erro of a bank that is not there", "3DS error 405 from component A", "", echo("Erro", map[string]any{
+			"errorCode": "405", "errorComponent": "A", "errorDescription": "d", "errorDetail": "d", "errorMessageType": "AReq"})},
+		{"Erro about the browser", "3DS error 203 from component A about AReq: browserUserAgent", "", echo("Erro", map[string]any{
+			"errorCode": "203", "errorComponent": "A", "errorDescription": "d", "errorDetail": "browserUserAgent", "errorMessageType": "AReq"})},
+		{"what HTTP finds wrong", "HTTP status 400", "", plain(400, "{}")},
+		{"a line that breaks", "EOF", "", func(http.ResponseWriter, map[string]any) { panic(http.ErrAbortHandler) }},
 		{"Erro", "3DS error 305 from component D about AReq: acctNumber", "", echo("Erro", map[string]any{
 			"errorCode": "305", "errorComponent": "D", "errorDescription": "d", "errorDetail": "acctNumber", "errorMessageType": "AReq"})},
 		{"Erro that repeats the card", "3DS error 305 from component D: acctNumber", "", echo("Erro", map[string]any{
@@ -189,6 +199,9 @@ func TestAuthenticateFails(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %s", err, test.want)
 			}
+			if errors.Is(err, payment.ErrUnanswered) != slices.Contains(unanswered, test.name) {
+				t.Errorf("whether the bank could be asked: %v", err)
+			}
 			if diff := cmp.Diff(request(t).Authentication, got); diff != "" {
 				t.Errorf("the authentication changed:\n%s", diff)
 			}
@@ -221,8 +234,8 @@ func TestAuthenticateInTime(t *testing.T) {
 	}()
 	w.received(t, "AReq", 1)
 	w.timer.fire(t, requestTimeout)
-	if err := <-failed; !errors.Is(err, ErrTimeout) {
-		t.Errorf("got %v, want ErrTimeout", err)
+	if err := <-failed; !errors.Is(err, ErrTimeout) || !errors.Is(err, payment.ErrUnanswered) {
+		t.Errorf("got %v, want ErrTimeout, unanswered", err)
 	}
 }
 
@@ -240,7 +253,7 @@ func TestAuthenticateCancelled(t *testing.T) {
 	}()
 	w.received(t, "AReq", 1)
 	cancel()
-	if err := <-failed; !errors.Is(err, context.Canceled) {
+	if err := <-failed; !errors.Is(err, context.Canceled) || errors.Is(err, payment.ErrUnanswered) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }

@@ -2,9 +2,12 @@ package threeds
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"strings"
+
+	"reprise/internal/payment"
 )
 
 // Erro is the error message of EMV 3DS (2.2 table B.10): what we answer to a message that breaks a rule,
@@ -110,6 +113,25 @@ func received(m Message) *Erro {
 func unspoken(err error) bool {
 	e, ok := errors.AsType[*Erro](err)
 	return ok && e.Code == unspokenVersion && e.Component != "S" // what we find ourselves is another matter
+}
+
+// silence is an error by which nobody has said anything of our message.
+type silence struct{ error }
+
+func (s silence) Is(target error) bool { return target == payment.ErrUnanswered }
+func (s silence) Unwrap() error        { return s.error }
+
+// silent marks an error by which a counterparty is not there, or its system fails. One that finds a fault with our message
+// is there, whatever it says; so is one that answers too much. Who stopped waiting was not left without an answer.
+func silent(err error) error {
+	said, answered := errors.AsType[*Erro](err)
+	status, stated := errors.AsType[statusError](err)
+	switch {
+	case answered && !strings.HasPrefix(said.Code, "4"), stated && status < 500,
+		errors.Is(err, errTooLarge), errors.Is(err, context.Canceled):
+		return err
+	}
+	return silence{err}
 }
 
 // isElement says whether a message that we speak has an element of this name.
