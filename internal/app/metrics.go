@@ -172,6 +172,7 @@ func (h readings) tellDoors(tell func(string, float64, ...string)) {
 	tell("reprise_requests_in_flight", float64(inside.Ordinary), "ordinary")
 	tell("reprise_requests_in_flight", float64(inside.Begins), "begins")
 	tell("reprise_requests_in_flight", float64(inside.Finishes), "finishes")
+	tell("reprise_requests_waiting", float64(inside.Waiting))
 	tell("reprise_requests_shed_total", float64(inside.Shed))
 	for _, d := range h.doors {
 		open, turned := d.held()
@@ -243,6 +244,7 @@ func figures() map[string]figure {
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
 	add(gauge, "reprise_ready", "1 where a room is ready for its part of a payment, as /readyz has it.", "room")
 	add(gauge, "reprise_requests_in_flight", "Requests being answered, by what they mean to a gateway that has too much to do.", "load")
+	add(gauge, "reprise_requests_waiting", "Requests that can only go on when their client sends more of a body or takes more of an answer.")
 	add(counter, "reprise_requests_shed_total", "Requests turned away for want of room.")
 	add(gauge, "reprise_connections", "Connections that clients have open.", "door")
 	add(counter, "reprise_connections_shed_total", "Connections closed for want of room, idle ones first.", "door")

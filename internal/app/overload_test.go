@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,22 @@ func bounded(t *testing.T, change func(*Settings)) *town {
 	return openTown(t, func(s *SandboxSettings) { s.Change = change })
 }
 
+// inside takes the place of an ordinary request, until it is told to leave.
+func (w *town) inside() (leave func()) {
+	came, left, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	held := w.gate.Guard("GET /held", func(http.ResponseWriter, *http.Request) error {
+		close(came)
+		<-left
+		return nil
+	})
+	go func() {
+		defer close(over)
+		held.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/held", nil))
+	}()
+	<-came
+	return func() { close(left); <-over }
+}
+
 // TestOverload: whoever comes when all places are taken is turned away with nothing done, in the order of what can
 // best be done later; what has begun is finished.
 func TestOverload(t *testing.T) {
@@ -52,10 +69,8 @@ func TestOverload(t *testing.T) {
 		t.Errorf("a reading: %d", status)
 	}
 
-	// The last place of all: a request whose body does not come. Captures and readings are turned away too now.
-	slow := w.dial()
-	fmt.Fprintf(slow, "POST /sessions HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", basic(SandboxSecretKey))
-	w.eventually("the last place is taken", func() bool { return w.gate.Crowd().Ordinary == 1 })
+	// The last place of all. Captures and readings are turned away too now.
+	leave := w.inside()
 	a := w.ask("GET", "/sessions/"+other["payment_session_id"].(string), SandboxSecretKey, nil)
 	a.refuses(t, refusal{503, "SERVICE_UNAVAILABLE", "", ""})
 	for _, path := range []string{"/healthz", "/readyz"} {
@@ -66,8 +81,7 @@ func TestOverload(t *testing.T) {
 	if end := w.visitor(begun).pay(); end["outcome"] != "succeeded" {
 		t.Errorf("what had begun: %v", end)
 	}
-	_ = slow.Close()
-	w.eventually("the last place is free", func() bool { return w.gate.Crowd().Ordinary == 0 })
+	leave()
 	w.succeeded(other, begun)
 
 	w.forward(answerTimeout)
@@ -85,12 +99,11 @@ func TestOverload(t *testing.T) {
 func TestTurnedAwayBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	w := bounded(t, func(s *Settings) { s.Bounds = gate.Bounds{Requests: 1, Begins: 1, Reserve: 1} })
-	first, second := w.dial(), w.dial()
+	defer w.inside()()
+	c := w.dial()
 	const head = "POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
-	fmt.Fprintf(first, head+"Authorization: %s\r\n\r\n{", basic(SandboxSecretKey))
-	w.eventually("the place is taken", func() bool { return w.gate.Crowd().Ordinary == 1 })
-	fmt.Fprint(second, head+"\r\n") // and no body
-	response, err := http.ReadResponse(bufio.NewReader(second), nil)
+	fmt.Fprint(c, head+"\r\n") // and no body
+	response, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +111,7 @@ func TestTurnedAwayBeforeTheBody(t *testing.T) {
 	if err != nil || response.StatusCode != 503 || !strings.Contains(string(body), "SERVICE_UNAVAILABLE") || response.Header.Get("Retry-After") == "" {
 		t.Errorf("%s %s %v", response.Status, body, err)
 	}
-	w.hungUp(second)
+	w.hungUp(c)
 }
 
 // TestClosing: a house that closes says so, finishes what it is doing, and takes nothing new.

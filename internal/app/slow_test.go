@@ -84,7 +84,7 @@ func TestSlowClients(t *testing.T) {
 	})
 }
 
-// TestSlowBodiesDoNotStay: bodies that do not come give their places back.
+// TestSlowBodiesDoNotStay: who waits for a body that does not come has nobody's place, and is hung up on.
 func TestSlowBodiesDoNotStay(t *testing.T) {
 	t.Parallel()
 	w := bounded(t, func(s *Settings) {
@@ -93,9 +93,35 @@ func TestSlowBodiesDoNotStay(t *testing.T) {
 	for range 4 {
 		fmt.Fprintf(w.dial(), "POST /sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\nAuthorization: %s\r\n\r\n{", basic(SandboxSecretKey))
 	}
-	w.eventually("all places are taken", func() bool { return w.gate.Crowd().Ordinary == 4 })
-	w.eventually("they are free again", func() bool { return w.gate.Crowd().Ordinary == 0 })
+	w.eventually("all are waited for", func() bool { return w.gate.Crowd().Waiting == 4 })
 	w.newSession(visaChallenge)
+	w.eventually("none is any more", func() bool { return w.gate.Crowd().Waiting == 0 })
+}
+
+// TestStrangersKeepNobodyOut: whoever has sockets and nothing to say with them is in no payer's way: with bodies that
+// do not come, where they are read and where they are not, and with answers that are not taken.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a bank's page that does not come": "POST /3ds/challenge HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 5000\r\n\r\ncres=",
+		"a body that nobody asked for":     "GET /assets/pay.js HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nx",
+		"answers that are not taken":       strings.Repeat("GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n", 100),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := bounded(t, func(s *Settings) { s.Bounds = gate.Bounds{Requests: 4, Begins: 3, Reserve: 2, Waiting: 8} })
+			for range 24 {
+				c := w.dial()
+				_ = c.(*net.TCPConn).SetReadBuffer(1 << 10)
+				fmt.Fprint(c, text)
+			}
+			w.eventually("strangers are inside", func() bool { return w.gate.Crowd().Waiting == 8 })
+			session := w.newSession(visaFrictionless)
+			if p := w.visitor(w.submitted(session, "123")); p.pay()["outcome"] != "succeeded" {
+				t.Error("a payer was kept out")
+			}
+		})
+	}
 }
 
 // TestManyConnections: of too many connections those go that were idle for longest, and those that are busy stay.

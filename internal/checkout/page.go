@@ -89,7 +89,10 @@ func (c *Checkout) methodReturn(w http.ResponseWriter, r *http.Request) error {
 // own words do.
 func (c *Checkout) challengeReturn(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	_ = r.ParseForm() // what cannot be read says nothing
+	var turnedAway *payment.Error
+	if err := r.ParseForm(); errors.As(err, &turnedAway) { // else what cannot be read says nothing
+		return err
+	}
 	home, page := c.ComesHome(r.PostForm), ""
 	if r.Header.Get("Sec-Fetch-Dest") != "iframe" {
 		page = c.Flow.PageOf(r.Context(), home.ServerTransID, home.ACSTransID)

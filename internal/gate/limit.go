@@ -124,9 +124,8 @@ func (g *Gate) limit(w http.ResponseWriter, s subject, limit int) error {
 	}
 }
 
-// limitAddress counts a request by where it comes from. Of IPv6 the network counts, which is what one
-// subscriber has.
-func (g *Gate) limitAddress(w http.ResponseWriter, r *http.Request) error {
+// origin is where a request comes from. Of IPv6 it is the network, which is what one subscriber has.
+func (g *Gate) origin(r *http.Request) string {
 	who := g.o.ClientIP(r)
 	if address, err := netip.ParseAddr(who); err == nil {
 		address = address.Unmap().WithZone("")
@@ -135,7 +134,12 @@ func (g *Gate) limitAddress(w http.ResponseWriter, r *http.Request) error {
 			who = network.String()
 		}
 	}
-	return g.limit(w, subject{at: "address", who: who}, g.o.Limits.PerAddress)
+	return who
+}
+
+// limitAddress counts a request by its origin.
+func (g *Gate) limitAddress(w http.ResponseWriter, from string) error {
+	return g.limit(w, subject{at: "address", who: from}, g.o.Limits.PerAddress)
 }
 
 // limitKey counts a request of a secret key.

@@ -16,15 +16,16 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, tooLarge(w)
 	}
-	size := int64(4 << 10)
+	most := int64(maxBody)
 	if r.ContentLength >= 0 {
-		size = r.ContentLength + 1
+		most = r.ContentLength
 	}
-	buffer := make([]byte, 0, size)
+	// What is announced and does not come takes no memory. One byte more is where the end of a body is seen.
+	buffer := make([]byte, 0, min(most, 8<<10)+1)
 	body := http.MaxBytesReader(w, r.Body, maxBody)
 	for {
 		if len(buffer) == cap(buffer) {
-			larger := append(make([]byte, 0, 2*cap(buffer)), buffer...)
+			larger := append(make([]byte, 0, min(2*int64(cap(buffer)), most+1)), buffer...)
 			clear(buffer)
 			buffer = larger
 		}
@@ -38,6 +39,10 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			var over *http.MaxBytesError
 			if errors.As(err, &over) {
 				return nil, tooLarge(w)
+			}
+			var turnedAway *payment.Error
+			if errors.As(err, &turnedAway) {
+				return nil, turnedAway
 			}
 			// The caller went away or sends nonsense (a broken chunk); nothing of ours failed.
 			return nil, Invalid(payment.Field{Path: "/body", Message: "must be sent completely"})
