@@ -1,8 +1,11 @@
 package payment
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -139,59 +142,117 @@ func TestProof(t *testing.T) {
 }
 
 // TestDecisionsOfCertification: of the payments that a scheme certifies with, those with Y or A are authorised, whatever
-// the ECI, and I where it was asked for.
+// the ECI, and I where it was asked for. The folder is SCHEME/CASE/{areq,ares,rreq}.json; an exchange that has no such
+// files, or is not a browser's, decides nothing.
 func TestDecisionsOfCertification(t *testing.T) {
 	folder := os.Getenv("REPRISE_3DS_VECTORS")
 	if folder == "" {
 		t.Skip("REPRISE_3DS_VECTORS is not set: it names the folder of certification exchanges")
 	}
-	decided := 0
-	files, err := filepath.Glob(filepath.Join(folder, "*", "*", "*.json"))
+	exchanges, err := filepath.Glob(filepath.Join(folder, "*", "*", "areq.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := func(file string) (message map[string]any) {
-		body, err := os.ReadFile(file)
-		if err == nil {
-			err = json.Unmarshal(body, &message)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return message
-	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		asked, err := filepath.Glob(filepath.Join(filepath.Dir(file), "areq.json"))
-		if name != "ares.json" && name != "rreq.json" || err != nil || len(asked) == 0 {
-			continue
-		}
-		m, q := read(file), read(asked[0])
-		text := func(m map[string]any, name string) string { s, _ := m[name].(string); return s }
-		a := Authentication{
-			TransStatus: text(m, "transStatus"), ECI: text(m, "eci"), Value: text(m, "authenticationValue"), Challenged: name == "rreq.json",
-			NonPayment: text(q, "messageCategory") != "01", Preference: text(q, "threeDSRequestorChallengeInd"),
-		}
-		scheme := strings.ToUpper(filepath.Base(filepath.Dir(filepath.Dir(file))))
-		want, known := map[string]Verdict{"Y": VerdictAuthorise, "A": VerdictAuthorise, "C": VerdictStepUp, "N": VerdictFail, "U": VerdictFail, "R": VerdictFail}[a.TransStatus]
-		if a.TransStatus == "I" {
-			want, known = VerdictRefuse, true // 07 and the schemes' own codes are asked for by nobody here
-			if a.Preference == "05" || a.Preference == "06" {
-				want = VerdictAuthorise
+	decided := 0
+	for _, request := range exchanges {
+		for _, answer := range []string{"ares", "rreq"} {
+			q, m := certified(t, request), certified(t, filepath.Join(filepath.Dir(request), answer+".json"))
+			a := Authentication{
+				TransStatus: element(m, "transStatus"), ECI: element(m, "eci"), Value: element(m, "authenticationValue"), Challenged: answer == "rreq",
+				NonPayment: element(q, "messageCategory") != "01", Preference: element(q, "threeDSRequestorChallengeInd"),
 			}
-		}
-		if !known || text(q, "deviceChannel") != "02" {
-			continue
-		}
-		decided++
-		if got, why := a.Decide(scheme, Merchant{}); got != want {
-			t.Errorf("%s: %s because %s, want %s", file, got, why, want)
+			scheme := strings.ToUpper(filepath.Base(filepath.Dir(filepath.Dir(request))))
+			want, known := map[string]Verdict{"Y": VerdictAuthorise, "A": VerdictAuthorise, "C": VerdictStepUp, "N": VerdictFail, "U": VerdictFail, "R": VerdictFail}[a.TransStatus]
+			if a.TransStatus == "I" {
+				want, known = VerdictRefuse, true // 07 and the schemes' own codes are asked for by nobody here
+				if a.Preference == "05" || a.Preference == "06" {
+					want = VerdictAuthorise
+				}
+			}
+			if !known || element(q, "deviceChannel") != "02" {
+				continue
+			}
+			decided++
+			if got, why := a.Decide(scheme, Merchant{}); got != want {
+				t.Errorf("%s of %s: %s because %s, want %s", answer, request, got, why, want)
+			}
 		}
 	}
 	if decided == 0 {
-		t.Errorf("%s has no exchange", folder)
+		t.Skip("REPRISE_3DS_VECTORS has no result of a browser exchange")
 	}
 	t.Logf("%d results decided", decided)
+}
+
+// certified reads a message of a certification exchange, which some wrap as {"body": base64}. It is nil where there is
+// none: threeds judges messages, here their results are.
+func certified(t *testing.T, file string) (message map[string]any) {
+	t.Helper()
+	body, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrapped struct{ Body []byte }
+	if json.Unmarshal(body, &wrapped) == nil && wrapped.Body != nil {
+		body = wrapped.Body
+	}
+	if err := json.Unmarshal(body, &message); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return message
+}
+
+// element is one, or the first of a list (threeDSRequestorChallengeInd from 2.3.1 on).
+func element(message map[string]any, name string) string {
+	value := message[name]
+	if list, ok := value.([]any); ok && len(list) > 0 {
+		value = list[0]
+	}
+	s, _ := value.(string)
+	return s
+}
+
+// TestFoldersOfCertification: wrapped messages are decided like others, and what has no result is passed over.
+func TestFoldersOfCertification(t *testing.T) {
+	body := func(text string) string {
+		return `{"body": "` + base64.StdEncoding.EncodeToString([]byte(text)) + `"}`
+	}
+	const asked = `{"messageType": "AReq", "messageCategory": "01", "deviceChannel": "02"}`
+	for _, test := range []struct {
+		name    string
+		files   map[string]string
+		decided bool
+	}{
+		{"wrapped", map[string]string{"visa/1/areq.json": body(asked), "visa/1/ares.json": body(`{"transStatus": "Y", "eci": "05", "authenticationValue": "v"}`)}, true},
+		{"card ranges alone", map[string]string{"mir/1/preq.json": `{}`, "mir/1/pres.json": `{}`}, false},
+		{"no request", map[string]string{"mir/1/ares.json": `{"transStatus": "Y"}`}, false},
+		{"no answer", map[string]string{"mir/1/areq.json": asked, "mir/1/notes.json": `[]`}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := t.TempDir()
+			for name, text := range test.files {
+				file := filepath.Join(root, name)
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("REPRISE_3DS_VECTORS", root)
+			decided := false
+			t.Run("decided", func(t *testing.T) {
+				defer func() { decided = !t.Skipped() }()
+				TestDecisionsOfCertification(t)
+			})
+			if decided != test.decided {
+				t.Errorf("decided: %t", decided)
+			}
+		})
+	}
 }
 
 // TestEveryRowOfTheTableCounts: no row stands behind one that always holds, and every condition is one of the table's.
