@@ -165,20 +165,38 @@ type enrolled struct {
 	enrolment
 }
 
-// enrolledRanges are all rows, those of the matrix within those of whole schemes.
+// enrolledRanges are all rows: those of the matrix, and around them those of whole schemes, as no two may overlap (EMV 3DS
+// 2.3.1 table A.4, code 205).
 func enrolledRanges() (rows []enrolled) {
-	for _, r := range cardRanges {
-		rows = append(rows, enrolled{r.scheme, r.low, r.end, r.enrolment()})
-	}
+	var blocks []enrolled // of the matrix; those of a scheme in their order
 	for _, p := range prefixes {
 		for v, version := range versionDigits {
 			for m, method := range methodDigits {
 				block := p.digits + strconv.Itoa(v) + strconv.Itoa(m)
-				rows = append(rows, enrolled{p.scheme, block + "000", block + "999", enrolment{version.says, version.speaks, method.path}})
+				blocks = append(blocks, enrolled{p.scheme, block + "000", block + "999", enrolment{version.says, version.speaks, method.path}})
 			}
 		}
 	}
-	return rows
+	for _, r := range cardRanges {
+		low := r.low
+		for _, b := range blocks {
+			if len(b.low) != len(low) || b.low < low || b.end > r.end {
+				continue
+			}
+			if low < b.low {
+				rows = append(rows, enrolled{r.scheme, low, beside(b.low, -1), r.enrolment()})
+			}
+			low = beside(b.end, 1)
+		}
+		rows = append(rows, enrolled{r.scheme, low, r.end, r.enrolment()})
+	}
+	return append(rows, blocks...)
+}
+
+// beside is the number so far from a card number, of as many digits.
+func beside(pan string, by int64) string {
+	n, _ := strconv.ParseInt(pan, 10, 64) // 19 digits of a visa card fit
+	return strconv.FormatInt(n+by, 10)
 }
 
 // ready are numbers of the matrix to begin with, for whom four digits are too many.

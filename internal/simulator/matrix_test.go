@@ -108,6 +108,21 @@ func TestCardRangesOfTheMatrix(t *testing.T) {
 	wantComplaints(t, w)
 }
 
+// TestCardRangesApart: a card is in one range at most.
+func TestCardRangesApart(t *testing.T) {
+	rows := enrolledRanges()
+	for i, a := range rows {
+		for _, b := range rows[:i] {
+			if len(a.low) == len(b.low) && a.low <= b.end && b.low <= a.end {
+				t.Errorf("%s-%s overlaps %s-%s", a.low, a.end, b.low, b.end)
+			}
+		}
+		if len(a.low) != len(a.end) || a.low > a.end {
+			t.Errorf("%s-%s is no range", a.low, a.end)
+		}
+	}
+}
+
 // TestCardRangesChange: who names the serial number that it has is told what has changed since.
 func TestCardRangesChange(t *testing.T) {
 	w := startWorld(t, nil)
@@ -124,7 +139,7 @@ func TestCardRangesChange(t *testing.T) {
 		}
 		return added, gone
 	}
-	const rows = 2 + 4*7 // of one scheme
+	const rows = 1 + 8 + 4*7 // of one scheme: a range, another in eight parts, and what lies between them
 	first := r.preq("2.2.0", "").text("serialNum")
 	for _, step := range []struct {
 		unenrolled  []string

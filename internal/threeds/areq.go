@@ -59,7 +59,7 @@ func (d *directory) areq(q AuthenticationRequest) (Message, error) {
 	} {
 		put(fields, name, value)
 	}
-	if version >= "2.3.1" {
+	if since(version, "2.3.1") {
 		fields["acquirerCountryCode"], fields["acquirerCountryCodeSource"] = acquirer, "01" // 3DS Server
 		if q.Challenge != "" {
 			fields["threeDSRequestorChallengeInd"] = []any{q.Challenge}
@@ -130,7 +130,7 @@ func (q AuthenticationRequest) agreement() map[string]any {
 	if regular {
 		fields["recurringFrequency"] = strconv.Itoa(f.Frequency)
 	}
-	if q.Authentication.Version < "2.3.1" {
+	if !since(q.Authentication.Version, "2.3.1") {
 		if !ends || !regular {
 			return nil
 		}
@@ -163,7 +163,7 @@ func (d Directory) misnamed() error {
 		return !slices.Contains([]string{"threeDSServerRefNumber", "threeDSServerOperatorID", "threeDSServerURL",
 			"threeDSRequestorID", "threeDSRequestorName"}, r.Field)
 	})
-	found := faults{version: spoken[0]}
+	found := faults{strict: tables[spoken[0]].strict()}
 	found.check(own, fields, Message{}, "")
 	if violation := found.violation(Message{Type: "AReq", Version: spoken[0]}); violation != nil {
 		return fmt.Errorf("threeds: directory %q: %w", d.Name, violation)

@@ -22,11 +22,11 @@ type Browser struct {
 
 // describe puts the browser into an AReq, in the shapes that the rules of its version want.
 func (b Browser) describe(fields map[string]any, version string) {
-	if version > "2.1.0" {
+	if since(version, "2.2.0") {
 		fields["browserJavascriptEnabled"] = true // a script told us all this
 	}
 	longest := 8
-	if version >= "2.3.1" {
+	if since(version, "2.3.1") {
 		longest = 35
 		fields["acceptLanguage"] = acceptLanguages(b.AcceptLanguage, b.Language)
 	}

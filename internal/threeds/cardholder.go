@@ -20,7 +20,7 @@ func describeCardholder(c payment.Cardholder, fields map[string]any, version str
 		}
 	}
 	set("cardholderName", latin(c.Name()))
-	if version >= "2.3.1" { // which takes a name as it is written
+	if since(version, "2.3.1") { // which takes a name as it is written
 		set("cardholderName", strings.TrimSpace(c.Name()))
 	}
 	set("email", cmp.Or(c.Email, c.Billing.Email))
@@ -41,7 +41,7 @@ func describeCardholder(c payment.Cardholder, fields map[string]any, version str
 func fits(version, field string, value any) bool {
 	rules := tables[version]["AReq"]
 	rule := rules[slices.IndexFunc(rules, func(r Rule) bool { return r.Field == field })]
-	found := faults{version: version}
+	found := faults{}
 	found.checkValue(rule, value, nil, Message{}, field)
 	return found.clean()
 }

@@ -41,8 +41,7 @@ type versions struct {
 
 // within finds a protocol version in a list.
 func within(list []versions, version string) (found versions, ok bool) {
-	n := versionNumber(version)
-	i := slices.IndexFunc(list, func(v versions) bool { return versionNumber(v.First) <= n && n <= versionNumber(v.Last) })
+	i := slices.IndexFunc(list, func(v versions) bool { return since(version, v.First) && since(v.Last, version) })
 	if i < 0 {
 		return versions{}, false
 	}
@@ -55,12 +54,15 @@ func (s *support) newest(ours []string, below string) (version, methodURL string
 	for _, v := range ours {
 		acs, byACS := within(s.ACS, v)
 		_, byDS := within(s.DS, v)
-		if byACS && byDS && (below == "" || versionNumber(v) < versionNumber(below)) {
+		if byACS && byDS && (below == "" || !since(v, below)) {
 			return v, acs.MethodURL, true
 		}
 	}
 	return "", "", false
 }
+
+// since says whether a version is one or a later one.
+func since(version, one string) bool { return versionNumber(version) >= versionNumber(one) }
 
 // versionNumber makes versions comparable. s is of class Version.
 func versionNumber(s string) int {
@@ -96,6 +98,16 @@ func newRangeTable(ranges map[span]cardRange) *rangeTable {
 		}
 	}
 	return t
+}
+
+// overlap says whether a card number is in two ranges.
+func (t *rangeTable) overlap() bool {
+	for i := 1; i < len(t.ranges); i++ {
+		if t.ranges[i].digits == t.ranges[i-1].digits && t.ranges[i].lo <= t.reach[i-1] {
+			return true
+		}
+	}
+	return false
 }
 
 // as is the same table, kept as a set.

@@ -273,7 +273,11 @@ func TestPreparationObjected(t *testing.T) {
 	row231 := func(spans ...map[string]any) map[string]any {
 		return map[string]any{"ranges": spans, "acsProtocolVersions": []map[string]any{{"version": "2.3.1"}}}
 	}
-	const one, two = "4000000000001000", "4000000000002000"
+	changed := func(row map[string]any, action string) map[string]any {
+		row["actionInd"] = action
+		return row
+	}
+	const one, two, three = "4000000000001000", "4000000000002000", "4000000000003000"
 	file := map[string]any{"cardRangeDataFileURL": "https://ds.example/ranges.json"}
 	for _, test := range []struct {
 		name, version, serial string // of the ranges that are there
@@ -287,6 +291,11 @@ func TestPreparationObjected(t *testing.T) {
 		{"backwards", "2.2.0", "", map[string]any{"cardRangeData": []map[string]any{row(two, one)}}, "203", "cardRangeData.endRange"},
 		{"backwards", "2.3.1", "", map[string]any{"cardRangeData": []map[string]any{row231(span(one, two), span(two, one))}}, "203", "cardRangeData.ranges.end"},
 		{"of two lengths", "2.3.1", "7", map[string]any{"cardRangeData": []map[string]any{row231(span(one, two+"0"))}}, "203", "cardRangeData.ranges.end"},
+		{"twice in a row", "2.3.1", "", map[string]any{"cardRangeData": []map[string]any{row231(span(one, two), span(one, two))}}, "204", "cardRangeData.ranges"},
+		{"twice", "2.3.1", "", map[string]any{"cardRangeData": []map[string]any{row231(span(one, two)), row231(span(one, two))}}, "206", "cardRangeData.actionInd"},
+		{"a change to nothing", "2.3.1", "", map[string]any{"cardRangeData": []map[string]any{changed(row231(span(one, two)), "M")}}, "206", "cardRangeData.actionInd"},
+		{"one within another", "2.3.1", "", map[string]any{"cardRangeData": []map[string]any{row231(span(one, two), span(one, one))}}, "205", "cardRangeData.ranges"},
+		{"overlapping at an end", "2.3.1", "", map[string]any{"cardRangeData": []map[string]any{row231(span(two, three)), row231(span(one, two))}}, "205", "cardRangeData.ranges"},
 	} {
 		t.Run(test.name+" in "+test.version, func(t *testing.T) {
 			w := newWorld(t, func(o *Options) { o.Directories[0].Versions = []string{test.version} })
@@ -326,6 +335,65 @@ func TestPreparationObjected(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, w.received(t, "Erro", 1)[0]); diff != "" {
 				t.Errorf("the directory server was told (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPreparationAtOdds: changes that cannot be are told to the directory server, in versions that have a code for it, and
+// everything is asked for. Before, the narrowest range counts, and one may be added again.
+func TestPreparationAtOdds(t *testing.T) {
+	const one, two, three = "4000000000001000", "4000000000002000", "4000000000003000"
+	for _, test := range []struct {
+		name, version, action, first, last, code string
+	}{
+		{"added again", "2.3.1", "A", one, two, "206"},
+		{"deleted before it was there", "2.3.1", "D", one, three, "206"},
+		{"changed before it was there", "2.3.1", "M", two, three, "206"},
+		{"added across another", "2.3.1", "A", two, three, "205"},
+		{"changed", "2.3.1", "M", one, two, ""},
+		{"added beside it", "2.3.1", "A", three, three, ""},
+		{"added again", "2.2.0", "A", one, two, ""},
+		{"added across another", "2.2.0", "A", two, three, ""},
+	} {
+		t.Run(test.name+" in "+test.version, func(t *testing.T) {
+			w := newWorld(t, func(o *Options) { o.Directories[0].Versions = []string{test.version} })
+			pres := func(serial, action, first, last string) map[string]any {
+				if test.version != "2.3.1" {
+					return map[string]any{"dsStartProtocolVersion": "2.1.0", "dsEndProtocolVersion": "2.2.0", "serialNum": serial,
+						"cardRangeData": []map[string]any{row(first, last, map[string]any{"actionInd": action})}}
+				}
+				return map[string]any{"dsProtocolVersions": []string{"2.3.1"}, "readOrder": "01", "serialNum": serial, "cardRangeData": []map[string]any{{
+					"ranges": []map[string]any{{"start": first, "end": last}}, "actionInd": action,
+					"acsProtocolVersions": []map[string]any{{"version": "2.3.1"}},
+				}}}
+			}
+			w.answer = func(rw http.ResponseWriter, r map[string]any) {
+				switch {
+				case r["messageType"] != "PReq":
+				case r["serialNum"] == nil:
+					echo("PRes", pres("1", "A", one, two))(rw, r)
+				default:
+					echo("PRes", pres("2", test.action, test.first, test.last))(rw, r)
+				}
+			}
+			for range 2 {
+				if err := w.renewed(t, w.directories[0]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.code == "" {
+				if got := w.directories[0].ranges.Load().serial; got != "2" || len(w.received(t, "PReq", 2)) != 2 {
+					t.Errorf("the changes of serial number 2 were not taken, but those of %s", got)
+				}
+				return
+			}
+			asked, objection := w.received(t, "PReq", 3), w.received(t, "Erro", 1)[0]
+			if objection["errorCode"] != test.code || objection["threeDSServerTransID"] != asked[1]["threeDSServerTransID"] || objection["dsTransID"] != dsID {
+				t.Errorf("the directory server was told %v, want %s", objection, test.code)
+			}
+			if got := w.directories[0].ranges.Load().serial; asked[2]["serialNum"] != nil || got != "1" {
+				t.Errorf("asked with serialNum %v for everything, and have that of %s", asked[2]["serialNum"], got)
 			}
 		})
 	}

@@ -14,8 +14,8 @@ var precedence = []string{duplicateElement, criticalUnknown, missingElement, inv
 
 // faults are the names of elements that break their rules, by code, in the order of the table.
 type faults struct {
-	version string // whose Erro knows which codes
-	found   map[string][]string
+	strict bool // of the version
+	found  map[string][]string
 }
 
 func (f *faults) add(code, name string) {
@@ -77,7 +77,7 @@ func (f *faults) checkElement(rule Rule, value any, object map[string]any, about
 		for _, element := range elements {
 			f.checkListed(rule, element, object, about, name)
 			text := string(compact(element))
-			if seen[text] && f.version >= "2.3.1" { // EMV 3DS 2.3.1 §A.16
+			if seen[text] && f.strict { // EMV 3DS 2.3.1 §A.16
 				f.add(duplicateElement, name)
 			}
 			seen[text] = true
@@ -140,7 +140,7 @@ func (f *faults) checkText(rule Rule, value string, object map[string]any, about
 // unlisted is the code for a value that is in no list: a list that leaves values to the directory servers has
 // left the rest to EMVCo (EMV 3DS 2.3.1 table A.4, code 207).
 func (f *faults) unlisted(rule Rule, value string) string {
-	if f.version >= "2.3.1" && slices.Contains(rule.Enum, reserved) && among([]string{"01-79"}, value) {
+	if f.strict && slices.Contains(rule.Enum, reserved) && among([]string{"01-79"}, value) {
 		return reservedValue
 	}
 	return invalidFormat

@@ -25,7 +25,7 @@ func decode(r io.Reader, want expected) (m Message, violation *Erro, err error) 
 	if want.stream != nil {
 		source.left = maxPRes
 	}
-	found := faults{version: want.version}
+	found := faults{strict: tables[want.version].strict()}
 	p := newParser(source, want.stream.checked(&found, want))
 	fields, syntax := p.message()
 	if source.err != nil {
@@ -40,7 +40,7 @@ func decode(r io.Reader, want expected) (m Message, violation *Erro, err error) 
 	if violation != nil {
 		return m, violation, nil
 	}
-	found.version = m.Version
+	found.strict = table.strict()
 	for _, name := range p.duplicates {
 		found.add(duplicateElement, name)
 	}

@@ -32,7 +32,9 @@ const (
 	criticalUnknown  = "202"
 	invalidFormat    = "203"
 	duplicateElement = "204"
-	reservedValue    = "207" // since 2.3.1
+	overlappingRange = "205" // since 2.3.1, as the next two
+	impossibleAction = "206"
+	reservedValue    = "207"
 	unknownID        = "301"
 	invalidData      = "305"
 	invalidSerial    = "307"
@@ -47,10 +49,11 @@ var descriptions = map[string]string{
 	criticalUnknown:  "A critical message extension is not recognised",
 	invalidFormat:    "A data element does not have the format that is specified",
 	duplicateElement: "A data element is there twice",
+	overlappingRange: "Two card ranges overlap",
+	impossibleAction: "A card range cannot be added, as it is there, or changed or deleted, as it is not",
 	reservedValue:    "A data element has a value that is reserved and not known here",
 	unknownID:        "The transaction is not known",
 	invalidData:      "The data of the transaction are not valid",
-	invalidSerial:    "The serial number is not valid",
 	transientFailure: "The system failed and may work again soon",
 }
 

@@ -211,12 +211,12 @@ func makeAll() []made {
 			add("where no payer is, challenged all the same", "ARes", oracle{aboutKind: "AReq", about: map[string]any{
 				"deviceChannel": "03", "messageCategory": category,
 			}}, map[string]any{"transStatus": "C"})
-			if version > "2.1.0" {
+			if since(version, "2.2.0") {
 				add("to whatever was asked", "ARes", oracle{}, map[string]any{"transStatus": "D"})
 			}
 			add("category "+category, "CRes", asked, nil)
 			for _, outcome := range outcomes {
-				if outcome.since231 && version < "2.3.1" {
+				if outcome.since231 && !since(version, "2.3.1") {
 					continue
 				}
 				given := map[string]any{"messageCategory": category, "transStatus": outcome.status}

@@ -11,6 +11,10 @@ import (
 // errInconsistent reports changes to ranges that we do not have: something was lost on the way.
 var errInconsistent = errors.New("threeds: the changes do not fit the card ranges that we have")
 
+// lost are the codes that say the same: of the directory server, which no longer knows as of when ours are, or of
+// ourselves.
+var lost = []string{invalidSerial, overlappingRange, impossibleAction}
+
 // told is what a directory server said of its card ranges.
 type told struct {
 	table    *rangeTable // that it was told, where nothing changed
@@ -27,7 +31,7 @@ func (s *Server) loadRanges(ctx context.Context, d *directory, have *rangeTable)
 	}
 	changes, err := s.prepare(ctx, d, have)
 	erro, _ := errors.AsType[*Erro](err)
-	if errors.Is(err, errInconsistent) || erro != nil && erro.Code == invalidSerial {
+	if errors.Is(err, errInconsistent) || erro != nil && slices.Contains(lost, erro.Code) {
 		return s.prepare(ctx, d, nil)
 	}
 	return changes, err
@@ -53,6 +57,7 @@ func (s *Server) prepareIn(ctx context.Context, d *directory, version string, ha
 	fields := map[string]any{"threeDSServerTransID": transaction, "threeDSServerRefNumber": d.ServerRef}
 	put(fields, "threeDSServerOperatorID", d.OperatorID)
 	l := newLoader(have)
+	l.strict = tables[version].strict()
 	if have != nil {
 		put(fields, "serialNum", have.serial)
 	}
@@ -62,23 +67,21 @@ func (s *Server) prepareIn(ctx context.Context, d *directory, version string, ha
 	if err != nil {
 		return told{}, err
 	}
-	if err := l.finish(answer); err != nil {
+	table, err := l.table(answer, have)
+	if err != nil {
 		if violation, ok := errors.AsType[*Erro](err); ok {
 			err = s.object(ctx, d, request, violation)
 		}
 		return told{}, err
 	}
-	t := told{table: have, serial: answer.text("serialNum"), rows: l.rows, complete: have == nil}
-	if l.rows > 0 || have == nil {
-		t.table = newRangeTable(l.ranges)
-	}
-	return t, nil
+	return told{table: table, serial: answer.text("serialNum"), rows: l.rows, complete: have == nil}, nil
 }
 
 // loader applies the rows of a PRes in the order that it says, which may stand behind them.
 type loader struct {
 	ranges   map[span]cardRange
 	delta    bool
+	strict   bool // the version says what may not be: else the narrower range counts, and a row whatever was before
 	rows     int
 	changes  []change            // in the order received
 	supports map[string]*support // one for all ranges that have the same
@@ -128,6 +131,21 @@ func (l *loader) take(row map[string]any) {
 	l.changes = append(l.changes, c)
 }
 
+// table is what the ranges are now: those that we have, where nothing changed.
+func (l *loader) table(answer Message, have *rangeTable) (*rangeTable, error) {
+	if err := l.finish(answer); err != nil {
+		return nil, err
+	}
+	if l.rows == 0 && have != nil {
+		return have, nil
+	}
+	t := newRangeTable(l.ranges)
+	if l.strict && t.overlap() {
+		return nil, refuse(overlappingRange, "cardRangeData.ranges", answer)
+	}
+	return t, nil
+}
+
 // finish applies what was taken, as the PRes wants it: its versions of the directory server hold for rows that say none,
 // and its readOrder 02 means the last row first (EMV 3DS 2.3.1 table A.1). The error is an *Erro where the PRes is wrong by
 // itself, and errInconsistent where it does not fit what we had.
@@ -145,26 +163,35 @@ func (l *loader) finish(answer Message) error {
 			told = l.intern(support{ACS: told.ACS, DS: whole})
 		}
 		for _, key := range c.spans {
-			if err := l.apply(key, c.action, told); err != nil {
-				return err
+			if !l.possible(key, c.action) {
+				if l.strict {
+					return refuse(impossibleAction, "cardRangeData.actionInd", answer)
+				}
+				return errInconsistent
 			}
+			l.apply(key, c.action, told)
 		}
 	}
 	l.changes = nil
 	return nil
 }
 
-func (l *loader) apply(key span, action string, told *support) error {
+// possible says whether a range is there for what a row does to it, or is not there. Before 2.3.1 one may be added again,
+// and all ranges may come as changes to none.
+func (l *loader) possible(key span, action string) bool {
 	_, have := l.ranges[key]
-	switch {
-	case l.delta && !have && (action == "D" || action == "M"):
-		return errInconsistent
-	case action == "D":
-		delete(l.ranges, key)
-	default:
-		l.ranges[key] = cardRange{key, told}
+	if action == "D" || action == "M" {
+		return have || !l.strict && !l.delta
 	}
-	return nil
+	return !have || !l.strict
+}
+
+func (l *loader) apply(key span, action string, told *support) {
+	if action == "D" {
+		delete(l.ranges, key)
+		return
+	}
+	l.ranges[key] = cardRange{key, told}
 }
 
 // intern keeps one copy of what a hundred thousand rows repeat.

@@ -69,6 +69,13 @@ func only(c Condition, values ...string) map[string][]Condition {
 // Table holds the rules of one protocol version by message type.
 type Table map[string][]Rule
 
+// strict says whether the version is of those, from 2.3.1 on, whose lists hold nothing twice, and whose Erro has codes of
+// their own for a reserved value and for card ranges that are at odds with each other (EMV 3DS 2.3.1 §A.16, table A.4).
+func (t Table) strict() bool {
+	i := slices.IndexFunc(t["Erro"], func(r Rule) bool { return r.Field == "errorCode" })
+	return i >= 0 && among(t["Erro"][i].Enum, reservedValue)
+}
+
 // tables holds the versions whose messages we read.
 var tables = map[string]Table{
 	"2.1.0": table210,
