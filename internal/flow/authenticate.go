@@ -111,6 +111,8 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 	}
 
 	answered, verdict := f.inquire(ctx, c, asked, b, completed)
+	ctx, written := f.through(ctx) // the bank may have been asked twice, and what it said is written down all the same
+	defer written()
 	return f.change(ctx, l, func(c payment.Case) (payment.Changes, error) {
 		if a := c.Request.Authentication; a == nil || a.ServerTransID != answered.ServerTransID {
 			return payment.Changes{}, nil // asked anew meanwhile: this answer is not used

@@ -178,6 +178,7 @@ func (f *Flow) authorize(ctx context.Context, a authorization) (payment.Case, er
 		Trace: trace, Merchant: merchant, PAN: pan, Expiry: expiryOf(c.Token), CVN: a.cvn,
 		Proof: c.Request.Proof(), OnFile: c.Request.OnFile, Absent: c.Request.Absent, NotAfter: start.Add(sendLimit),
 	})
+	a.cvn.Wipe() // and not when the answer is written down, which may take as long again (PCI DSS 3.3.1)
 	concluded, err := f.conclude(ctx, c, answer, a.once.Amended())
 	if notNow(err) { // a copy of the answer was first
 		concluded, err = f.o.Store.Case(ctx, payment.Lookup{Request: c.Request.ID})

@@ -154,6 +154,34 @@ func TestPurchaseIsJudgedOnceMore(t *testing.T) {
 	}
 }
 
+// TestTheCVNIsGoneWithTheAnswer: writing the outcome may take seconds, and the CVN does not wait for it.
+func TestTheCVNIsGoneWithTheAnswer(t *testing.T) {
+	for name, pay := range map[string]func(*scene, payment.SessionID){
+		"in one call": func(s *scene, id payment.SessionID) {
+			s.answers("Y")
+			s.clicked(id)
+		},
+		"on the page": func(s *scene, id payment.SessionID) {
+			k := s.bring(id, payment.Authenticated)
+			s.act(second(s.Retype(ctx, k.page, s.types("456"))))
+		},
+	} {
+		s := newScene(t)
+		looked := false
+		s.memory.fail = func(payment.Changes) failure {
+			for _, cvn := range s.host.cvns {
+				if looked = true; !cvn.IsZero() {
+					t.Errorf("%s: the CVN outlives the answer", name)
+				}
+			}
+			return none
+		}
+		if pay(s, s.session()); !looked {
+			t.Errorf("%s: nothing was sent", name)
+		}
+	}
+}
+
 // TestNobodyPaysTwice lets many ways to pay, and to end, an attempt meet just before their commits.
 func TestNobodyPaysTwice(t *testing.T) {
 	pay := func(s *scene, k ticket) func() error {

@@ -141,6 +141,7 @@ func still(c payment.Case, asked payment.Authentication) bool {
 
 // payAtOnce authorises what the bank has just proved: the proof and the trace are one commit.
 func (f *Flow) payAtOnce(ctx context.Context, c payment.Case, cvn card.CVN, proof payment.Authentication) (Submitted, error) {
+	attempt := c.Request.ID
 	c, err := f.payProved(ctx, c, cvn, nil, func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
 		if !still(c, proof) {
 			return payment.Changes{}, c, &payment.ErrNotNow{State: c.Request.State, Event: payment.Prove}
@@ -148,7 +149,32 @@ func (f *Flow) payAtOnce(ctx context.Context, c payment.Case, cvn card.CVN, proo
 		ch, err := payment.Apply(c, payment.Event{Kind: payment.Prove, At: now, Authentication: &proof})
 		return ch, c.After(ch), err
 	})
+	if err != nil {
+		f.unusable(ctx, attempt, proof, err)
+	}
 	return f.onward(c, nil, err)
+}
+
+// unusable ends an attempt whose bank has let the payer pass, and which is not authorised all the same: the card has been
+// guessed at meanwhile, or nothing can be sent. Nobody knows its page, so it would hold the session until its deadline. One
+// that was sent after all, for a commit may be told as failed that was not, is past this.
+func (f *Flow) unusable(ctx context.Context, attempt payment.RequestID, proof payment.Authentication, why error) {
+	ctx, done := f.through(ctx)
+	defer done()
+	failure := payment.ServerError
+	if _, refused := errors.AsType[*payment.Error](why); refused {
+		failure = payment.DeclinedByProcessor
+	}
+	_, err := f.change(ctx, payment.Lookup{Request: attempt}, func(c payment.Case) (payment.Changes, error) {
+		if !still(c, proof) {
+			return payment.Changes{}, nil
+		}
+		proof.Value = "" // it is never shown
+		return payment.Apply(c, payment.Event{Kind: payment.Disprove, At: f.o.Now(), Authentication: &proof, Failure: failure})
+	})
+	if err != nil {
+		f.o.Log.Warn("attempt left to its deadline", "payment_request", attempt, "error", err)
+	}
 }
 
 // leave writes an answer that pays nothing yet, or not at all: a challenge, for which the CVN is sealed now, or a no.

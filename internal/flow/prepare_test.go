@@ -334,6 +334,64 @@ func TestNodeDiesWhileTheAcquirerIsAsked(t *testing.T) {
 	}
 }
 
+// TestProofThatCannotBeUsed: where the bank lets the payer pass, and the card is refused meanwhile or nothing can be sent,
+// the attempt is over, and the payer may go on at once.
+func TestProofThatCannotBeUsed(t *testing.T) {
+	tries := counted{"try", payment.CardDay{Card: "fingerprint of pt-visa", Day: "2026-03-14"}}
+	for name, test := range map[string]struct {
+		meanwhile, after func(*scene)
+		failure          payment.FailureCode
+	}{
+		"its CVN was guessed at": {
+			func(s *scene) { s.memory.counts[tries] = payment.MaxCVNTries }, func(s *scene) { s.memory.counts[tries] = 0 }, payment.DeclinedByProcessor,
+		},
+		"nothing can be sent": {
+			func(s *scene) { s.host.busy = errDown }, func(s *scene) { s.host.busy = nil }, payment.ServerError,
+		},
+		"the commit fails": {
+			func(s *scene) { s.memory.fail = entering(notWritten, payment.Authorizing) }, func(s *scene) { s.memory.fail = nil }, payment.ServerError,
+		},
+	} {
+		s := newScene(t)
+		id := s.session()
+		s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+			test.meanwhile(s)
+			return s.bank.frictionless(a)
+		}
+		if _, err := s.clicks(id); err == nil {
+			t.Fatalf("%s: submitted", name)
+		}
+		for _, r := range s.memory.requests {
+			if r.State != payment.Failed || r.Failure != test.failure || r.Authentication.Value != "" {
+				t.Errorf("%s: %s %s, %+v", name, r.State, r.Failure, r.Authentication)
+			}
+		}
+		test.after(s)
+		if open := s.memory.sessions[id].Open; open != "" || len(s.host.purchases) != 0 {
+			t.Errorf("%s: the session is held by %q, %d purchases", name, open, len(s.host.purchases))
+		}
+		s.bank.answer = s.bank.frictionless
+		if k := s.clicked(id); s.at(k).State != payment.Succeeded {
+			t.Errorf("%s, once more: %s", name, s.at(k).State)
+		}
+	}
+}
+
+// TestProofInACommitThatWasWritten: a commit whose answer was lost is not taken back, because the trace counts.
+func TestProofInACommitThatWasWritten(t *testing.T) {
+	s := newScene(t)
+	id := s.session()
+	s.answers("Y")
+	s.memory.fail = entering(answerLost, payment.Authorizing)
+	if _, err := s.clicks(id); err == nil {
+		t.Fatal("submitted")
+	}
+	s.memory.fail = nil
+	if r := s.memory.requests[s.memory.sessions[id].Open]; r.State != payment.Authorizing {
+		t.Errorf("%s", r.State)
+	}
+}
+
 // TestSubmitWhileTheBankIsAsked: the later one counts, and what the bank then says about the earlier is not used.
 func TestSubmitWhileTheBankIsAsked(t *testing.T) {
 	for _, status := range []string{"Y", "C", "N"} {

@@ -86,15 +86,19 @@ func setScene(t reporter) *scene {
 }
 
 // open begins the flow.
-func (s *scene) open(simulates bool) {
-	s.Flow = flow.New(flow.Options{
+func (s *scene) open(simulates bool, change ...func(*flow.Options)) {
+	o := flow.Options{
 		Store: s.memory, Vault: s.safe, ThreeDS: s.bank, Acquirer: s.host,
 		Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
 		Go:    func(task func()) { go task() },
 		Now:   s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: timeless})),
 		AnswerTimeout: 8 * time.Second, PublicURL: "https://pay.example",
 		Simulates: simulates,
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	s.Flow = flow.New(o)
 }
 
 // simulates begins the flow anew, in a sandbox.

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -152,6 +153,49 @@ func TestLowerVersionNotKept(t *testing.T) {
 		if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.State != payment.Challenging {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// leaving is a memory that writes nothing for a command that is over.
+type leaving struct{ *memory }
+
+func (l leaving) Change(ctx context.Context, look payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	if err := ctx.Err(); err != nil {
+		return payment.Case{}, err
+	}
+	return l.memory.Change(ctx, look, once, fn)
+}
+
+// TestLowerVersionTakesLong: a bank that is asked twice may take twice as long, and what it says counts all the same.
+func TestLowerVersionTakesLong(t *testing.T) {
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	first, over := make(chan time.Time), make(chan struct{})
+	timers := 0
+	s.open(false, func(o *flow.Options) {
+		o.Store = leaving{s.memory}
+		o.Timer = func(time.Duration) (<-chan time.Time, func() bool) {
+			if timers++; timers > 1 {
+				return nil, func() bool { return true }
+			}
+			return first, func() bool { return true }
+		}
+		o.Go = func(task func()) {
+			mine := timers == 1
+			go func() {
+				if task(); mine {
+					close(over)
+				}
+			}()
+		}
+	})
+	s.bank.refuses(1, flow.LowerVersion{Version: "2.1.0"}, func(a payment.Authentication) (payment.Authentication, error) {
+		first <- s.clock.now() // what began before the first AReq is over by now
+		<-over
+		return a, nil
+	})
+	if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.State != payment.Challenging {
+		t.Errorf("%v", err)
 	}
 }
 

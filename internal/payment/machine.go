@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -45,7 +46,7 @@ const (
 	Ask       EventKind = "ask"       // an AReq is about to be sent
 	Challenge EventKind = "challenge" // the bank wants to talk with the payer
 	Prove     EventKind = "prove"     // authenticated, by ARes or RReq
-	Disprove  EventKind = "disprove"  // not authenticated, or the bank could not be asked
+	Disprove  EventKind = "disprove"  // not authenticated, the bank could not be asked, or its proof cannot be used
 	Restart   EventKind = "restart"   // the challenge broke; authenticate anew with the same escrow
 	Authorize EventKind = "authorize" // the purchase is about to be sent
 	Approve   EventKind = "approve"   // the acquirer's answers: captured,
@@ -75,6 +76,7 @@ type Event struct {
 
 	Sealed         *SealedCVN      // Submit; Challenge, where the CVN was handed in with the submit that asked the bank
 	Authentication *Authentication // Open, Ask, Challenge, Prove, Disprove, Restart: as it now stands
+	Failure        FailureCode     // Disprove, where the bank did not say no; empty: what the authentication says
 	Verifier       []byte          // Authorize with a CVN from the escrow
 	Trace          *Trace          // Authorize
 	Deadline       time.Time       // Authorize: when no answer means unknown; Claim: when a worker takes the capture up
@@ -297,7 +299,7 @@ func remember(r *Request, from State, e Event) {
 	case Decline, Unwant, Unsend, Miss:
 		r.Failure = e.Answer.Failure
 	case Disprove:
-		r.Failure = r.Authentication.Failure()
+		r.Failure = cmp.Or(e.Failure, r.Authentication.Failure())
 	case StepUp:
 		r.stepUp(e)
 	case Settle:

@@ -274,6 +274,7 @@ func TestWhatAFailureIsCalled(t *testing.T) {
 		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "01"}}, AuthenticationFailed},
 		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "04"}}, Timeout},
 		{Challenging, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "N", Cancel: "06"}}, ProcessorError},
+		{Authenticating, Event{Kind: Disprove, Authentication: &Authentication{TransStatus: "Y"}, Failure: ServerError}, ServerError},
 		{Reversing, Event{Kind: Settle}, PartnerTimeout},
 		{Challenging, Event{Kind: GiveUp}, UserDeclined},
 		{Authorizing, Event{Kind: Decline, Answer: &Answer{Failure: StolenCard}}, StolenCard},

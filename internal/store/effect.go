@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -142,7 +143,11 @@ func (d *draft) noteTrace(e payment.NoteTrace) {
 	if e.AuthenticationValue == "" {
 		return
 	}
-	used := sha256.Sum256([]byte(e.AuthenticationValue)) // a database's own log may quote a key that is refused
+	value, err := base64.StdEncoding.DecodeString(e.AuthenticationValue) // one value has several spellings
+	if err != nil {
+		value = []byte(e.AuthenticationValue)
+	}
+	used := sha256.Sum256(value) // a database's own log may quote a key that is refused
 	d.rows[rankLookup] = append(d.rows[rankLookup], stmt{
 		sql:  `INSERT INTO proof (value_hash, request) VALUES ($1, $2)`,
 		args: []any{used[:], string(e.Request)},

@@ -43,7 +43,7 @@ var wrongly = map[Class][]string{
 	Second:    {"20301231235960", "203012312359", "2030-12-31T23:59:59Z"},
 	YearMon:   {"3013", "3000", "203012", "12/30"},
 	Offset:    {"-", "+", "7.5", "UTC", "12345"},
-	Proof:     {"short", "AAABBZEEBgAAAAAAAAQG-_AAAAA=", "AAAB BZEEBgAAAAAAAAQGAAAAAA="},
+	Proof:     {"short", "AAABBZEEBgAAAAAAAAQGAAAAAAB=", "AAABBZEEBgAAAAAAAAQGAAAAAA==", "AAABBZEEBgAAAAAAAAQGAAAA\nAAA=", "AAABBZEEBgAAAAAAAAQG-_AAAAA=", "AAAB BZEEBgAAAAAAAAQGAAAAAA="},
 	Base64URL: {strings.Repeat("+", 50), strings.Repeat("=", 50)},
 	Version:   {"2", "2.1", "2.1.0.0", "v2.1.0", "2.1.x", "2..1"},
 	Country:   {"ID", "IDN", "36", "3600"},

@@ -204,7 +204,7 @@ var shapes = map[Class]*regexp.Regexp{
 	URL:       regexp.MustCompile(`^https?://[^/\s"<>]+[^\s"<>]*$`),
 	Email:     regexp.MustCompile(`^[^@\s<>]+@[^@\s<>]+$`),
 	Offset:    regexp.MustCompile(`^[-+]?\d{1,4}$`),
-	Proof:     regexp.MustCompile(`^[A-Za-z0-9+/]{26,28}={0,2}$`),
+	Proof:     regexp.MustCompile(`^([A-Za-z0-9+/]{26}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/]{28})$`),
 	Base64URL: regexp.MustCompile(`^[-\w]+$`),
 	Version:   regexp.MustCompile(`^\d{1,2}\.\d{1,2}\.\d{1,2}$`),
 	Country:   regexp.MustCompile(`^\d\d\d$`),
