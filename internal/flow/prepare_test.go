@@ -274,7 +274,13 @@ func TestNodeDiesWhileTheBankIsAsked(t *testing.T) {
 			s := newScene(t)
 			s.answers(status)
 			id := s.session()
-			s.memory.fail = entering(notWritten, next)
+			reached, dead := entering(notWritten, next), false
+			s.memory.fail = func(ch payment.Changes) failure {
+				if dead = dead || reached(ch) != none; dead { // and writes nothing any more
+					return notWritten
+				}
+				return none
+			}
 			if _, err := s.clicks(id); !errors.Is(err, errDown) {
 				t.Fatalf("%s: %v", status, err)
 			}
