@@ -195,7 +195,8 @@ var errEarly = errors.New("flow: the result came before the answer to the AReq")
 
 // Result takes the directory server's word on a challenge. It is answered as often as it comes, and acted
 // on once: a result for an AReq that was replaced, or for an attempt that has ended, changes nothing.
-// payment.ErrNotFound means that no such transaction is known, or not to this directory server.
+// payment.ErrNotFound means that no such transaction is known, or not to this directory server; as a *payment.OtherError it
+// says what differs.
 func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	ctx, done := f.through(ctx)
 	defer done()
@@ -214,8 +215,8 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	if a.ACSTransID == "" {
 		return nil // we gave up before the ARes came: answered, and not acted on
 	}
-	if !a.Issued(r) {
-		return payment.ErrNotFound
+	if err := a.Issued(r); err != nil {
+		return err
 	}
 	if a.Version != r.Version {
 		return payment.ErrOtherVersion

@@ -3,6 +3,7 @@ package payment
 import (
 	"cmp"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -145,9 +146,35 @@ var ErrUnanswered = errors.New("payment: the directory server did not answer")
 // code 203).
 var ErrOtherVersion = errors.New("payment: the result speaks another version of 3-D Secure")
 
-// Issued says whether the result comes from who answered the AReq, about the same transaction and what it
-// asked for.
-func (a Authentication) Issued(r Result) bool {
-	return a.Directory == r.Directory && a.ServerTransID == r.ServerTransID &&
-		a.DSTransID == r.DSTransID && a.ACSTransID == r.ACSTransID && a.NonPayment == r.NonPayment
+// OtherError reports a result of the right directory server about another transaction than the one that it names, by the
+// elements that differ. To whoever does not tell them it is an ErrNotFound.
+type OtherError struct{ Elements []string }
+
+func (e *OtherError) Error() string {
+	return "payment: the result differs from its authentication in " + strings.Join(e.Elements, ",")
+}
+
+// Unwrap says that there is no such transaction.
+func (e *OtherError) Unwrap() error { return ErrNotFound }
+
+// Issued is nil where a result comes from who answered the AReq, about the same transaction and what it asked for. Else it
+// is ErrNotFound, and to that directory server alone an *OtherError.
+func (a Authentication) Issued(r Result) error {
+	if a.Directory != r.Directory || a.ServerTransID != r.ServerTransID {
+		return ErrNotFound
+	}
+	var differ []string
+	if a.DSTransID != r.DSTransID {
+		differ = append(differ, "dsTransID")
+	}
+	if a.ACSTransID != r.ACSTransID {
+		differ = append(differ, "acsTransID")
+	}
+	if a.NonPayment != r.NonPayment {
+		differ = append(differ, "messageCategory")
+	}
+	if differ != nil {
+		return &OtherError{differ}
+	}
+	return nil
 }

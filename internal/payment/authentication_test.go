@@ -1,6 +1,10 @@
 package payment
 
-import "testing"
+import (
+	"errors"
+	"slices"
+	"testing"
+)
 
 // TestWhatTheBankIsAskedAboutAChallenge: an issuer's wish goes before the merchant's, and 2.1.0 knows no exemption.
 func TestWhatTheBankIsAskedAboutAChallenge(t *testing.T) {
@@ -32,19 +36,30 @@ func TestWhatTheBankIsAskedAboutAChallenge(t *testing.T) {
 func TestAuthenticationIsIssued(t *testing.T) {
 	a := Authentication{ServerTransID: "1", Directory: "ds", DSTransID: "2", ACSTransID: "3", NonPayment: true}
 	r := Result{ServerTransID: "1", Directory: "ds", DSTransID: "2", ACSTransID: "3", NonPayment: true}
-	if !a.Issued(r) {
-		t.Error("its own result is refused")
+	if err := a.Issued(r); err != nil {
+		t.Errorf("its own result is refused: %v", err)
 	}
-	for name, change := range map[string]func(*Result){
-		"directory": func(r *Result) { r.Directory = "other" },
-		"server id": func(r *Result) { r.ServerTransID = "9" },
-		"DS id":     func(r *Result) { r.DSTransID = "9" },
-		"ACS id":    func(r *Result) { r.ACSTransID = "9" },
-		"category":  func(r *Result) { r.NonPayment = false },
+	for name, test := range map[string]struct {
+		change func(*Result)
+		want   []string
+	}{
+		"directory":                   {func(r *Result) { r.Directory = "other" }, nil},
+		"directory and all else":      {func(r *Result) { *r = Result{Directory: "other", ServerTransID: "1"} }, nil},
+		"server id":                   {func(r *Result) { r.ServerTransID = "9" }, nil},
+		"DS id":                       {func(r *Result) { r.DSTransID = "9" }, []string{"dsTransID"}},
+		"ACS id":                      {func(r *Result) { r.ACSTransID = "9" }, []string{"acsTransID"}},
+		"category":                    {func(r *Result) { r.NonPayment = false }, []string{"messageCategory"}},
+		"DS id, ACS id, and category": {func(r *Result) { r.DSTransID, r.ACSTransID, r.NonPayment = "", "", false }, []string{"dsTransID", "acsTransID", "messageCategory"}},
 	} {
 		other := r
-		if change(&other); a.Issued(other) {
-			t.Errorf("a result with another %s is taken", name)
+		test.change(&other)
+		err := a.Issued(other)
+		var named []string
+		if differs, ok := errors.AsType[*OtherError](err); ok {
+			named = differs.Elements
+		}
+		if !errors.Is(err, ErrNotFound) || !slices.Equal(named, test.want) {
+			t.Errorf("a result with another %s: %v, want %q", name, err, test.want)
 		}
 	}
 }

@@ -107,9 +107,12 @@ func (s *Server) conclude(ctx context.Context, directory string, m Message) *Err
 		Value:         m.proof(),
 		Cardholder:    m.cardholderInfo(),
 	})
+	other, differs := errors.AsType[*payment.OtherError](err)
 	switch {
 	case err == nil:
 		return nil
+	case differs:
+		return refuse(unknownID, list(other.Elements), m)
 	case errors.Is(err, payment.ErrNotFound):
 		return refuse(unknownID, "threeDSServerTransID", m)
 	case errors.Is(err, payment.ErrOtherVersion):

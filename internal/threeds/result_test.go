@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -181,6 +182,7 @@ func TestResultRefused(t *testing.T) {
 		result                          error
 	}{
 		{"unknown transaction", "POST", json, rreq(t, nil), 200, "301", "threeDSServerTransID", payment.ErrNotFound},
+		{"other ids than its AReq", "POST", json, rreq(t, nil), 200, "301", "dsTransID,acsTransID", fmt.Errorf("of a flow: %w", &payment.OtherError{Elements: []string{"dsTransID", "acsTransID"}})},
 		{"in another version than its AReq", "POST", json, rreq(t, nil), 200, "203", "messageVersion", payment.ErrOtherVersion},
 		{"a version that is none", "POST", json, rreq(t, map[string]any{"messageVersion": "two"}), 200, "203", "messageVersion", nil},
 		{"no version", "POST", json, rreq(t, map[string]any{"messageVersion": ""}), 200, "201", "messageVersion", nil},

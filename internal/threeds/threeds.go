@@ -33,8 +33,9 @@ type Options struct {
 
 	// Result is told what a directory server says at the end of a challenge. nil is answered as received,
 	// also for a result that came before or came too late. payment.ErrNotFound says that no such
-	// transaction is known, or not with this directory server, and payment.ErrOtherVersion that it began in another
-	// version; any other error that it failed for now.
+	// transaction is known, or not with this directory server, a *payment.OtherError that it
+	// differs in these elements, and payment.ErrOtherVersion that it began in another version; any other error that it
+	// failed for now.
 	Result func(ctx context.Context, r payment.Result) error
 
 	// Keep is where card ranges are kept. Start needs it.
