@@ -20,6 +20,7 @@ func prepareVisits() visits {
 		"without third-party cookies":           withoutThirdPartyCookies,
 		"a bank that breaks out of its frame":   aBankThatBreaksOut,
 		"a bank that says no, and why":          aBankThatSaysWhy,
+		"a bank's address that is ours":         aBankAtOurAddress,
 		"a bank that breaks out, and no memory": aBankThatBreaksOutOfAForgetfulBrowser,
 	}
 }
@@ -180,4 +181,27 @@ func aBankThatSaysWhy(t *testing.T, browser context.Context) {
 	p.do(chromedp.Click(css("#onward")))
 	p.home("failure")
 	w.booked(0, 0)
+}
+
+// aBankAtOurAddress: a page of another site cannot have ours post a form to ourselves.
+func aBankAtOurAddress(t *testing.T, browser context.Context) {
+	w := openTown(t)
+	p := w.visit(browser)
+	at := p.at(visaFrictionless)
+	form := `{ url: ` + quote(w.PublicURL+"/3ds/method") + `, fields: { threeDSMethodData: "x" } }`
+	p.do(chromedp.Evaluate[chromedp.Void](`{
+		window.frame = document.createElement("iframe");
+		window.told = 0;
+		addEventListener("message", (event) => { if (event.source === frame.contentWindow) told++; });
+		frame.addEventListener("load", () => { window.loaded = true; });
+		frame.src = ` + quote(w.PublicURL+"/3ds/method#") + ` + encodeURIComponent(JSON.stringify(` + form + `));
+		document.body.append(frame);
+	}`))
+	p.until(`window.loaded`)
+	// The bank's own address, asked for later, has come to its end.
+	p.do(chromedp.Evaluate[chromedp.Void](`window.ready = false; void Xendit.payment.prepare({ payment_session_id: ` + at.id() + ` }).then(() => { ready = true; })`))
+	p.until(`ready && document.querySelectorAll("iframe").length === 1`)
+	if told := p.read(`told`); told != "0" {
+		t.Error("a form was posted to ourselves")
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"reprise/internal/payment"
 )
 
@@ -14,6 +16,7 @@ func refusedVisits() visits {
 		"wrong CVN that the bank approved":      wrongCVNApproved,
 		"wrong one-time code three times":       wrongCodeThreeTimes,
 		"cancel at the bank, then another card": cancelAtTheBank,
+		"refused after the bank, and cancelled": refusedAfterTheBank,
 	}
 }
 
@@ -105,5 +108,35 @@ func notAuthenticated(w *town, page string) {
 	if c.Session.Status != payment.SessionActive || c.Request.Trace != nil || w.escrow() != 0 {
 		w.t.Errorf("session %s, trace %v, %d in escrow", c.Session.Status, c.Request.Trace, w.escrow())
 	}
+	w.booked(0, 0)
+}
+
+// refusedAfterTheBank: what will be refused however often the page is loaded leads on, to the shop or to the end of the
+// payment.
+func refusedAfterTheBank(t *testing.T, browser context.Context) {
+	left := func(happens func(w *town, token string), words string) (w *town, p *payer, page string) {
+		t.Helper()
+		w = openTown(t)
+		p = w.visit(browser)
+		p.expect("status of 4")
+		p.open(w.submitted(w.newSession(visaChallenge, w.atShop), "123")["action_url"].(string))
+		page = p.page()
+		bank := p.bank()
+		happens(w, visaChallenge)
+		p.answer(bank, rightOTP)
+		p.headline("We cannot go on here")
+		p.until(`document.getElementById("detail").textContent.startsWith(` + quote(words) + `) && document.getElementById("cancel").checkVisibility()`)
+		return w, p, page
+	}
+	w, p, page := left((*town).guess, "Too many failed attempts.")
+	p.accessible("stuck")
+	p.do(chromedp.Click(css("#onward")))
+	p.home("failure")
+	w.reaches(page, payment.Authenticated)
+
+	w, p, page = left((*town).cancelCard, "This card can no longer be used.")
+	p.do(chromedp.Click(css("#cancel")))
+	p.home("failure")
+	w.reaches(page, payment.Failed)
 	w.booked(0, 0)
 }

@@ -33,6 +33,7 @@ func (c *Checkout) document(w http.ResponseWriter, r *http.Request, name string)
 		"Page": k.Request.Page, "Merchant": k.Merchant.Name, "Accept": r.Header.Get("Accept"),
 		"Amount": k.Request.Amount, "BankAsked": bankAsked(k.Request), "Confirmed": confirmed(k.Request),
 		"Brand": brandName(k.Token.Brand), "Last4": last4(k.Token), "CVNDigits": k.Token.CVNDigits,
+		"Back": k.Request.FailureReturnURL,
 	})
 }
 
@@ -94,12 +95,19 @@ func (c *Checkout) challengeReturn(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	home, page := c.ComesHome(r.PostForm), ""
-	if r.Header.Get("Sec-Fetch-Dest") != "iframe" {
+	if navigated(r.Header) {
 		page = c.Flow.PageOf(r.Context(), home.ServerTransID, home.ACSTransID)
 	}
 	return c.show(w, http.StatusOK, "return.html", "'self'", c.speak(r.Header.Get("Accept-Language")), map[string]any{
 		"From": "challenge", "Broken": home.Broken, "Page": page,
 	})
+}
+
+// navigated says whether a browser is on its way to show a page in its window, which no script of another site's, and
+// no frame, can read. One that does not say is believed: old ones do not.
+func navigated(h http.Header) bool {
+	dest, mode := h.Get("Sec-Fetch-Dest"), h.Get("Sec-Fetch-Mode")
+	return dest == "" && mode == "" || dest == "document" && mode == "navigate"
 }
 
 // show writes a page under the policy that all pages of this door have: scripts by nonce only, nothing from

@@ -229,18 +229,21 @@ func TestAssets(t *testing.T) {
 }
 
 // TestHomeWithoutMemory: a browser that does not know where it came from is told by what the bank has brought home, if
-// that names the transaction by both its names and is no frame.
+// that names the transaction by both its names, and if it is to show it in its window.
 func TestHomeWithoutMemory(t *testing.T) {
 	for name, test := range map[string]struct {
-		body, dest string
-		told       bool
+		body, dest, mode string
+		told             bool
 	}{
-		"both names":     {"cres=x&server=s-1&acs=a-1", "document", true},
-		"an old browser": {"cres=x&server=s-1&acs=a-1", "", true},
-		"a frame":        {"cres=x&server=s-1&acs=a-1", "iframe", false},
-		"one name":       {"cres=x&server=s-1", "document", false},
-		"another's":      {"cres=x&server=s-1&acs=a-2", "document", false},
-		"nobody's":       {"cres=x&server=s-2&acs=a-1", "document", false},
+		"both names":     {"cres=x&server=s-1&acs=a-1", "document", "navigate", true},
+		"an old browser": {"cres=x&server=s-1&acs=a-1", "", "", true},
+		"a frame":        {"cres=x&server=s-1&acs=a-1", "iframe", "navigate", false},
+		"a script":       {"cres=x&server=s-1&acs=a-1", "empty", "cors", false},
+		"no document":    {"cres=x&server=s-1&acs=a-1", "object", "navigate", false},
+		"half a word":    {"cres=x&server=s-1&acs=a-1", "", "no-cors", false},
+		"one name":       {"cres=x&server=s-1", "document", "navigate", false},
+		"another's":      {"cres=x&server=s-1&acs=a-2", "document", "navigate", false},
+		"nobody's":       {"cres=x&server=s-2&acs=a-1", "document", "navigate", false},
 	} {
 		c := caseIn(payment.Challenging)
 		c.Request.Authentication.ServerTransID, c.Request.Authentication.ACSTransID = "s-1", "a-1"
@@ -248,6 +251,7 @@ func TestHomeWithoutMemory(t *testing.T) {
 		r := d.request("POST", "/3ds/challenge", "", test.body)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Dest", test.dest)
+		r.Header.Set("Sec-Fetch-Mode", test.mode)
 		if told := strings.Contains(d.answer(r).Body.String(), `data-page="`+page+`"`); told != test.told {
 			t.Errorf("%s: told %v", name, told)
 		}

@@ -6,8 +6,10 @@ import { Form } from './step';
 async function run(): Promise<void> {
   const form = JSON.parse(decodeURIComponent(location.hash.slice(1))) as Form;
   history.replaceState(null, '', location.pathname);
-  // A form of one field to a web address, and no script in place of one: whoever frames this page wrote the fragment.
-  if (!/^https?:$/.test(new URL(form.url).protocol)) return;
+  // A form of one field to a web address that is not our own, and no script in place of one: whoever frames this page
+  // wrote the fragment.
+  const bank = new URL(form.url);
+  if (!/^https?:$/.test(bank.protocol) || bank.origin === location.origin) return;
   const { threeDSMethodData } = form.fields;
   const completed = await runMethod({ url: form.url, fields: { threeDSMethodData: String(threeDSMethodData) } }, document.title);
   window.parent.postMessage({ reprise: 'prepared', completed }, '*');

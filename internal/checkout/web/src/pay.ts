@@ -54,6 +54,7 @@ function browser(): object {
 const cancel = element('cancel') as HTMLButtonElement;
 let canceled = false;
 let over = false;
+let stuck = false;
 cancel.addEventListener('click', async () => {
   if (canceled) return;
   canceled = true;
@@ -61,7 +62,10 @@ cancel.addEventListener('click', async () => {
   const step = await patiently(() => call(`/pay/${page}/cancel`, {})).catch(() => undefined); // the page itself is told why
   canceled = step?.do === 'done' && step.outcome === 'failed';
   cancel.removeAttribute('aria-disabled');
-  if (!canceled) return;
+  if (!canceled) {
+    if (stuck) location.reload(); // it was too late, and nobody is there to go on
+    return;
+  }
   over = true;
   showStatus();
   finish(step!);
@@ -226,8 +230,13 @@ async function run(): Promise<void> {
   try {
     for (let step: Step | undefined = await look(); step; step = await act(step));
   } catch (error) {
+    stuck = true;
     show(say('pay.stuck'), error instanceof Refused ? sayRefused(error.code) : say('pay.stuck_detail'), false);
-    offer(say('pay.reload'), location.pathname);
+    if (!(error instanceof Refused) || error.code === 'NOT_FOUND') return offer(say('pay.reload'), location.pathname);
+    // What is refused is refused again, however often the page is loaded: another card, another day, or not at all.
+    const { back } = document.body.dataset;
+    if (back) offer(say('page.back', { merchant }), back);
+    cancel.hidden = false;
   }
 }
 
