@@ -41,7 +41,10 @@ func (d *directory) areq(q AuthenticationRequest) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	fields := d.identity()
+	fields := map[string]any{"deviceChannel": "02"} // browser
+	for name, value := range d.identity() {
+		put(fields, name, value)
+	}
 	for name, value := range map[string]string{
 		"threeDSServerTransID": string(q.Authentication.ServerTransID),
 		"threeDSRequestorURL":  q.Merchant.Website,
@@ -145,23 +148,26 @@ func (q AuthenticationRequest) agreement() map[string]any {
 	return fields
 }
 
-// identity is what every AReq to a directory server has in common.
-func (d Directory) identity() map[string]any {
-	fields := map[string]any{"deviceChannel": "02"} // browser
-	put(fields, "threeDSServerRefNumber", d.ServerRef)
-	put(fields, "threeDSServerOperatorID", d.OperatorID)
-	put(fields, "threeDSServerURL", d.ResultsURL)
-	put(fields, "threeDSRequestorID", d.RequestorID)
-	put(fields, "threeDSRequestorName", d.RequestorName)
-	return fields
+// identity is who we are in every AReq to a directory server.
+func (d Directory) identity() map[string]string {
+	return map[string]string{
+		"threeDSServerRefNumber":  d.ServerRef,
+		"threeDSServerOperatorID": d.OperatorID,
+		"threeDSServerURL":        d.ResultsURL,
+		"threeDSRequestorID":      d.RequestorID,
+		"threeDSRequestorName":    d.RequestorName,
+	}
 }
 
 // misnamed is the error of ids that no AReq may carry. What comes from elsewhere is not looked at.
 func (d Directory) misnamed() error {
-	fields := d.identity()
+	identity, fields := d.identity(), map[string]any{}
+	for name, value := range identity {
+		put(fields, name, value)
+	}
 	own := slices.DeleteFunc(slices.Clone(tables[spoken[0]]["AReq"]), func(r Rule) bool {
-		return !slices.Contains([]string{"threeDSServerRefNumber", "threeDSServerOperatorID", "threeDSServerURL",
-			"threeDSRequestorID", "threeDSRequestorName"}, r.Field)
+		_, ours := identity[r.Field]
+		return !ours
 	})
 	found := faults{strict: tables[spoken[0]].strict()}
 	found.check(own, fields, Message{}, "")

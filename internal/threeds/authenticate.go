@@ -2,6 +2,7 @@ package threeds
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"reprise/internal/payment"
 )
@@ -17,6 +18,22 @@ func (e *LowerError) Error() string { return e.Err.Error() }
 
 // Unwrap is the refusal.
 func (e *LowerError) Unwrap() error { return e.Err }
+
+// proof is the authenticationValue, or "" where it has not the 28 characters that an acquirer can be told: from 2.3.1 on
+// a payment system may have others, and none that we know does. That is logged, but for the value, since
+// the bank will say that it gave one.
+func (s *Server) proof(directory string, m Message) string {
+	value := m.text("authenticationValue")
+	switch {
+	case value == "":
+		return ""
+	case len(value) == 28 && Proof.admits(value):
+		return value
+	}
+	s.o.Log.Warn("authentication value of a form that no acquirer can be told", "directory", directory, "message", m.Type,
+		"version", m.Version, "characters", utf8.RuneCountInString(value), "ds_transaction", m.id("dsTransID"))
+	return ""
+}
 
 // Authenticate sends the AReq and returns the authentication with what the ARes says. TransStatus "C" asks
 // for a challenge; any other is the result. An error means that no usable ARes came: it wraps an *Erro
@@ -56,6 +73,6 @@ func (s *Server) Authenticate(ctx context.Context, q AuthenticationRequest) (pay
 		return a, nil
 	}
 	a.ECI = answer.text("eci")
-	a.Value = answer.proof()
+	a.Value = s.proof(d.Name, answer)
 	return a, nil
 }

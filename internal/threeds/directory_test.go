@@ -113,6 +113,11 @@ func TestAuthenticate231(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
+		log := w.log.String()
+		dropped := test.answer["authenticationValue"] != nil && got.Value == ""
+		if strings.Contains(log, "no acquirer can be told") != dropped || strings.Contains(log, strings.Repeat("A", 44)) {
+			t.Errorf("%s: the log says %q", test.name, log)
+		}
 		if asked := w.received(t, "AReq", 1)[0]; asked["messageVersion"] != "2.3.1" || asked["acquirerCountryCode"] != "360" {
 			t.Errorf("asked in %v", asked["messageVersion"])
 		}
@@ -153,6 +158,8 @@ func TestAuthenticateFails(t *testing.T) {
 			"errorCode": "305", "errorComponent": "D", "errorDescription": "card " + testPAN, "errorDetail": "acctNumber " + testPAN})},
 		{"Erro that repeats the card in groups", "3DS error 305 from component D: acctNumber,mcc", "", echo("Erro", map[string]any{
 			"errorCode": "305", "errorComponent": "D", "errorDescription": grouped, "errorDetail": "acctNumber, mcc, " + grouped})},
+		{"Erro about elements within others", "3DS error 203 from component D: messageVersion,mobilePhone.subscriber,cc,acctInfo,mcc", "", echo("Erro", map[string]any{
+			"errorCode": "203", "errorComponent": "D", "errorDescription": "d", "errorDetail": "messageVersion,mobilePhone.subscriber, cc acctInfo.nothing,AReq.mcc. 7"})},
 		{"Erro with a card in its code", "3DS error without a code", "", echo("Erro", map[string]any{
 			"errorCode": grouped, "errorComponent": testPAN, "errorMessageType": grouped})},
 		{"Erro that breaks the rules itself", "3DS error 999", "", echo("Erro", map[string]any{"errorCode": "999"})},

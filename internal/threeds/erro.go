@@ -102,13 +102,7 @@ func received(m Message) *Erro {
 	if !slices.Contains(kinds, e.MessageType) {
 		e.MessageType = ""
 	}
-	var names []string
-	for name := range strings.FieldsFuncSeq(m.text("errorDetail"), func(r rune) bool { return r == ',' || r == ' ' || r == '.' }) {
-		if isElement(name) && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	e.Detail = strings.Join(names, ",")
+	e.Detail = strings.Join(known(m.text("errorDetail")), ",")
 	return e
 }
 
@@ -137,16 +131,47 @@ func silent(err error) error {
 	return silence{err}
 }
 
-// isElement says whether a message that we speak has an element of this name.
-func isElement(name string) bool {
+// known keeps of a list of elements the names that messages of ours have, at whatever depth, with their path where it is
+// one: "messageVersion", "cardRangeData.startRange".
+func known(detail string) (names []string) {
+	keep := func(name string) bool {
+		ok := isElement(strings.Split(name, "."))
+		if ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		return ok
+	}
+	for path := range strings.FieldsFuncSeq(detail, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if path = strings.Trim(path, "."); keep(path) {
+			continue
+		}
+		for name := range strings.SplitSeq(path, ".") {
+			keep(name)
+		}
+	}
+	return names
+}
+
+// isElement says whether a message that we speak has an element of this path, or an object within one has.
+func isElement(path []string) bool {
+	if len(path) == 1 && slices.Contains([]string{"messageType", "messageVersion"}, path[0]) { // in no table: all have them
+		return true
+	}
 	for _, table := range tables {
 		for _, rules := range table {
-			if slices.ContainsFunc(rules, func(r Rule) bool { return r.Field == name }) {
+			if leads(rules, path) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// leads says whether rules, or those of an object that they are about, have an element of this path.
+func leads(rules []Rule, path []string) bool {
+	return slices.ContainsFunc(rules, func(r Rule) bool {
+		return r.Field == path[0] && (len(path) == 1 || leads(r.Fields, path[1:])) || leads(r.Fields, path)
+	})
 }
 
 // message is the Erro as it is sent. Elements that are not known are left out.

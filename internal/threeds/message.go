@@ -36,15 +36,6 @@ func (m Message) cardholderInfo() string {
 	return m.text("cardholderInfo")
 }
 
-// proof is the authenticationValue, or "" where it has not the 28 characters that an acquirer can be told: from 2.3.1 on
-// a payment system may have others, and none that we know does.
-func (m Message) proof() string {
-	if value := m.text("authenticationValue"); Proof.admits(value) {
-		return value
-	}
-	return ""
-}
-
 // id is the value of an element that is a transaction id, or "".
 func (m Message) id(field string) string {
 	if s := m.text(field); UUID.admits(s) {

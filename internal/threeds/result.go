@@ -104,7 +104,7 @@ func (s *Server) conclude(ctx context.Context, directory string, m Message) *Err
 		Reason:        m.text("transStatusReason"),
 		Cancel:        m.text("challengeCancel"),
 		ECI:           m.text("eci"),
-		Value:         m.proof(),
+		Value:         s.proof(directory, m),
 		Cardholder:    m.cardholderInfo(),
 	})
 	other, differs := errors.AsType[*payment.OtherError](err)
