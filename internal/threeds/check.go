@@ -9,12 +9,15 @@ import (
 )
 
 // precedence says which of several faults an Erro is about, since it has one code. What makes a message
-// unreadable for sure comes before what is wrong with an element.
+// unreadable for sure comes before what is wrong with an element: of an element that is there twice nobody knows which
+// one counts, and an extension that must be understood may change what any other element means, or has to be
+// (EMV 3DS 2.2 §A.6); that one is missing can only be said where the rules are known to be ours.
 var precedence = []string{duplicateElement, criticalUnknown, missingElement, invalidFormat, reservedValue}
 
 // faults are the names of elements that break their rules, by code, in the order of the table.
 type faults struct {
 	strict bool // of the version
+	ours   bool // the message is one that we send
 	found  map[string][]string
 }
 
@@ -127,6 +130,8 @@ func (f *faults) checkText(rule Rule, value string, object map[string]any, about
 	length := utf8.RuneCountInString(value)
 	switch {
 	case length == 0 || length < rule.Min || rule.Max > 0 && length > rule.Max || !rule.Class.admits(value):
+		f.add(invalidFormat, name)
+	case f.ours && rule.Class.unassigned(value):
 		f.add(invalidFormat, name)
 	case len(rule.Enum) > 0 && !among(rule.Enum, value):
 		f.add(f.unlisted(rule, value), name)

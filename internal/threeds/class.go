@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,7 +16,7 @@ import (
 type Class string
 
 const (
-	Text         Class = "text"           // any characters
+	Text         Class = "text"           // any characters, of which one is to be seen
 	Name         Class = "printable text" // printable ASCII (EMV Book 4, annex B)
 	Digits       Class = "digits"
 	UUID         Class = "UUID" // RFC 9562, 36 characters
@@ -53,9 +54,9 @@ var layouts = map[Class]string{Date: "20060102", Minute: "200601021504", Second:
 func (c Class) admits(s string) bool {
 	switch c {
 	case Text, TextOrObject:
-		return !strings.ContainsRune(s, utf8.RuneError) // what JSON made of bytes that were not UTF-8
+		return !strings.ContainsRune(s, utf8.RuneError) && visible(s) // the rune is what JSON made of bytes that were not UTF-8
 	case Name:
-		return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+		return visible(s) && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 	case Digits:
 		return digits(s)
 	case Country, Currency:
@@ -82,6 +83,24 @@ func (c Class) admits(s string) bool {
 		return base64URLForm.MatchString(s)
 	case Version:
 		return versionForm.MatchString(s)
+	}
+	return false
+}
+
+// visible says whether a text says anything: one of blanks does not, and control characters but those that end a line
+// are of no language.
+func visible(s string) bool {
+	return strings.TrimSpace(s) != "" && strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }) < 0
+}
+
+// unassigned says whether a code has the form of one that ISO gives nobody, or to no country and no money (EMV 3DS table
+// A.5). We send none; certified messages have some, so that to receive one is no fault.
+func (c Class) unassigned(s string) bool {
+	switch c {
+	case Country:
+		return s >= "901"
+	case Currency:
+		return s >= "955" && s <= "964" || s == "999"
 	}
 	return false
 }

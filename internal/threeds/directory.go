@@ -181,7 +181,7 @@ func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e
 // a merchant's data, and is better said here than by a directory server.
 func (m Message) ours() error {
 	rules := tables[m.Version][m.Type]
-	found := faults{strict: tables[m.Version].strict()}
+	found := faults{strict: tables[m.Version].strict(), ours: true}
 	found.check(rules, m.fields, Message{}, "")
 	var strange []string
 	for name := range m.fields {

@@ -10,7 +10,7 @@ import (
 
 // rightly has values of each class, and wrongly texts that are none of it, as people would write them.
 var rightly = map[Class][]string{
-	Text:         {"a", "é", "Jl. Sudirman 1", "日本"},
+	Text:         {"a", "é", "Jl. Sudirman 1", "日本", "one line\r\nand another", " a "},
 	TextOrObject: {"a", "é"},
 	Name:         {"SITI RAHAYU", "O'Neill/Siobhan"},
 	Digits:       {"0", "7", "42"},
@@ -26,13 +26,13 @@ var rightly = map[Class][]string{
 	Proof:        {"AAABBZEEBgAAAAAAAAQGAAAAAAA=", "kBOxhZDvJCG/AAAAAAAAAAAAAAAA"},
 	Base64URL:    {strings.Repeat("A", 43), strings.Repeat("-_", 22)},
 	Version:      {"2.1.0", "2.3.1", "2.10.0"},
-	Country:      {"360", "036"},
-	Currency:     {"360", "978"},
+	Country:      {"360", "036", "999"},
+	Currency:     {"360", "978", "999"},
 }
 
 var wrongly = map[Class][]string{
-	Text:      {"a\ufffd"},
-	Name:      {"Nguyễn", "a\tb", "a\n"},
+	Text:      {"a\ufffd", " ", "  ", "\t\n", "\u00a0", "\u3000", "a\x00b", "\x1b[2J", "a\x7f", "\u0085"},
+	Name:      {"Nguyễn", "a\tb", "a\n", "  "},
 	Digits:    {"a", "1a", "1.0", "-1", "+1", " 1", "1 ", "０１", "0x1", "1e3"},
 	UUID:      {"8a880dc0d2d24067bcb1b08d1690b26e", "8a880dc0-d2d2-4067-bcb1-b08d1690b26", "8a880dc0-d2d2-4067-bcb1-b08d1690b26g", "{8a880dc0-d2d2-4067-bcb1-b08d1690b26e}"},
 	URL:       {"acs.example", "/challenge", "ftp://acs.example/", "javascript:alert(1)", "https://", "https:///x", `https://acs.example/"><script>`, "https://acs.example/ b"},

@@ -198,7 +198,8 @@ func listed(enum []string, value string) bool {
 
 // shapes are the classes as expressions, written from the specification.
 var shapes = map[Class]*regexp.Regexp{
-	Name:      regexp.MustCompile(`^[\x20-\x7e]+$`),
+	Text:      regexp.MustCompile(`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{fffd}]*[^\x00-\x20\x7f-\x{a0}\x{2000}-\x{200a}\x{3000}\x{fffd}][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{fffd}]*$`),
+	Name:      regexp.MustCompile(`^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$`),
 	Digits:    regexp.MustCompile(`^[0-9]+$`),
 	UUID:      regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
 	URL:       regexp.MustCompile(`^https?://[^/\s"<>]+[^\s"<>]*$`),
@@ -213,8 +214,8 @@ var shapes = map[Class]*regexp.Regexp{
 
 func shaped(class Class, text string) bool {
 	switch class {
-	case Text, TextOrObject:
-		return !strings.Contains(text, "\ufffd")
+	case TextOrObject:
+		class = Text
 	case IP:
 		return net.ParseIP(text) != nil
 	case Date, Minute, Second, YearMon:

@@ -47,15 +47,30 @@ Lengths are characters. Values between 80 and 99 are the directory servers' own.
 ## What is wrong with a message
 
 A message that breaks its rules is answered with an Erro, whose errorComponent is S. One Erro has one code; of several the first
-in this order is named, with all elements that it is about. An Erro is never answered with an Erro.
+in this order is named, with all elements that it is about. An Erro is never answered with an Erro. 304 is never given: codes
+that ISO assigns to no country (901 to 999) or to no money (955 to 964, 999) are not sent, and no fault in what is received.
 
 | code | when | errorDetail |
 | --- | --- | --- |
-| 101 | the message is not one JSON object, or its messageType is none that may come here | ` + "`message`, or `messageType`" + ` |
-| 201 | there is no messageType, or no messageVersion | its name |
-| 203 | messageVersion is no version, or another one than that of the message that is answered | ` + "`messageVersion`" + ` |
-| 102 | we do not speak the version | the versions that we do speak |
 `
+
+// envelopeRows say when a message is refused before its elements are looked at, transactionRows when it is for what it is
+// about, in the order in which they are given.
+var (
+	envelopeRows = [][3]string{
+		{invalidMessage, "the message is not one JSON object, or its messageType is none that may come here", "`message`, or `messageType`"},
+		{missingElement, "there is no messageType, or no messageVersion", "its name"},
+		{invalidFormat, "messageVersion is no version, or another one than that of the message that is answered", "`messageVersion`"},
+		{unspokenVersion, "we do not speak the version", "the versions that we do speak"},
+	}
+	transactionRows = [][3]string{
+		{overlappingRange, "from 2.3.1 on: two card ranges of a PRes overlap", "`cardRangeData.ranges`"},
+		{impossibleAction, "from 2.3.1 on: a range is added that is there, or changed or deleted that is not", "`cardRangeData.actionInd`"},
+		{invalidData, "an RReq has a messageCategory that we never ask about", "`messageCategory`"},
+		{unknownID, "an answer, or an RReq, is about a transaction that is none of ours, or differs from it", "the elements that differ"},
+		{transientFailure, "the result cannot be kept: the directory server may send it again", "a text of ours"},
+	}
+)
 
 // faultRows say when the codes of precedence are given, in our words.
 var faultRows = map[string][2]string{
@@ -79,11 +94,29 @@ var pages = [][2]string{
 	{"Erro", "Either side, about a message that it cannot use."},
 }
 
+// faultTable are all codes that we give, in their order.
+func faultTable() [][3]string {
+	rows := slices.Clone(envelopeRows)
+	for _, code := range precedence {
+		rows = append(rows, [3]string{code, faultRows[code][0], faultRows[code][1]})
+	}
+	return append(rows, transactionRows...)
+}
+
+// TestEveryCodeIsOnThePage that we have words for.
+func TestEveryCodeIsOnThePage(t *testing.T) {
+	for code := range descriptions {
+		if !slices.ContainsFunc(faultTable(), func(row [3]string) bool { return row[0] == code && row[1] != "" }) {
+			t.Errorf("the page does not say when %s is given", code)
+		}
+	}
+}
+
 func page() string {
 	b := &strings.Builder{}
 	b.WriteString(pageHead)
-	for _, code := range precedence {
-		fmt.Fprintf(b, "| %s | %s | %s |\n", code, faultRows[code][0], faultRows[code][1])
+	for _, row := range faultTable() {
+		fmt.Fprintf(b, "| %s | %s | %s |\n", row[0], row[1], row[2])
 	}
 	versions := slices.Sorted(maps.Keys(tables))
 	for _, message := range pages {

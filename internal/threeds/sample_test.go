@@ -14,7 +14,7 @@ var samples = []struct {
 		"acsReferenceNumber":"ACS-1","dsReferenceNumber":"DS-1","acsOperatorID":"op","transStatus":"Y","eci":"05",
 		"authenticationValue":"AAABBZEEBgAAAAAAAAQGAAAAAAA=","whiteListStatus":"Y","whiteListStatusSource":"03",
 		"messageExtension":[{"name":"n","id":"A000000000-1","criticalityIndicator":false,"data":{"k":"v"}}]}`,
-		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "acsReferenceNumber", "dsReferenceNumber", "transStatus", "authenticationValue", "whiteListStatusSource"},
+		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "acsReferenceNumber", "dsReferenceNumber", "transStatus", "authenticationValue", "whiteListStatus", "whiteListStatusSource"},
 	},
 	{
 		"ARes C", sampleAReq, `{"messageType":"ARes","messageVersion":"2.2.0","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",
@@ -141,7 +141,7 @@ var samples = []struct {
 		"authenticationValue":"AAABBZEEBgAAAAAAAAQGAAAAAAA=","trustListStatus":"Y","trustListStatusSource":"03",
 		"deviceBindingStatus":"11","deviceBindingStatusSource":"03","cardSecurityCodeStatus":"Y","cardSecurityCodeStatusSource":"02"}`,
 		[]string{"threeDSServerTransID", "dsTransID", "acsTransID", "acsReferenceNumber", "dsReferenceNumber", "transStatus", "authenticationValue",
-			"trustListStatusSource", "deviceBindingStatusSource", "cardSecurityCodeStatusSource"},
+			"trustListStatus", "trustListStatusSource", "deviceBindingStatus", "deviceBindingStatusSource", "cardSecurityCodeStatus", "cardSecurityCodeStatusSource"},
 	},
 	{
 		"ARes C in 2.3.1", sampleAReq, `{"messageType":"ARes","messageVersion":"2.3.1","threeDSServerTransID":"11111111-1111-4111-8111-111111111111",

@@ -27,7 +27,7 @@ var table220 = Table{
 		{Field: "threeDSCompInd", Need: all(browser), Class: Text, Enum: []string{"Y", "N", "U"}},
 		{Field: "threeRIInd", Need: all(when("deviceChannel", "03")), Class: Digits, Enum: []string{"01-12", reserved}},
 		{Field: "notificationURL", Need: all(browser), Class: URL, Max: 256},
-		{Field: "whiteListStatus", Class: Text, Enum: trust},
+		{Field: "whiteListStatus", Need: all(when("whiteListStatusSource")), Class: Text, Enum: yesNo},
 		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
 
 		{Field: "acctNumber", Need: required, Class: Digits, Min: 13, Max: 19},
@@ -104,14 +104,14 @@ var table220 = Table{
 		{Field: "authenticationValue", Need: all(paymentAsked, when("transStatus", "Y", "A")), Class: Proof, Min: 28, Max: 28},
 		{Field: "eci", Class: Text, Min: 2, Max: 2},
 		{Field: "acsChallengeMandated", Need: all(when("transStatus", "C", "D")), Class: Text, Enum: yesNo},
-		{Field: "authenticationType", Need: all(when("transStatus", "C", "D")), Class: Digits, Enum: []string{"01-04", reserved}},
+		{Field: "authenticationType", Need: all(when("transStatus", "C", "D")), Class: Digits, Enum: []string{"01-04", reserved}, Only: only(unless("transStatus", "D"), "01", "02", "03")},
 		{Field: "acsURL", Need: all(when("transStatus", "C"), when("AReq.deviceChannel", "02")), Class: URL, Max: 2048},
 		{Field: "acsDecConInd", Need: all(when("transStatus", "D")), Class: Text, Enum: yesNo, Only: map[string][]Condition{
 			"Y": {when("AReq.threeDSRequestorDecReqInd", "Y")},
 			"N": {unless("transStatus", "D")},
 		}},
 		{Field: "cardholderInfo", Need: all(when("acsDecConInd", "Y")), Class: Text, Max: 128},
-		{Field: "whiteListStatus", Class: Text, Enum: trust},
+		{Field: "whiteListStatus", Need: all(when("whiteListStatusSource")), Class: Text, Enum: trust},
 		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
 	},
 
@@ -143,7 +143,7 @@ var table220 = Table{
 		{Field: "eci", Class: Text, Min: 2, Max: 2},
 		{Field: "interactionCounter", Need: required, Class: Digits, Min: 2, Max: 2}, // the decoupled one has none; we never ask for it
 		{Field: "challengeCancel", Need: all(timedOut), Class: Digits, Enum: []string{"01", "03-08", reserved}, Only: only(unless("transStatusReason", "14"), "01", "03", "06", "07", "08")},
-		{Field: "whiteListStatus", Class: Text, Enum: trust},
+		{Field: "whiteListStatus", Need: all(when("whiteListStatusSource")), Class: Text, Enum: trust},
 		{Field: "whiteListStatusSource", Need: all(when("whiteListStatus")), Class: Digits, Enum: []string{"01-03", reserved}},
 	},
 
