@@ -41,7 +41,7 @@ func describeCardholder(c payment.Cardholder, fields map[string]any, version str
 func fits(version, field string, value any) bool {
 	rules := tables[version]["AReq"]
 	rule := rules[slices.IndexFunc(rules, func(r Rule) bool { return r.Field == field })]
-	found := faults{}
+	found := faults{ours: true}
 	found.checkValue(rule, value, nil, Message{}, field)
 	return found.clean()
 }
