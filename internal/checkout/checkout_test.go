@@ -140,8 +140,8 @@ func (w *world) OpenPAN([]byte, payment.BusinessID, payment.TokenID) (card.PAN, 
 	return card.ParsePAN("4000000000001091")
 }
 
-func (w *world) Range(context.Context, card.PAN) (string, string, error) {
-	return "2.2.0", w.method, nil
+func (w *world) Range(context.Context, card.PAN) (string, string, string, error) {
+	return "ds", "2.2.0", w.method, nil
 }
 
 func (w *world) MethodForm(a payment.Authentication, home string) flow.Form {

@@ -57,8 +57,8 @@ func (f *Flow) Open(ctx context.Context, page string) (payment.Case, error) {
 
 // enrolment is what the directory servers say of a card.
 type enrolment struct {
-	enrolled           bool
-	version, methodURL string
+	enrolled                      bool
+	directory, version, methodURL string
 }
 
 func (f *Flow) enrolment(ctx context.Context, t payment.Token) (enrolment, error) {
@@ -66,17 +66,17 @@ func (f *Flow) enrolment(ctx context.Context, t payment.Token) (enrolment, error
 	if err != nil {
 		return enrolment{}, err
 	}
-	version, methodURL, err := f.o.ThreeDS.Range(ctx, pan)
+	directory, version, methodURL, err := f.o.ThreeDS.Range(ctx, pan)
 	if errors.Is(err, payment.ErrNotFound) {
 		return enrolment{}, nil
 	}
-	return enrolment{true, version, methodURL}, err
+	return enrolment{true, directory, version, methodURL}, err
 }
 
 // authentication is a new one, of what the case's attempt is about to authorise.
 func (e enrolment) authentication(c payment.Case, id payment.ServerTransID) payment.Authentication {
 	return payment.Authentication{
-		ServerTransID: id, Version: e.version, MethodURL: e.methodURL,
+		ServerTransID: id, Directory: e.directory, Version: e.version, MethodURL: e.methodURL,
 		NonPayment: c.Request.Type == payment.Save, StepUp: c.Request.SoftDecline != nil || c.Session.StepUp,
 		Amount: c.Request.Amount, Merchant: c.Request.Business, Token: c.Request.Token,
 	}
@@ -189,8 +189,8 @@ func (f *Flow) ask(ctx context.Context, c payment.Case, a payment.Authentication
 	})
 }
 
-// errEarly reports a result whose ARes has not been read yet: who sent the one cannot be compared with who
-// sent the other. The directory server may say it again.
+// errEarly reports a result whose ARes has not been read yet: the one cannot be compared with the other. The directory
+// server may say it again.
 var errEarly = errors.New("flow: the result came before the answer to the AReq")
 
 // Result takes the directory server's word on a challenge. It is answered as often as it comes, and acted
@@ -204,6 +204,9 @@ func (f *Flow) Result(ctx context.Context, r payment.Result) error {
 	c, err := f.o.Store.Case(ctx, l)
 	if err != nil {
 		return err
+	}
+	if !c.Request.AskedOf(r.Directory) {
+		return payment.ErrNotFound
 	}
 	a := c.Request.Authentication
 	if a == nil || a.ServerTransID != r.ServerTransID {
@@ -263,7 +266,7 @@ func (f *Flow) tell(id payment.RequestID, a payment.Authentication, v payment.Ve
 // anew is an authentication for the same, to be asked for after a challenge that came to nothing.
 func (f *Flow) anew(was payment.Authentication) payment.Authentication {
 	return payment.Authentication{
-		ServerTransID: f.newServerTransID(), Version: was.Version, MethodURL: was.MethodURL, Restarts: was.Restarts + 1,
+		ServerTransID: f.newServerTransID(), Directory: was.Directory, Version: was.Version, MethodURL: was.MethodURL, Restarts: was.Restarts + 1,
 		NonPayment: was.NonPayment, StepUp: was.StepUp, Amount: was.Amount, Merchant: was.Merchant, Token: was.Token,
 	}
 }

@@ -327,6 +327,42 @@ func TestResultOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// TestResultOfAnotherDirectory: who was not asked is told that there is no such transaction, whatever became of it: not
+// answered yet, replaced, or put aside by a soft decline.
+func TestResultOfAnotherDirectory(t *testing.T) {
+	evil := func(s *scene, when string, a payment.Authentication) {
+		r := s.bank.result(a, "Y")
+		r.Directory = "ds.evil"
+		if err := s.Result(ctx, r); !errors.Is(err, payment.ErrNotFound) {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	s := newScene(t)
+	k := s.bring(s.session(), payment.Opened)
+	opened := *s.at(k).Authentication
+	evil(s, "not asked yet", opened)
+	s.bank.answer = func(a payment.Authentication) (payment.Authentication, error) {
+		evil(s, "not answered yet", a)
+		return a, nil
+	}
+	s.act(second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")))
+	was := *s.at(k).Authentication
+	s.act(second(s.Restart(ctx, k.page, 0)))
+	evil(s, "replaced", was)
+	s.act(second(s.GiveUp(ctx, k.page)))
+	evil(s, "over", was)
+
+	s = newScene(t)
+	s.host.answer = says(soft)
+	s.answers("Y")
+	k = s.clicked(s.session())
+	declined := *s.at(k).SoftDecline.Authentication
+	evil(s, "declined softly", declined)
+	if err := s.Result(ctx, s.bank.result(declined, "Y")); err != nil || s.at(k).State != payment.SteppingUp {
+		t.Errorf("declined softly: %v", err)
+	}
+}
+
 // TestResultOfAnotherVersion: a transaction keeps the version that its AReq had.
 func TestResultOfAnotherVersion(t *testing.T) {
 	s := newScene(t)
@@ -415,7 +451,7 @@ func TestBankThatAlwaysBreaks(t *testing.T) {
 	}
 }
 
-// TestResultBeforeTheAnswer: who sent it cannot be judged yet, so it is to be sent again.
+// TestResultBeforeTheAnswer: what it is about cannot be judged yet, so it is to be sent again.
 func TestResultBeforeTheAnswer(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Opened)

@@ -71,9 +71,9 @@ type Vault interface {
 
 // ThreeDS is the line to the directory server.
 type ThreeDS interface {
-	// Range finds the protocol version and the 3DS Method URL for a card. A card in no range is not
+	// Range finds the directory server, the protocol version and the 3DS Method URL for a card. A card in no range is not
 	// enrolled: payment.ErrNotFound.
-	Range(ctx context.Context, pan card.PAN) (version, methodURL string, err error)
+	Range(ctx context.Context, pan card.PAN) (directory, version, methodURL string, err error)
 	// MethodForm is what the browser posts to the Method URL; notificationURL is ours.
 	MethodForm(a payment.Authentication, notificationURL string) Form
 	// Authenticate sends the AReq and returns the authentication with what the ARes said; TransStatus C

@@ -146,11 +146,11 @@ type bank struct {
 	given int // authentication values
 }
 
-func (b *bank) Range(context.Context, card.PAN) (string, string, error) {
+func (b *bank) Range(context.Context, card.PAN) (string, string, string, error) {
 	if b.methodless {
-		return "2.2.0", "", b.unknown
+		return directory, "2.2.0", "", b.unknown
 	}
-	return "2.2.0", method, b.unknown
+	return directory, "2.2.0", method, b.unknown
 }
 
 func (b *bank) MethodForm(payment.Authentication, string) flow.Form { return flow.Form{} }

@@ -29,8 +29,10 @@ type Authentication struct {
 	Merchant BusinessID
 	Token    TokenID
 
+	// Directory is who is asked: the directory server that has the card, and then the one that answered.
+	Directory string
+
 	// From the ARes.
-	Directory  string // who answered: the identity in the DS's certificate
 	DSTransID  string
 	ACSTransID string
 	ACSURL     string // where a challenge is posted
@@ -156,6 +158,16 @@ func (e *OtherError) Error() string {
 
 // Unwrap says that there is no such transaction.
 func (e *OtherError) Unwrap() error { return ErrNotFound }
+
+// AskedOf says whether a directory server is the one that was asked about an attempt, whatever became of the AReq: all
+// that an attempt asks is about one card.
+func (r Request) AskedOf(directory string) bool {
+	a := r.Authentication
+	if a == nil && r.SoftDecline != nil {
+		a = r.SoftDecline.Authentication
+	}
+	return a != nil && a.Directory == directory
+}
 
 // Issued is nil where a result comes from who answered the AReq, about the same transaction and what it asked for. Else it
 // is ErrNotFound, and to that directory server alone an *OtherError.

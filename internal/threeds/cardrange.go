@@ -184,19 +184,20 @@ func (s *Server) Ranges() []Ranges {
 	return all
 }
 
-// Range finds the protocol version to speak about a card, and the URL of its 3DS Method, which may be empty.
+// Range finds the directory to ask about a card, the protocol version to speak, and the URL of its 3DS Method, which may be
+// empty.
 // A card that is in no range, or in one with which we share no version, is not enrolled: the error is
 // payment.ErrNotFound. It is a *NotReadyError while that cannot be known.
-func (s *Server) Range(_ context.Context, pan card.PAN) (version, methodURL string, err error) {
+func (s *Server) Range(_ context.Context, pan card.PAN) (directory, version, methodURL string, err error) {
 	d, r, err := s.locate(pan)
 	if err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	version, methodURL, ok := s.speak(d, r, "")
 	if !ok {
-		return "", "", fmt.Errorf("threeds: no common version: %w", payment.ErrNotFound)
+		return "", "", "", fmt.Errorf("threeds: no common version: %w", payment.ErrNotFound)
 	}
-	return version, methodURL, nil
+	return d.Name, version, methodURL, nil
 }
 
 // speak is what is spoken about the cards of a range, below a version or at all, and where its 3DS Method is, if it has

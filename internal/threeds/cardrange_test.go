@@ -71,7 +71,7 @@ func TestRange(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, func(o *Options) { o.AllowHTTP = test.allowHTTP })
 			w.loaded(t, test.rows...)
-			version, method, err := w.Range(t.Context(), pan(t, test.pan))
+			_, version, method, err := w.Range(t.Context(), pan(t, test.pan))
 			if version != test.version || method != test.method || (test.version == "") != errors.Is(err, payment.ErrNotFound) {
 				t.Errorf("got %q, %q, %v, want %q, %q", version, method, err, test.version, test.method)
 			}
@@ -86,16 +86,16 @@ func TestRangeOfTwoDirectories(t *testing.T) {
 		other.Name, other.ResultNames = "other", []string{"other.example"}
 		o.Directories = append(o.Directories, other)
 	})
-	_, _, err := w.Range(t.Context(), pan(t, testPAN))
+	_, _, _, err := w.Range(t.Context(), pan(t, testPAN))
 	var notReady *NotReadyError
 	if !errors.As(err, &notReady) || len(notReady.Directories) != 2 || errors.Is(err, payment.ErrNotFound) || !errors.Is(err, payment.ErrUnavailable) {
 		t.Errorf("before loading: %v", err)
 	}
 	w.loaded(t, row("4000000000000000", "4999999999999999"))
-	if _, _, err := w.Range(t.Context(), pan(t, testPAN)); err != nil {
+	if _, _, _, err := w.Range(t.Context(), pan(t, testPAN)); err != nil {
 		t.Errorf("a card of the directory that has told: %v", err)
 	}
-	if _, _, err := w.Range(t.Context(), pan(t, "5200000000002151")); !errors.As(err, &notReady) {
+	if _, _, _, err := w.Range(t.Context(), pan(t, "5200000000002151")); !errors.As(err, &notReady) {
 		t.Errorf("a card that may be of the other: %v", err)
 	}
 	l := newLoader(nil)
@@ -256,7 +256,7 @@ func TestPreparation231(t *testing.T) {
 		if asked := w.received(t, "PReq", 1)[0]; asked["messageVersion"] != "2.3.1" || asked["serialNum"] != test.asked {
 			t.Errorf("asked with %v", asked)
 		}
-		version, method, err := w.Range(t.Context(), pan(t, testPAN))
+		_, version, method, err := w.Range(t.Context(), pan(t, testPAN))
 		if version != "2.3.1" || method != test.want || err != nil {
 			t.Errorf("order %s: %s, %s, %v", test.order, version, method, err)
 		}

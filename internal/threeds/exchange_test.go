@@ -118,7 +118,7 @@ func (h *house) authenticate(t *testing.T, digits string, change ...func(*threed
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, method, err := h.Range(t.Context(), pan)
+	_, version, method, err := h.Range(t.Context(), pan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestNotEnrolled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := newHouse(t).Range(t.Context(), pan); !errors.Is(err, payment.ErrNotFound) {
+	if _, _, _, err := newHouse(t).Range(t.Context(), pan); !errors.Is(err, payment.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -330,7 +330,7 @@ func TestMethod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, method, err := h.Range(t.Context(), pan)
+	_, _, method, err := h.Range(t.Context(), pan)
 	if err != nil || method == "" {
 		t.Fatal(method, err)
 	}

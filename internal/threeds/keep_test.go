@@ -64,7 +64,7 @@ func TestShared(t *testing.T) {
 	}
 	method := func(s *Server) string {
 		t.Helper()
-		_, method, err := s.Range(t.Context(), pan(t, testPAN))
+		_, _, method, err := s.Range(t.Context(), pan(t, testPAN))
 		if err != nil {
 			t.Fatal(err)
 		}
