@@ -100,7 +100,9 @@ func (f *Flow) Authenticate(ctx context.Context, page string, b Browser, methodC
 		asked.Asked, asked.Preference = now, asked.Prefer(c.Merchant)
 		if completed = methodCompleted; again {
 			asked.ServerTransID = f.newServerTransID()
-			completed = "N" // whatever ran, ran for the transaction before (EMV 3DS 2.2 §5.8.1)
+		}
+		if again || !first(*c.Request) {
+			completed = "N" // whatever ran, ran for a transaction before (EMV 3DS 2.2 §5.8.1)
 		}
 		return payment.Apply(c, payment.Event{Kind: payment.Ask, At: now, Authentication: &asked})
 	})
@@ -297,10 +299,14 @@ func (f *Flow) GiveUp(ctx context.Context, page string) (payment.Case, error) {
 	})
 }
 
+// first says whether the attempt's transaction is its first. The 3DS Method runs for that one only: a browser may repeat
+// what it said of one when there is another already, and nobody could tell which it meant.
+func first(r payment.Request) bool { return r.Authentication.Restarts == 0 && r.SoftDecline == nil }
+
 // MethodForm is what the payer's browser posts to let the bank look at it, before the AReq; nil where the
 // attempt is not at that point or the bank does not want to.
 func (f *Flow) MethodForm(c payment.Case) *Form {
-	if c.Request.State != payment.Opened || c.Request.Authentication.MethodURL == "" {
+	if c.Request.State != payment.Opened || c.Request.Authentication.MethodURL == "" || !first(*c.Request) {
 		return nil
 	}
 	form := f.methodForm(*c.Request.Authentication)

@@ -416,8 +416,14 @@ func TestRestart(t *testing.T) {
 	if err := s.Result(ctx, s.bank.result(old, "Y")); err != nil || s.at(k).State != payment.Opened {
 		t.Errorf("the result for the old AReq: %s, %v", s.at(k).State, err)
 	}
+	if s.MethodForm(c) != nil {
+		t.Error("the 3DS Method is to run for a second transaction")
+	}
 	if err := second(s.Authenticate(ctx, k.page, flow.Browser{}, "Y")); err != nil {
 		t.Fatal(err)
+	}
+	if q := s.bank.asked[len(s.bank.asked)-1]; q.MethodCompleted != "N" {
+		t.Errorf("what a browser said of the transaction before was told of this one: %s", q.MethodCompleted)
 	}
 	if c, err = s.Restart(ctx, k.page, 0); err != nil || c.Request.State != payment.Challenging {
 		t.Errorf("a page that is late broke the challenge of another: %v", err)

@@ -45,7 +45,7 @@ func (b *buyer) walk(cvn string) (outcome string) {
 		switch next["do"] {
 		case "open":
 			if opened { // once more: there is something to read about it
-				b.rest(time.Duration(2000+b.chance.IntN(25_000)) * time.Millisecond)
+				b.rest(time.Duration(5000+b.chance.IntN(50_000)) * time.Millisecond)
 			}
 			opened = true
 			status, said = b.act("open", looking("U"))

@@ -38,7 +38,7 @@ func newBuyer(s *story, n int) *buyer {
 		s: s, n: n, name: fmt.Sprintf("buyer%d", n), chance: rand.New(rand.NewPCG(s.seed, uint64(100+n))),
 		amount: int64(20_001 + 7*n), said: map[string][]string{},
 	}
-	if b.once(4) {
+	if b.once(3) {
 		b.amount = soft
 	}
 	return b

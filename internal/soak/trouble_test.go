@@ -137,7 +137,7 @@ func (s *story) worth(what string) bool {
 	case strings.Contains(what, "INSERT notice"), strings.Contains(what, "INSERT advice"),
 		strings.HasPrefix(what, "INSERT idempotency, UPDATE"):
 		return true
-	case strings.Contains(what, "request"), strings.Contains(what, "token"):
+	case strings.Contains(what, "request"), strings.Contains(what, "token"), strings.Contains(what, "card_range"):
 		return s.toss(5)
 	}
 	return s.toss(25)
