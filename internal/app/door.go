@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"container/list"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,8 +32,10 @@ const (
 )
 
 // door is a listener that keeps a bounded number of connections. When there are too many, the one that has been idle
-// for longest is closed for the new one; where all are busy the new one is closed: so neither clients that
-// keep connections for later nor a crowd can fill the memory, and whoever asks how the gateway is gets in.
+// for longest is closed for the new one, or else the one that has had no request handled for longest: its head does not
+// come, or its answer is not taken. Where requests of all are being handled the new one is closed. So neither clients
+// that keep connections for later, nor a crowd, nor sockets that say nothing can fill the memory or the door, and
+// whoever asks how the gateway is gets in.
 type door struct {
 	net.Listener
 	name string
@@ -41,18 +44,22 @@ type door struct {
 	hang func(func())            // runs what may take a while
 
 	mu     sync.Mutex
-	open   map[net.Conn]*list.Element // nil: busy, or nothing was heard of it yet
+	open   map[net.Conn]*list.Element // where it stands in one of the lists; nil: a request is being handled
 	idle   *list.List                 // of net.Conn, the longest first
+	slow   *list.List                 // of net.Conn, the longest first: those that wait for their client within a request
 	turned uint64                     // connections that were closed for want of room, idle ones among them
 }
 
 func (h *House) serve(name string, l net.Listener, handler http.Handler, most int, p Patience) {
-	d := &door{Listener: l, name: name, most: most, hang: h.outside.Go, open: map[net.Conn]*list.Element{}, idle: list.New()}
+	d := &door{Listener: l, name: name, most: most, hang: h.outside.Go, open: map[net.Conn]*list.Element{}, idle: list.New(), slow: list.New()}
 	if name == "public" { // on the others net/http has to see that it is TLS, or nobody minds its words
 		d.wrap = func(c net.Conn) net.Conn { return enveloped{c} }
 	}
 	server := &http.Server{
-		Handler:           h.unpanicked(name, handler),
+		Handler: d.handling(h.unpanicked(name, handler)),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, ofConnection{}, c)
+		},
 		ReadHeaderTimeout: cmp.Or(p.Header, 10*time.Second),
 		ReadTimeout:       cmp.Or(p.Body, 20*time.Second),
 		WriteTimeout:      cmp.Or(p.Answer, time.Minute),
@@ -113,36 +120,64 @@ func (d *door) admit(c net.Conn) (out net.Conn) {
 	defer d.mu.Unlock()
 	if len(d.open) >= d.most {
 		d.turned++
-		longest := d.idle.Front()
+		longest := cmp.Or(d.idle.Front(), d.slow.Front())
 		if longest == nil {
 			return c
 		}
-		out = d.idle.Remove(longest).(net.Conn)
+		out = longest.Value.(net.Conn)
+		d.stand(out, nil)
 		delete(d.open, out)
 	}
-	d.open[c] = nil
+	d.open[c] = d.slow.PushBack(c)
 	return out
 }
 
-// turnsTo hears from net/http what a connection does. One that had to go is not there any more.
+// stand puts a connection to the end of a list, or of none.
+func (d *door) stand(c net.Conn, in *list.List) {
+	before, there := d.open[c]
+	if !there { // it had to go
+		return
+	}
+	if before != nil {
+		d.idle.Remove(before)
+		d.slow.Remove(before)
+	}
+	d.open[c] = nil
+	if in != nil {
+		d.open[c] = in.PushBack(c)
+	}
+}
+
+// turnsTo hears from net/http what a connection does.
 func (d *door) turnsTo(c net.Conn, s http.ConnState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at, there := d.open[c]
-	if !there {
-		return
-	}
-	if at != nil {
-		d.idle.Remove(at)
-	}
 	switch s {
 	case http.StateIdle:
-		d.open[c] = d.idle.PushBack(c)
+		d.stand(c, d.idle)
 	case http.StateClosed, http.StateHijacked:
+		d.stand(c, nil)
 		delete(d.open, c)
-	default:
-		d.open[c] = nil
 	}
+}
+
+// ofConnection is the key of a request's connection in its context.
+type ofConnection struct{}
+
+// handling notes of which connections a request is being handled. What net/http does before and after that, it does
+// for the client alone.
+func (d *door) handling(next http.Handler) http.Handler {
+	turn := func(c net.Conn, to *list.List) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.stand(c, to)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, _ := r.Context().Value(ofConnection{}).(net.Conn)
+		turn(c, nil)
+		defer turn(c, d.slow)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // held says how many connections there are, and how many had to go so far.

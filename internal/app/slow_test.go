@@ -149,24 +149,43 @@ func TestManyConnections(t *testing.T) {
 	answered(t, busy)
 	w.idle(8)
 
-	// None is idle: who comes is closed at once, and who was there is served.
-	var all []net.Conn
-	for len(all) < 8 {
+	// None is idle: those go that have said nothing whole for longest.
+	var heads []net.Conn
+	for range 16 {
 		c := w.dial()
 		fmt.Fprint(c, "GET /healthz HTTP/1.1\r\n")
-		all = append(all, c)
+		heads = append(heads, c)
 	}
-	w.eventually("all are busy", func() bool {
-		c := w.dial()
-		defer c.Close()
-		_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-		_, err := c.Read(make([]byte, 1))
-		e, ok := err.(net.Error)
-		return err != nil && !(ok && e.Timeout())
-	})
-	for _, c := range all[4:] {
+	for _, c := range heads[:8] {
+		w.hungUp(c)
+	}
+	for _, c := range heads[8:] {
 		fmt.Fprint(c, "Host: x\r\n\r\n")
 		answered(t, c)
+	}
+	// So do those whose answer waits for the rest of what they send.
+	for range 8 {
+		fmt.Fprint(w.dial(), "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+	}
+	w.idle(0)
+	w.well(w.dial())
+
+	// Requests of all are being handled: who comes is closed at once, and who was there is served.
+	body := strings.Repeat(" ", 100)
+	var all []net.Conn
+	for range 8 {
+		c := w.dial()
+		fmt.Fprintf(c, "POST /sessions HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{", basic(SandboxSecretKey), len(body)+1)
+		all = append(all, c)
+	}
+	w.eventually("all are busy", func() bool { return w.gate.Crowd().Waiting == 8 })
+	w.hungUp(w.dial())
+	for _, c := range all {
+		fmt.Fprint(c, body)
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if response, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%v %v", response, err)
+		}
 	}
 	if open, turned := w.doors[0].held(); open > 8 || turned < 20 {
 		t.Errorf("%d open, %d turned away", open, turned)
