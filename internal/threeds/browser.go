@@ -25,15 +25,15 @@ func (b Browser) describe(fields map[string]any, version string) {
 	if since(version, "2.2.0") {
 		fields["browserJavascriptEnabled"] = true // a script told us all this
 	}
-	longest := 8
+	longest, language := 8, cmp.Or(tag(b.Language), undetermined)
 	if since(version, "2.3.1") {
 		longest = 35
-		fields["acceptLanguage"] = acceptLanguages(b.AcceptLanguage, b.Language)
+		fields["acceptLanguage"] = acceptLanguages(b.AcceptLanguage, language)
 	}
 	fields["browserJavaEnabled"] = b.JavaEnabled
 	put(fields, "browserAcceptHeader", cmp.Or(clean(b.AcceptHeader, 2048), "*/*")) // what no header means (RFC 9110 §12.5.1)
 	put(fields, "browserUserAgent", cmp.Or(clean(b.UserAgent, 2048), unnamed))
-	put(fields, "browserLanguage", shortLanguage(b.Language, longest))
+	put(fields, "browserLanguage", shortLanguage(language, longest))
 	put(fields, "browserIP", plainIP(b.IP))
 	put(fields, "browserColorDepth", colorDepth(b.ColorDepth)) // 2.3.1 takes more, and not everybody has noticed
 	put(fields, "browserScreenHeight", strconv.Itoa(b.ScreenHeight))
@@ -45,9 +45,16 @@ func (b Browser) describe(fields map[string]any, version string) {
 // bank from being asked by leaving a header out.
 const unnamed = "unknown"
 
-// clean is a header as an element takes it, which is text: a header is bytes. It has at most so many characters.
+// clean is a header as an element takes it, which is text: a header is bytes. It has at most so many characters, and is
+// empty where it says nothing.
 func clean(header string, most int) string {
-	return truncate(strings.ReplaceAll(strings.ToValidUTF8(header, ""), string(utf8.RuneError), ""), most)
+	header = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || strange(r) {
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(header))
+	return truncate(strings.TrimSpace(header), most)
 }
 
 // colorDepth is the next lower depth of the list: phones and HDR screens report 30, which is not in it.
@@ -59,6 +66,19 @@ func colorDepth(bits int) string {
 		}
 	}
 	return depth
+}
+
+// undetermined is the language of a browser that does not name one (RFC 5646 §4.1). The element is required.
+const undetermined = "und"
+
+// tag is what of a text may stand in a language tag (RFC 5646 §2.1).
+func tag(language string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return -1
+	}, language)
 }
 
 // shortLanguage cuts a language tag to a length without cutting a subtag in two.
@@ -83,7 +103,7 @@ func acceptLanguages(header, language string) []any {
 			all = append(all, truncate(one, 100))
 		}
 	}
-	if all == nil && language != "" {
+	if all == nil {
 		all = []any{truncate(language, 100)}
 	}
 	return all

@@ -90,8 +90,11 @@ func (c Class) admits(s string) bool {
 // visible says whether a text says anything: one of blanks does not, and control characters but those that end a line
 // are of no language.
 func visible(s string) bool {
-	return strings.TrimSpace(s) != "" && strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }) < 0
+	return strings.TrimSpace(s) != "" && strings.IndexFunc(s, strange) < 0
 }
+
+// strange are control characters that no text has.
+func strange(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }
 
 // unassigned says whether a code has the form of one that ISO gives nobody, or to no country and no money (EMV 3DS table
 // A.5). We send none; certified messages have some, so that to receive one is no fault.

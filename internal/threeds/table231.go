@@ -225,6 +225,7 @@ var errorRules231 = []Rule{
 	{Field: "errorComponent", Need: required, Class: Text, Enum: []string{"C", "S", "D", "A"}},
 	{Field: "errorDescription", Need: required, Class: Text, Max: 2048},
 	{Field: "errorDetail", Need: required, Class: Text, Max: 2048},
+	// Said to be required; but of a message that cannot be read nobody knows the type, and ours has none then.
 	{Field: "errorMessageType", Class: Text, Enum: append([]string{"OReq", "ORes"}, kinds...)},
 	{Field: "threeDSServerTransID", Class: UUID},
 	{Field: "dsTransID", Class: UUID},
