@@ -68,6 +68,7 @@ func TestConformance(t *testing.T) {
 		{"refunds listed", testRefundsListed},
 		{"card ranges", testRanges},
 		{"card ranges leased", testRangesLeased},
+		{"card ranges beside others", testRangesBesideOthers},
 		{"card ranges hold nobody up", testRangesHoldNobodyUp},
 		{"figures", testFigures},
 		{"ping", testPing},

@@ -66,8 +66,9 @@ func (s *Store) WriteRanges(ctx context.Context, r RangeSet, piece int, data str
 }
 
 // SwapRanges lets a set hold in the place of another, for everybody at once, and deletes all others, with what is kept
-// of directory servers that nobody asks any more. The set may be the same, when the directory server had nothing new to
-// say. payment.ErrTaken means that was no longer holds.
+// of directory servers that nobody asks any more. Whoever writes one of those others began from a set that holds no
+// longer and is too late. The set may be the same, when the directory server had nothing new to say: no other is deleted
+// then, for one that is being written may still take its place. payment.ErrTaken means that was no longer holds.
 func (s *Store) SwapRanges(ctx context.Context, r RangeSet, was int64) error {
 	found, long := false, micros(r.Loaded.Add(-rangesKept))
 	err := s.commit(ctx,
@@ -80,8 +81,8 @@ WHERE directory = $1 AND url = $2 RETURNING 1`,
 			each: func(row) error { found = true; return nil },
 		},
 		stmt{
-			sql:  `DELETE FROM card_range_piece WHERE directory = $1 AND url = $2 AND version <> $3`,
-			args: r.key(r.Set),
+			sql:  `DELETE FROM card_range_piece WHERE directory = $1 AND url = $2 AND version <> $3 AND $3 <> $4`,
+			args: r.key(r.Set, was),
 		},
 		stmt{
 			sql: `

@@ -102,6 +102,43 @@ func testRanges(t *testing.T, db *database) {
 	}
 }
 
+// testRangesBesideOthers: of two that write beyond their lease, one that lets the same set go on takes nothing from the
+// other's, which then holds whole; one that swaps in a set of its own leaves nothing behind.
+func testRangesBesideOthers(t *testing.T, db *database) {
+	ctx := t.Context()
+	slow, fast := db.open(t), db.open(t)
+	none := RangeSet{Directory: "visa", URL: "https://ds.example"}
+	until := moment
+	begin := func(s *Store, was RangeSet, serial string) RangeSet {
+		t.Helper()
+		until = until.Add(time.Minute)
+		set, ok, err := s.LeaseRanges(ctx, was, until)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		return RangeSet{Directory: was.Directory, URL: was.URL, Set: set, Serial: serial, Loaded: moment}
+	}
+	one := begin(slow, none, "1")
+	must(t, slow.WriteRanges(ctx, one, 0, "a"))
+	must(t, slow.SwapRanges(ctx, one, 0))
+	begin(slow, one, "")
+	leased, err := fast.RangeSet(ctx, one.Directory, one.URL)
+	must(t, err)
+	two := begin(fast, leased, "2")
+	must(t, fast.WriteRanges(ctx, two, 0, "b"))
+	must(t, slow.SwapRanges(ctx, one, one.Set)) // nothing new
+	must(t, fast.WriteRanges(ctx, two, 1, "c"))
+	must(t, fast.SwapRanges(ctx, two, one.Set))
+	var all []string
+	must(t, slow.ReadRanges(ctx, two, func(data string) error { all = append(all, data); return nil }))
+	if diff := cmp.Diff([]string{"b", "c"}, all); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if n := rows(t, slow, "card_range_piece", `1 = 1`); n != 2 {
+		t.Errorf("%d pieces are kept, want 2", n)
+	}
+}
+
 // testRangesLeased: of many nodes that find it time to ask, one does, and again when its lease is over.
 func testRangesLeased(t *testing.T, db *database) {
 	nodes := []*Store{db.open(t), db.open(t), db.open(t)}
