@@ -289,10 +289,13 @@ func (r *settingsReader) directories(list []DirectorySettings, resultsURL string
 				r.wrong(key+required.name, "missing. The scheme gives it")
 			}
 		}
+		if len(list) > 1 && len(s.Brands) == 0 {
+			r.wrong(key+"brands", "missing. With more than one directory server each has a list of those whose cards it speaks for: VISA, MASTERCARD, AMEX, JCB")
+		}
 		d := threeds.Directory{
 			Name: s.Name, URL: s.URL, ResultNames: s.ResultNames, ServerRef: s.ServerRef, OperatorID: s.OperatorID,
 			RequestorID: s.RequestorID, RequestorName: s.RequestorName, ResultsURL: resultsURL,
-			Versions: s.Versions, Refresh: r.duration(key+"refresh", s.Refresh, time.Hour, 24*time.Hour),
+			Brands: s.Brands, Versions: s.Versions, Refresh: r.duration(key+"refresh", s.Refresh, time.Hour, 24*time.Hour),
 		}
 		what := "directory " + s.Name
 		if s.Roots != "" {

@@ -93,9 +93,19 @@ func TestSettingsThatDoNotFit(t *testing.T) {
 		"listen: not of the form":                                                           func(n *ServeSettings) { n.Listen = "8443" },
 		"limit-address: not a number":                                                       func(n *ServeSettings) { n.LimitAddress = "0" },
 		"webhook-network: \"10/8\" is no network":                                           func(n *ServeSettings) { n.WebhookNetwork = []string{"10/8"} },
-		"directories: threeds: two directories":                                             func(n *ServeSettings) { n.Directories = append(n.Directories, n.Directories[0]) },
-		"directories: threeds: directory \"rehearsal\": URL is not https":                   func(n *ServeSettings) { n.Directories[0].URL = "http://ds.example" },
-		"directories: missing":                                                              func(n *ServeSettings) { n.Directories = nil },
+		"directories: threeds: two directories": func(n *ServeSettings) {
+			n.Directories[0].Brands = []string{"VISA"}
+			n.Directories = append(n.Directories, n.Directories[0])
+		},
+		"directories[1].brands: missing": func(n *ServeSettings) {
+			other := n.Directories[0]
+			other.Name, other.ResultNames = "other", []string{"other.example"}
+			n.Directories[0].Brands = []string{"VISA"}
+			n.Directories = append(n.Directories, other)
+		},
+		"directories: threeds: directory \"rehearsal\": we do not know brand \"visa\"": func(n *ServeSettings) { n.Directories[0].Brands = []string{"visa"} },
+		"directories: threeds: directory \"rehearsal\": URL is not https":              func(n *ServeSettings) { n.Directories[0].URL = "http://ds.example" },
+		"directories: missing": func(n *ServeSettings) { n.Directories = nil },
 	} {
 		changed := s.nodeSettings(0, 1)
 		change(&changed)

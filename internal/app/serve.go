@@ -74,6 +74,7 @@ type DirectorySettings struct {
 	OperatorID     string   `yaml:"operator-id"`
 	RequestorID    string   `yaml:"requestor-id"`
 	RequestorName  string   `yaml:"requestor-name"`
+	Brands         []string `yaml:"brands"`   // whose cards it speaks for; empty, where it is the only one: all
 	Versions       []string `yaml:"versions"` // empty: all that we speak
 	Refresh        string   `yaml:"refresh"`  // of card ranges; empty: 12h
 }

@@ -92,12 +92,20 @@ const (
 	JCB        Brand = "JCB"
 )
 
-// Brand tells the scheme from the first digits. 3337 is the range of the API's JCB test cards.
+// Brands are all that we know.
+var Brands = []Brand{Visa, Mastercard, Amex, JCB}
+
+// Brand tells the scheme from the first digits.
 func (p PAN) Brand() Brand {
 	if p.IsZero() {
 		return ""
 	}
 	iin, _ := strconv.Atoi(p.Reveal()[:4])
+	return BrandOf(iin)
+}
+
+// BrandOf tells the scheme from the first four digits, as a number. 3337 is the range of the API's JCB test cards.
+func BrandOf(iin int) Brand {
 	switch {
 	case iin/1000 == 4:
 		return Visa

@@ -210,16 +210,22 @@ func (s *Server) speak(d *directory, r cardRange, below string) (version, method
 	return version, methodURL, ok
 }
 
-// locate finds the directory server that a card belongs to: the one that knows it in the narrowest range.
+// locate finds the directory server that a card belongs to: of those that may speak for its brand the one that knows it in
+// the narrowest range.
 func (s *Server) locate(pan card.PAN) (of *directory, found cardRange, err error) {
 	revealed := pan.Reveal()
 	number, err := strconv.ParseUint(revealed, 10, 64)
 	if err != nil {
 		return nil, cardRange{}, fmt.Errorf("threeds: card number: %w", payment.ErrNotFound)
 	}
+	var missing []string
 	for _, d := range s.directories {
+		if !d.serves(pan.Brand()) {
+			continue
+		}
 		table := d.ranges.Load()
 		if table == nil {
+			missing = append(missing, d.Name)
 			continue
 		}
 		if r, ok := table.find(len(revealed), number); ok && (of == nil || r.width() < found.width()) {
@@ -227,8 +233,8 @@ func (s *Server) locate(pan card.PAN) (of *directory, found cardRange, err error
 		}
 	}
 	if of == nil {
-		if err := s.Ready(); err != nil {
-			return nil, cardRange{}, err
+		if missing != nil {
+			return nil, cardRange{}, &NotReadyError{missing}
 		}
 		return nil, cardRange{}, payment.ErrNotFound
 	}

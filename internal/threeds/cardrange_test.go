@@ -110,6 +110,43 @@ func TestRangeOfTwoDirectories(t *testing.T) {
 	}
 }
 
+// TestBrands: a directory server is believed of the cards of its brands alone, however narrow its range, and how much else
+// it says is logged with each loading.
+func TestBrands(t *testing.T) {
+	w := newWorld(t, upTo220, func(o *Options) {
+		other := o.Directories[0]
+		other.Name, other.ResultNames, other.Brands = "other", []string{"other.example"}, []string{"MASTERCARD"}
+		o.Directories[0].Brands = []string{"VISA", "JCB"}
+		o.Directories = append(o.Directories, other)
+	})
+	w.tells("1", row("4000000000000000", "4000000000009999"), row("5200000000000000", "5200000000009999"),
+		row("3999990000000000", "5000000000000000"), row("5099000000000000", "5100000000000000"), row("6200000000000000", "6200000000009999"))
+	for _, d := range w.directories {
+		if err := w.renewed(t, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for number, want := range map[string]string{testPAN: "ds", "5200000000002151": "other"} {
+		if d, _, err := w.locate(pan(t, number)); err != nil || d.Name != want {
+			t.Errorf("%s is of %v, want %s: %v", number, d, want, err)
+		}
+	}
+	for _, want := range []string{"directory=ds ranges=2", "directory=other ranges=2"} {
+		if !strings.Contains(w.log.String(), `msg="card ranges of other brands are not used" `+want+"\n") {
+			t.Errorf("no %q in\n%s", want, w.log)
+		}
+	}
+	// One that has told nothing yet keeps nobody waiting who is not its.
+	w.directories[1].ranges.Store(nil)
+	if _, _, err := w.locate(pan(t, "3530111333300000")); !errors.Is(err, payment.ErrNotFound) {
+		t.Errorf("a card of the first, in no range: %v", err)
+	}
+	var notReady *NotReadyError
+	if _, _, err := w.locate(pan(t, "5200000000002151")); !errors.As(err, &notReady) || len(notReady.Directories) != 1 {
+		t.Errorf("a card of the other: %v", err)
+	}
+}
+
 // TestFind compares the search with looking at every range.
 func TestFind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -25,6 +25,7 @@ type directory struct {
 	client   *http.Client
 	ranges   atomic.Pointer[rangeTable] // nil until they were loaded once
 	failures atomic.Int64               // to load them
+	gone     int64                      // the set that was last found to hold without a piece; keepRanges alone has to do with it
 }
 
 // spoken lists the versions in which we may ask, the newest first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"reprise/internal/payment"
@@ -20,7 +21,7 @@ type Keep interface {
 	// WriteRanges writes a piece of a set that does not hold yet.
 	WriteRanges(ctx context.Context, r RangeSet, piece int, data string) error
 	// SwapRanges lets a set hold in the place of another, or the same one go on; payment.ErrTaken means that the other
-	// no longer holds.
+	// no longer holds. Where the same goes on, a set that somebody else is writing stays whole.
 	SwapRanges(ctx context.Context, r RangeSet, was int64) error
 	// RestRanges notes a failure, and until when the directory server is left alone.
 	RestRanges(ctx context.Context, r RangeSet) error
@@ -61,6 +62,7 @@ const (
 
 // piece is a part of a set of ranges as it is kept, JSON. It is read by nodes of other versions too.
 type piece struct {
+	All      int         `json:"all"` // ranges of the whole set; 0: written before that was said
 	Supports []*support  `json:"supports"`
 	Ranges   []keptRange `json:"ranges"`
 }
@@ -73,6 +75,10 @@ const pieceSize = 2000
 
 // errGone says that a set was swapped for another between looking and reading.
 var errGone = errors.New("threeds: the set of card ranges is gone")
+
+// errBroken says that a set holds of which ranges are missing. A version later than this one has nothing to do with it, so
+// that also who has ranges from before asks for all of them.
+var errBroken = fmt.Errorf("threeds: card ranges are missing: %w", errUnreadable)
 
 // keepRanges looks after the ranges of a directory server until ctx ends.
 func (s *Server) keepRanges(ctx context.Context, d *directory) {
@@ -108,7 +114,7 @@ func (s *Server) tend(ctx context.Context, d *directory, since time.Time) (again
 		return look
 	}
 	now := s.o.Now()
-	if wait := d.due(kept, since, now, have == nil).Sub(now); wait > 0 {
+	if wait := d.due(kept, since, now, have == nil || errors.Is(err, errBroken)).Sub(now); wait > 0 {
 		return min(wait, look)
 	}
 	set, ok, err := s.o.Keep.LeaseRanges(ctx, kept, now.Add(lease))
@@ -174,19 +180,25 @@ func (s *Server) takeOver(ctx context.Context, d *directory, kept RangeSet) erro
 		return nil
 	}
 	l := newLoader(nil)
-	pieces := 0
-	err := s.o.Keep.ReadRanges(ctx, kept, func(data string) error {
+	pieces, all := 0, 0
+	err := s.o.Keep.ReadRanges(ctx, kept, func(data string) (err error) {
 		pieces++
-		return l.takePiece(data)
-	})
-	if err == nil && pieces == 0 {
-		err = errGone
-	}
-	if err != nil {
+		all, err = l.takePiece(data)
 		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case pieces == 0 && d.gone != kept.Set:
+		d.gone = kept.Set
+		return errGone
+	case pieces == 0 || all > 0 && all != len(l.ranges): // it still holds, so that nobody has swapped it away
+		return errBroken
 	}
-	d.ranges.Store(newRangeTable(l.ranges).as(kept))
+	table := newRangeTable(l.ranges).as(kept)
+	d.ranges.Store(table)
 	s.o.Log.Info("card ranges read", "directory", d.Name, "ranges", len(l.ranges), "loaded", kept.Loaded)
+	s.reportForeign(d, table)
 	return nil
 }
 
@@ -219,12 +231,13 @@ func (s *Server) renew(ctx context.Context, d *directory, kept RangeSet, set int
 	}
 	d.ranges.Store(told.table.as(now))
 	s.o.Log.Info("card ranges loaded", "directory", d.Name, "rows", told.rows, "ranges", len(told.table.ranges), "complete", told.complete)
+	s.reportForeign(d, told.table)
 	return nil
 }
 
 // piece writes the n-th part of a table.
 func (t *rangeTable) piece(n int) (string, error) {
-	var p piece
+	p := piece{All: len(t.ranges)}
 	places := map[*support]uint64{}
 	for _, r := range t.ranges[n*pieceSize : min((n+1)*pieceSize, len(t.ranges))] {
 		at, known := places[r.support]
@@ -241,24 +254,24 @@ func (t *rangeTable) piece(n int) (string, error) {
 // errUnreadable says that a set was written as this version does not read it.
 var errUnreadable = errors.New("threeds: the card ranges that are kept cannot be read")
 
-// takePiece puts back what piece wrote.
-func (l *loader) takePiece(data string) error {
+// takePiece puts back what piece wrote, and says how many ranges the whole set has, 0 where that was not written.
+func (l *loader) takePiece(data string) (all int, err error) {
 	var p piece
 	if err := json.Unmarshal([]byte(data), &p); err != nil {
-		return errUnreadable // the error's text would repeat what was read
+		return 0, errUnreadable // the error's text would repeat what was read
 	}
 	for i, told := range p.Supports {
 		if told == nil {
-			return errUnreadable
+			return 0, errUnreadable
 		}
 		p.Supports[i] = l.intern(*told)
 	}
 	for _, r := range p.Ranges {
 		if r[3] >= uint64(len(p.Supports)) {
-			return errUnreadable
+			return 0, errUnreadable
 		}
 		key := span{int(r[0]), r[1], r[2]}
 		l.ranges[key] = cardRange{key, p.Supports[r[3]]}
 	}
-	return nil
+	return p.All, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -217,8 +218,42 @@ func TestUnreadable(t *testing.T) {
 	w.tells("1", row("4000000000000000", "4000000000009999"))
 	w.tended(t, w.Server, w.timer.now())
 	clear(w.keep.pieces)
-	if again := w.tended(t, w.beside(t), w.timer.now()); again != lookSoon || w.preqs() != 1 {
+	other := w.beside(t)
+	if again := w.tended(t, other, w.timer.now()); again != lookSoon || w.preqs() != 1 {
 		t.Errorf("a set that was swapped away: again after %v, %d were asked", again, w.preqs())
+	}
+	w.tended(t, other, w.timer.now())
+	if asked := w.received(t, "PReq", 2)[1]; asked["serialNum"] != nil || other.Ready() != nil {
+		t.Errorf("a set that holds without a piece: asked with serial number %v, %v", asked["serialNum"], other.Ready())
+	}
+	if w.tended(t, w.Server, w.timer.now()); w.preqs() != 2 || w.Ranges()[0].Loaded != other.Ranges()[0].Loaded {
+		t.Errorf("the first does not have what the other wrote; %d were asked", w.preqs())
+	}
+}
+
+// TestBrokenSet: a set of which a piece is missing is taken over by nobody, and asked for anew also by who has an older one.
+func TestBrokenSet(t *testing.T) {
+	for _, missing := range []int{0, 1, 2} {
+		w := newWorld(t, upTo220)
+		began := w.timer.now()
+		old := w.beside(t)
+		w.tells("1", row("4000000000000000", "4000000000009999"))
+		w.tended(t, w.Server, began)
+		w.tended(t, old, began)
+		w.timer.pass(refreshEvery)
+		var changes []map[string]any
+		for i := range 2*pieceSize + 1 {
+			changes = append(changes, row(fmt.Sprintf("41%06d00000000", i), fmt.Sprintf("41%06d00009999", i), map[string]any{"actionInd": "A"}))
+		}
+		w.tells("2", changes...)
+		w.tended(t, w.Server, began)
+		kept, _ := w.keep.RangeSet(t.Context(), "ds", w.directories[0].URL)
+		w.keep.pieces[kept.Set] = slices.Delete(w.keep.pieces[kept.Set], missing, missing+1)
+		w.tells("3", row("4000000000000000", "4000000000009999"))
+		w.tended(t, old, began)
+		if asked := w.received(t, "PReq", 3)[2]; asked["serialNum"] != nil || old.Ranges()[0].N != 1 {
+			t.Errorf("without piece %d: asked with serial number %v, and %d ranges hold", missing, asked["serialNum"], old.Ranges()[0].N)
+		}
 	}
 }
 
@@ -314,7 +349,7 @@ func TestAnySet(t *testing.T) {
 		for i := 0; i*pieceSize < len(table.ranges); i++ {
 			data, err := table.piece(i)
 			if err == nil {
-				err = again.takePiece(data)
+				_, err = again.takePiece(data)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -340,7 +375,7 @@ func TestPieces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"supports":[{"ACS":[{"First":"2.1.0","Last":"2.1.0","MethodURL":"https://a.example"},{"First":"2.3.1","Last":"2.3.1"}],` +
+	const want = `{"all":2,"supports":[{"ACS":[{"First":"2.1.0","Last":"2.1.0","MethodURL":"https://a.example"},{"First":"2.3.1","Last":"2.3.1"}],` +
 		`"DS":[{"First":"2.1.0","Last":"2.1.0"},{"First":"2.3.1","Last":"2.3.1"}]},` +
 		`{"ACS":[{"First":"2.1.0","Last":"2.2.0"}],"DS":[{"First":"2.1.0","Last":"2.2.0"}]}],` +
 		`"ranges":[[15,340000000000000,340000000009999,0],[16,4000000000000000,4000000000009999,1]]}`
@@ -351,8 +386,8 @@ func TestPieces(t *testing.T) {
 		t.Error("no JSON")
 	}
 	again := newLoader(nil)
-	if err := again.takePiece(data); err != nil {
-		t.Fatal(err)
+	if all, err := again.takePiece(data); err != nil || all != 2 {
+		t.Fatal(all, err)
 	}
 	if text, _ := newRangeTable(again.ranges).piece(0); text != want {
 		t.Errorf("read and kept again as\n%s", text)

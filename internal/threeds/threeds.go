@@ -74,6 +74,8 @@ type Directory struct {
 	RequestorName string // threeDSRequestorName: at most 40
 	ResultsURL    string // threeDSServerURL, where its results reach us: at most 2048
 
+	// Brands are the schemes, as card.Brand has them, for whose cards it may speak, whatever it says of others; empty: all.
+	Brands []string
 	// Versions are those in which the scheme lets us ask, of those that we speak; empty: all.
 	Versions []string
 	// Refresh is how often it is asked for its card ranges; zero: every 12 hours.
@@ -122,6 +124,9 @@ func New(o Options) (*Server, error) {
 		}
 		if i := slices.IndexFunc(d.Versions, func(v string) bool { return !slices.Contains(spoken, v) }); i >= 0 {
 			return nil, fmt.Errorf("threeds: directory %q: we do not speak version %q, only %s", d.Name, d.Versions[i], strings.Join(spoken, ", "))
+		}
+		if err := d.strange(); err != nil {
+			return nil, err
 		}
 		if err := d.misnamed(); err != nil {
 			return nil, err
