@@ -171,25 +171,27 @@ func (b *buyer) atOnce(who string, one, other func(*buyer)) {
 // run is all that a buyer does.
 func (b *buyer) run() {
 	b.rest(time.Duration(b.chance.IntN(4000)) * time.Millisecond)
-	var bought []string
-	if b.once(5) {
-		bought = b.withoutSession()
-	} else {
-		bought = b.inSession()
-	}
-	for _, id := range bought {
-		b.afterwards(id)
+	for again := true; again; again = b.once(3) {
+		bought := b.inSession
+		if b.once(5) {
+			bought = b.withoutSession
+		}
+		for _, id := range bought() {
+			b.afterwards(id)
+		}
 	}
 }
 
-// storedCards are those whose bank asks for a one-time code, or for nothing.
+// reference names what the buyer asks for next: nothing else has that name.
+func (b *buyer) reference() string { return fmt.Sprintf("%s-%d", b.name, b.calls) }
+
 var storedCards = app.StoredCards()[:6]
 
 // withoutSession has the merchant's server pay with a stored card.
 func (b *buyer) withoutSession() []string {
 	stored := storedCards[b.chance.IntN(len(storedCards))]
 	request := map[string]any{
-		"reference_id": b.name, "type": "PAY", "payment_token_id": stored.Token, "country": "ID", "currency": "IDR",
+		"reference_id": b.reference(), "type": "PAY", "payment_token_id": stored.Token, "country": "ID", "currency": "IDR",
 		"request_amount": b.amount, "channel_properties": map[string]any{"skip_three_ds": true},
 	}
 	if b.once(2) {
@@ -219,11 +221,12 @@ func (b *buyer) withoutSession() []string {
 // inSession has a session made, and a payer pay in it, with more than one try if need be. The card is stored, or the
 // payer types one, which may then be stored; or it is only that.
 func (b *buyer) inSession() []string {
+	before := len(b.requests)
 	urls := map[string]any{
 		"success_return_url": "http://localhost:4244/success", "failure_return_url": "http://localhost:4244/failure",
 	}
 	request := map[string]any{
-		"reference_id": b.name, "session_type": "PAY", "mode": "CARDS_SESSION_JS",
+		"reference_id": b.reference(), "session_type": "PAY", "mode": "CARDS_SESSION_JS",
 		"amount": b.amount, "currency": "IDR", "country": "ID", "cards_session_js": urls,
 		"customer": map[string]any{
 			"reference_id": b.name, "type": "INDIVIDUAL", "individual_detail": map[string]any{"given_names": "Jaap"},
@@ -263,12 +266,12 @@ func (b *buyer) inSession() []string {
 	if b.once(8) {
 		b.ask("POST", "/sessions/"+id+"/cancel", app.SandboxSecretKey, nil)
 	}
-	return b.requests
+	return b.requests[before:]
 }
 
 // typedCard is a card that nobody has typed before in this story, and what the payer types of it.
 func (b *buyer) typedCard() (number string, fields map[string]any) {
-	number = withCheckDigit(fmt.Sprintf("40000%05d%05d", b.s.seed%100_000, b.n))
+	number = withCheckDigit(fmt.Sprintf("40000%05d%05d", b.s.seed%100_000, 1000*b.n+b.calls))
 	return number, map[string]any{
 		"card_number": number, "expiry_month": "12", "expiry_year": "2031",
 		"cardholder_first_name": "Jaap", "cardholder_last_name": "Stam",

@@ -40,6 +40,7 @@ type story struct {
 	plan    *plan
 	all     []fault
 	stormy  bool
+	fancy   int              // below fancies: the kind of commit that a fault waits for
 	set     map[string]armed // knobs of the world that are waiting for their occasion
 	bank    map[fault]bool   // what the bank's pages do, and whether it has come to it
 	faults  map[string]int
