@@ -12,8 +12,8 @@ import (
 // unreachable are faults that cannot happen while an attempt is in a state, and why.
 var unreachable = map[string]string{}
 
-// enough is how often a place must have been met for it to count that no node died there: in four stories of a hundred.
-const enough = 400
+// enough is how often a place must have been met for it to count that no node died there: in one story of ten.
+const enough = 1000
 
 // covered holds what happened against what could: each fault while attempts were in each state, and deaths of nodes
 // before and after each commit.
