@@ -85,13 +85,14 @@ async function collect(data: CollectData): Promise<CollectResponse> {
     throw { ...failure("API_VALIDATION_ERROR", errors[0].message), errors };
   }
 
-  const session = data.payment_session_id;
+  const given = { ...data }; // what was judged, whatever the page does with its own meanwhile
+  const session = given.payment_session_id;
   // Of a card that is typed nobody knows the bank before it comes.
-  const ready: Partial<Prepared> = isGiven(data.card_number) ? { method_completed: "U" } : await prepared(session);
+  const ready: Partial<Prepared> = isGiven(given.card_number) ? { method_completed: "U" } : await prepared(session);
   let response: Response;
   try {
     // device: there is no fingerprint to send. Absent and null mean the same to the API.
-    const body = JSON.stringify({ ...data, device: {}, browser: describe(), ...ready }, (_, value) => (value === null ? undefined : value));
+    const body = JSON.stringify({ ...given, device: {}, browser: describe(), ...ready }, (_, value) => (value === null ? undefined : value));
     response = await send(endpoint, { method: "POST", body }, { "Content-Type": "application/json" });
   } catch {
     forget(session);

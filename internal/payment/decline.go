@@ -7,7 +7,7 @@ import "time"
 type SoftDecline struct {
 	Trace          Trace
 	Authorization  Authorization
-	Authentication *Authentication // what it was sent with; nil where nobody was asked
+	Authentication *Authentication // what it was sent with, without the value; nil where nobody was asked
 	Reversal       AdviceID        // of an approval that came all the same
 	At             time.Time
 }
@@ -29,7 +29,12 @@ func (c Case) StepsUp(a Answer) bool {
 // stepUp puts what was declined aside, and gives the payer the time of a new attempt: the CVN is typed again, so none
 // rests longer for it.
 func (r *Request) stepUp(e Event) {
-	r.SoftDecline = &SoftDecline{Trace: *r.Trace, Authorization: e.Answer.Authorization, Authentication: r.Authentication, At: e.At}
+	r.SoftDecline = &SoftDecline{Trace: *r.Trace, Authorization: e.Answer.Authorization, At: e.At}
+	if r.Authentication != nil {
+		spent := *r.Authentication
+		spent.Value = "" // it was good for the one that was declined, and is kept no longer (PCI DSS 3.2.1)
+		r.SoftDecline.Authentication = &spent
+	}
 	r.Trace, r.Authorization, r.Authentication = nil, nil, nil
 	r.Expires = e.At.Add(AttemptLife)
 }

@@ -170,7 +170,7 @@ func checkPromises(t *testing.T, from State, kind EventKind, ch Changes, after C
 	}
 	if kind == StepUp {
 		soft := after.Request.SoftDecline
-		if soft == nil || soft.Trace.STAN != "000001" || soft.Authentication == nil || after.Request.Trace != nil || after.Request.Authentication != nil {
+		if soft == nil || soft.Trace.STAN != "000001" || soft.Authentication == nil || soft.Authentication.Value != "" || after.Request.Trace != nil || after.Request.Authentication != nil {
 			fail("what was declined is not put aside")
 		}
 		if !after.Session.StepUp || after.Request.Expires != noon.Add(AttemptLife) || after.Request.Deadline != after.Request.Expires {
