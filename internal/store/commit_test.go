@@ -333,20 +333,23 @@ func TestQuietErrors(t *testing.T) {
 	}
 }
 
+// impatient gives a commit up that has been at the server for a moment.
+func impatient(o *Options) {
+	o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
+		if d == commitLimit {
+			d = 300 * time.Millisecond
+		}
+		timer := time.NewTimer(d)
+		return timer.C, timer.Stop
+	}
+}
+
 // A commit that waits for a database which has stopped answering ends by the store's clock.
 func TestCommitLimit(t *testing.T) {
 	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
-	s := newDatabase(t, "PostgreSQL").open(t, func(o *Options) {
-		o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
-			over := make(chan time.Time, 1)
-			if d == commitLimit {
-				over <- time.Now()
-			}
-			return over, func() bool { return true }
-		}
-	})
+	s := newDatabase(t, "PostgreSQL").open(t, impatient)
 	err := s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(30)`}})
 	if !errors.Is(err, payment.ErrUnsure) {
 		t.Errorf("%v, want it lost", err)
@@ -359,17 +362,9 @@ func TestNothingIsCancelled(t *testing.T) {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
 	db := newDatabase(t, "PostgreSQL")
-	impatient := db.open(t, func(o *Options) {
-		o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
-			if d == commitLimit {
-				d = 300 * time.Millisecond
-			}
-			timer := time.NewTimer(d)
-			return timer.C, timer.Stop
-		}
-	})
-	must(t, impatient.Ping(t.Context()))
-	err := impatient.engine.commit(t.Context(), []stmt{{sql: `INSERT INTO lane (name, next) SELECT 'n', 1 FROM pg_sleep(1)`}})
+	hasty := db.open(t, impatient)
+	must(t, hasty.Ping(t.Context()))
+	err := hasty.engine.commit(t.Context(), []stmt{{sql: `INSERT INTO lane (name, next) SELECT 'n', 1 FROM pg_sleep(1)`}})
 	if !errors.Is(err, payment.ErrUnsure) {
 		t.Fatalf("%v, want it lost", err)
 	}
