@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -279,8 +281,8 @@ func (c *conn) fail(err error) {
 		clear(k.frame)
 	}
 	c.queue = nil
-	for _, k := range c.pending {
-		c.settleLocked(k, reply{err: err})
+	for _, key := range slices.Sorted(maps.Keys(c.pending)) { // in an order that does not change when this is told again
+		c.settleLocked(c.pending[key], reply{err: err})
 	}
 	c.mu.Unlock()
 	close(c.dead)

@@ -142,7 +142,7 @@ func twoTabsAtTheShop(t *testing.T, browser context.Context) {
 	two.shop("1000")
 	for _, p := range []*payer{one, two} {
 		p.expect("status of 503") // asked to wait while the other is at the acquirer
-		p.expect("status of 400") // the other has paid already
+		p.expect("status of 422") // the other has paid already
 		p.do(chromedp.SendKeys(css("#cvn"), "123"))
 	}
 	for _, p := range []*payer{one, two} {

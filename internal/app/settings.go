@@ -79,7 +79,7 @@ type Settings struct {
 	DrainDelay time.Duration
 
 	// Watch stands between the store and its database; see store.Options. Tests set it.
-	Watch func(what string, do func() error) error
+	Watch func(what string, args []any, do func() error) error
 
 	// Violation is told of every answer that is not what the contract says. Tests set it.
 	Violation func(error)

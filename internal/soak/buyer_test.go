@@ -155,7 +155,7 @@ func (b *buyer) atOnce(who string, one, other func(*buyer)) {
 		s: b.s, name: fmt.Sprintf("%s-%s-%d", b.name, who, b.calls), chance: rand.New(rand.NewPCG(b.chance.Uint64(), 0)),
 		amount: b.amount, said: map[string][]string{}, page: b.page, share: b.share,
 	}
-	turn, done := b.s.turn(nil, "task", second.name), make(chan struct{})
+	turn, done := b.s.turn(nil, "task", second.name, nil), make(chan struct{})
 	go func() {
 		defer close(done)
 		<-turn

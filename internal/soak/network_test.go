@@ -100,7 +100,7 @@ func (n *network) dial(ctx context.Context, who *node, address string) (net.Conn
 	if host, port, err := net.SplitHostPort(address); err == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
 		address = "127.0.0.1:" + port
 	}
-	if !n.w.pass(who, "dial", address) {
+	if !n.w.pass(who, "dial", address, nil) {
 		return nil, errDead
 	}
 	if err := ctx.Err(); err != nil {
@@ -193,8 +193,8 @@ type pipe struct {
 	moving  bool // a delivery is on the list
 	silent  bool
 	arrived []byte
-	end     error // once what has arrived is read
-	gone    bool  // the reader has closed
+	end     error     // once what has arrived is read
+	gone    time.Time // when the reader closed; zero: it has not
 	limit   time.Time
 	alarm   *time.Timer
 }
@@ -209,6 +209,9 @@ func newPipe(mu *sync.Mutex, from, to *conn) *pipe {
 	return &pipe{from: from, to: to, mu: mu, more: sync.NewCond(mu)}
 }
 
+// left says whether whoever read it has closed.
+func (p *pipe) left() bool { return !p.gone.IsZero() }
+
 // put sends a segment on its way.
 func (p *pipe) put(s segment) error {
 	p.mu.Lock()
@@ -217,7 +220,7 @@ func (p *pipe) put(s segment) error {
 }
 
 func (p *pipe) putLocked(s segment) error {
-	if p.end != nil || p.gone {
+	if p.end != nil || p.left() && p.gone.Before(time.Now()) { // both ends that close at one instant do so in no order
 		return syscall.EPIPE
 	}
 	if p.silent {
@@ -234,7 +237,7 @@ func (p *pipe) move() {
 		return
 	}
 	p.moving = true
-	p.from.net.w.next(&step{at: p.flying[0].at, kind: "deliver", what: p.from.line + p.way(), on: p, take: p.deliver})
+	p.from.net.w.next(&step{at: p.flying[0].at, kind: "deliver", what: p.from.line + p.way(), about: p.port, on: p, take: p.deliver})
 }
 
 // way is > for what goes to whoever listens on the line.
@@ -245,6 +248,9 @@ func (p *pipe) way() string {
 	return "<"
 }
 
+// port tells apart the connections of a line.
+func (p *pipe) port() string { return fmt.Sprint(p.from.local, p.to.local) }
+
 func (p *pipe) deliver() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -254,7 +260,7 @@ func (p *pipe) deliver() {
 	}
 	s := p.flying[0]
 	p.flying = p.flying[1:]
-	if p.end == nil && !p.gone {
+	if p.end == nil && !p.left() {
 		p.arrived = append(p.arrived, s.data...)
 		p.end = s.end
 		p.more.Broadcast()
@@ -323,7 +329,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	defer p.mu.Unlock()
 	for {
 		switch {
-		case p.gone:
+		case p.left():
 			return 0, net.ErrClosed
 		case c.who.isDead():
 			return 0, errDead
@@ -346,10 +352,10 @@ func (c *conn) Read(b []byte) (int, error) {
 func (c *conn) Close() error {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	if c.in.gone {
+	if c.in.left() {
 		return net.ErrClosed
 	}
-	c.in.gone = true
+	c.in.gone = time.Now()
 	if c.in.alarm != nil {
 		c.in.alarm.Stop()
 	}

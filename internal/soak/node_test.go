@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +70,7 @@ func (s *story) outside(n *node, of byte) app.Outside {
 			return s.net.listen(n, address)
 		},
 		Go: func(task func()) {
-			turn := s.turn(n, "task", "")
+			turn := s.turn(n, "task", "", func() string { return runtime.FuncForPC(reflect.ValueOf(task).Pointer()).Name() })
 			go func() {
 				<-turn
 				task()
@@ -98,7 +100,7 @@ func (n *node) start() {
 		settings.PublicURL = "http://" + loopback(portAPI)
 		settings.ResultsURL = "https://" + loopback(portResults) + "/"
 		settings.Database = filepath.Join(s.dir, databaseFile)
-		settings.Watch = func(what string, do func() error) error { return n.watch(what, do) }
+		settings.Watch = n.watch
 		settings.Violation = func(err error) { s.wrong("against the contract: %v", err) }
 		for {
 			house, err := app.Open(context.Background(), s.outside(n, byte(16*n.number+life%16)), settings, slog.New(&journal{n: n}))
@@ -149,15 +151,16 @@ func (n *node) kill(why string) {
 }
 
 // watch stands between a node and its database.
-func (n *node) watch(what string, do func() error) error {
-	if !n.s.pass(n, "before", what) {
+func (n *node) watch(what string, args []any, do func() error) error {
+	about := func() string { return fmt.Sprint(args...) }
+	if !n.s.pass(n, "before", what, about) {
 		return errDead
 	}
-	if t := n.s.troubleWith(n, what); t != nil {
+	if t := n.s.troubleWith(n, what, about); t != nil {
 		return t(do)
 	}
 	err := do()
-	if !n.s.pass(n, "after", what) {
+	if !n.s.pass(n, "after", what, about) {
 		return errDead
 	}
 	if err != nil && !errors.Is(err, payment.ErrNotFound) {

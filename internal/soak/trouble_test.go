@@ -389,7 +389,7 @@ func (s *story) onWire(p *pipe) trouble {
 }
 
 // troubleWith is asked of each statement: nil, or what becomes of it instead.
-func (s *story) troubleWith(n *node, what string) func(do func() error) error {
+func (s *story) troubleWith(n *node, what string, about func() string) func(do func() error) error {
 	if !s.stormy {
 		return nil
 	}
@@ -411,7 +411,7 @@ func (s *story) troubleWith(n *node, what string) func(do func() error) error {
 		switch f {
 		case commitUnsure:
 			_ = do()
-			s.pass(n, "after", what)
+			s.pass(n, "after", what, about)
 			return payment.ErrUnsure
 		case commitLost:
 			return payment.ErrUnsure

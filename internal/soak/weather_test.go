@@ -2,6 +2,7 @@ package soak
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -37,8 +38,10 @@ type step struct {
 	who  *node  // nil: nobody who can die
 	kind string // deliver, timer, task, dial, before, after
 	what string
-	on   *pipe // of a delivery
-	take func()
+	// about tells it from others that look alike; nil: nothing does.
+	about func() string
+	on    *pipe // of a delivery
+	take  func()
 }
 
 // line is a line of the story.
@@ -93,18 +96,18 @@ func (w *weather) next(s *step) {
 }
 
 // pass lets the caller wait for its turn. It says whether its node still lives then.
-func (w *weather) pass(who *node, kind, what string) bool {
+func (w *weather) pass(who *node, kind, what string, about func() string) bool {
 	if who.isDead() {
 		return false
 	}
-	<-w.turn(who, kind, what)
+	<-w.turn(who, kind, what, about)
 	return !who.isDead()
 }
 
 // turn is closed when it is the caller's turn.
-func (w *weather) turn(who *node, kind, what string) <-chan struct{} {
+func (w *weather) turn(who *node, kind, what string, about func() string) <-chan struct{} {
 	turn := make(chan struct{})
-	w.next(&step{at: time.Now(), who: who, kind: kind, what: what, take: func() { close(turn) }})
+	w.next(&step{at: time.Now(), who: who, kind: kind, what: what, about: about, take: func() { close(turn) }})
 	return turn
 }
 
@@ -182,11 +185,19 @@ func (w *weather) draw() (*step, time.Duration) {
 		return nil, wait
 	}
 	slices.SortStableFunc(due, func(a, b *step) int {
-		return cmp.Or(strings.Compare(a.who.called(), b.who.called()), strings.Compare(a.kind, b.kind), strings.Compare(a.what, b.what), a.at.Compare(b.at))
+		return cmp.Or(strings.Compare(a.who.called(), b.who.called()), strings.Compare(a.kind, b.kind), strings.Compare(a.what, b.what), a.at.Compare(b.at), a.compareAbout(b))
 	})
 	s := due[w.chance.IntN(len(due))]
 	w.steps = slices.DeleteFunc(w.steps, func(other *step) bool { return other == s })
 	return s, 0
+}
+
+// compareAbout is asked of few: what a step is about takes longer to say than the rest.
+func (s *step) compareAbout(other *step) int {
+	if s == other || s.about == nil || other.about == nil {
+		return 0
+	}
+	return strings.Compare(s.about(), other.about())
 }
 
 func (w *weather) takeStep(s *step) {
@@ -215,23 +226,31 @@ func (w *weather) sleep(d time.Duration) {
 	}
 }
 
-// random is a source of randomness that the seed decides.
+// random is a source of randomness that the seed decides. Who asks for bytes at the same time as another does so in no
+// order: therefore each length has a source of its own, and the pause before a line is dialled again does not hang on
+// whether somebody was given an id before.
 type random struct {
-	mu     sync.Mutex
-	source *rand.ChaCha8
+	mu      sync.Mutex
+	key     [32]byte
+	sources map[int]*rand.ChaCha8
 }
 
 func newRandom(seed uint64, of byte) io.Reader {
-	var key [32]byte
-	for i := range 8 {
-		key[i] = byte(seed >> (8 * i))
-	}
-	key[31] = of
-	return &random{source: rand.NewChaCha8(key)}
+	r := &random{sources: map[int]*rand.ChaCha8{}}
+	binary.LittleEndian.PutUint64(r.key[:], seed)
+	r.key[31] = of
+	return r
 }
 
 func (r *random) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.source.Read(p)
+	source := r.sources[len(p)]
+	if source == nil {
+		key := r.key
+		binary.LittleEndian.PutUint64(key[8:], uint64(len(p)))
+		source = rand.NewChaCha8(key)
+		r.sources[len(p)] = source
+	}
+	return source.Read(p)
 }

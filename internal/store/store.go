@@ -44,8 +44,8 @@ type Options struct {
 	// Watch, when not nil, stands between the store and its database. It is told of each commit and each read
 	// before it is made, and makes it by calling do, or not; what it returns is what became of it. A test lets
 	// nodes die there, or takes the answer of a commit away with payment.ErrUnsure. what names the statements by verb
-	// and table: "UPDATE request, INSERT work".
-	Watch func(what string, do func() error) error
+	// and table: "UPDATE request, INSERT work"; args are what they are given.
+	Watch func(what string, args []any, do func() error) error
 
 	// Lease is how long a piece of work belongs to who claimed it; a try ends a little before. Zero: 12 s.
 	Lease time.Duration

@@ -12,15 +12,16 @@ import (
 // watched is an engine with somebody between it and the store; see Options.Watch.
 type watched struct {
 	engine
-	watch func(what string, do func() error) error
+	watch func(what string, args []any, do func() error) error
 }
 
 func (w watched) commit(ctx context.Context, list []stmt) error {
 	var verbs []string
+	var args []any
 	for _, st := range list {
-		verbs = append(verbs, verb(st.sql))
+		verbs, args = append(verbs, verb(st.sql)), append(args, st.args...)
 	}
-	err := w.watch(strings.Join(verbs, ", "), func() error { return w.engine.commit(ctx, list) })
+	err := w.watch(strings.Join(verbs, ", "), args, func() error { return w.engine.commit(ctx, list) })
 	if errors.Is(err, payment.ErrUnsure) && !errors.Is(err, errLost) {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
@@ -28,7 +29,7 @@ func (w watched) commit(ctx context.Context, list []stmt) error {
 }
 
 func (w watched) query(ctx context.Context, q stmt) error {
-	return w.watch(verb(q.sql), func() error { return w.engine.query(ctx, q) })
+	return w.watch(verb(q.sql), q.args, func() error { return w.engine.query(ctx, q) })
 }
 
 // verb is what a statement does, and to which table: "INSERT work", "SELECT request".
