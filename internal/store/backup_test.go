@@ -91,7 +91,7 @@ func TestBackup(t *testing.T) {
 		t.Errorf("%d CVNs are left where they belong", n)
 	}
 	// What was copied is a database like any other.
-	again := (&database{"SQLite", filepath.Join(dir, "4")}).open(t)
+	again := (&database{kind: "SQLite", url: filepath.Join(dir, "4")}).open(t)
 	if token, err := again.Token(t.Context(), business, kept.tokens[7].ID); err != nil || !bytes.Equal(token.SealedPAN, kept.tokens[7].SealedPAN) {
 		t.Errorf("%+v %v", token, err)
 	}
@@ -226,7 +226,7 @@ INSERT INTO cvn_escrow (request, verifier, ciphertext, nonce, master_key, expire
 		if info, err := os.Stat(test.path); err != nil || info.Mode() != 0o600 {
 			t.Errorf("%s: %v %v", test.name, info, err)
 		}
-		again := (&database{"SQLite", test.path}).open(t)
+		again := (&database{kind: "SQLite", url: test.path}).open(t)
 		if a, b, rrn := lease(again, "stan/1/A", 1), lease(again, "stan/1/B", 1), lease(again, "rrn/1", 1); a != test.a || b != test.b || rrn != test.rrn {
 			t.Errorf("%s: lanes go on at %d, %d, %d, want %+v", test.name, a, b, rrn, test)
 		}
@@ -240,7 +240,7 @@ INSERT INTO cvn_escrow (request, verifier, ciphertext, nonce, master_key, expire
 			t.Errorf("sealed CVNs may be in %s", name)
 		}
 	}
-	old := (&database{"SQLite", d.url + ".old"}).open(t)
+	old := (&database{kind: "SQLite", url: d.url + ".old"}).open(t)
 	if next := lease(old, "stan/1/A", 1); next != 200 {
 		t.Errorf("what was there is not what is kept: %d", next)
 	}

@@ -257,7 +257,7 @@ func testReopen(t *testing.T, db *database) {
 			must(t, err)
 			must(t, os.WriteFile(crashed+journal, content, 0o600))
 		}
-		db = &database{db.kind, "file:" + crashed}
+		db = &database{kind: db.kind, url: "file:" + crashed}
 	}
 	b := db.open(t)
 	got, err := b.Case(t.Context(), bySession)

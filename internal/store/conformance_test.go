@@ -66,6 +66,8 @@ func TestConformance(t *testing.T) {
 		{"refunds crowded out", testRefundsCrowdedOut},
 		{"refund read back", testRefundReadBack},
 		{"refunds listed", testRefundsListed},
+		{"records", testRecords},
+		{"pin", testPin},
 		{"card ranges", testRanges},
 		{"card ranges leased", testRangesLeased},
 		{"card ranges beside others", testRangesBesideOthers},
@@ -112,6 +114,8 @@ func TestConformance(t *testing.T) {
 		{"audit", testAudit},
 	}
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
+		asked := &noted{all: map[string]stmt{}}
+		var ran atomic.Int64
 		t.Run(kind, func(t *testing.T) {
 			if kind == "PostgreSQL" && os.Getenv("REPRISE_TEST_POSTGRES") == "" {
 				t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
@@ -119,21 +123,30 @@ func TestConformance(t *testing.T) {
 			for _, s := range suite {
 				t.Run(s.name, func(t *testing.T) {
 					t.Parallel()
-					s.test(t, newDatabase(t, kind))
+					ran.Add(1)
+					db := newDatabase(t, kind)
+					db.asked = asked
+					s.test(t, db)
 				})
 			}
 		})
+		if int(ran.Load()) == len(suite) { // else some statements were not made
+			t.Run(kind+" when it has grown", func(t *testing.T) { asked.explained(t, newDatabase(t, kind)) })
+		}
 	}
 }
 
 // database is one that is new and empty. Any number of stores may be opened on it, as nodes are.
-type database struct{ kind, url string }
+type database struct {
+	kind, url string
+	asked     *noted // what nodes on it ask it for; nil: nobody notes it
+}
 
 var databases atomic.Int64
 
 func newDatabase(t testing.TB, kind string) *database {
 	if kind == "SQLite" {
-		return &database{kind, filepath.Join(t.TempDir(), "reprise #1?.db")}
+		return &database{kind: kind, url: filepath.Join(t.TempDir(), "reprise #1?.db")}
 	}
 	u, err := url.Parse(os.Getenv("REPRISE_TEST_POSTGRES"))
 	if err != nil {
@@ -154,7 +167,7 @@ func newDatabase(t testing.TB, kind string) *database {
 	t.Cleanup(func() { admin(`DROP DATABASE ` + name + ` WITH (FORCE)`) })
 	own := *u
 	own.Path = "/" + name
-	return &database{kind, own.String()}
+	return &database{kind: kind, url: own.String()}
 }
 
 // clock is real time, moved by hand.
@@ -189,6 +202,9 @@ func (d *database) open(t testing.TB, set ...func(*Options)) *Store {
 	s, err := Open(context.Background(), d.options(set...))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if d.asked != nil {
+		s.engine = noting{s.engine, d.asked}
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

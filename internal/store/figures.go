@@ -53,7 +53,10 @@ GROUP BY unsettled.kind, unsettled.status`,
 	})
 	now := s.Now()
 	due := s.engine.query(ctx, stmt{
-		sql:  `SELECT kind, COUNT(*), MIN(next_at) FROM work WHERE next_at <= $1 GROUP BY kind`,
+		// What is due is looked up first: else SQLite reads all work, whose key begins with the kind.
+		sql: `
+WITH due AS MATERIALIZED (SELECT kind, next_at FROM work WHERE next_at <= $1)
+SELECT kind, COUNT(*), MIN(next_at) FROM due GROUP BY kind`,
 		args: []any{micros(now)},
 		each: func(r row) error {
 			var w WorkFigures

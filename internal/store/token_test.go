@@ -26,6 +26,13 @@ func testTypedCard(t *testing.T, db *database) {
 	s := db.open(t)
 	seed(t, s)
 	ctx := t.Context()
+	stored, err := s.Token(ctx, business, cardID)
+	if diff := cmp.Diff(storedCard(), stored); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if _, err := s.Token(ctx, "another", cardID); !errors.Is(err, payment.ErrNotFound) {
+		t.Errorf("another merchant's card: %v", err)
+	}
 	bring := func(n int, card payment.TokenID) func(payment.Case) (payment.Changes, error) {
 		return func(c payment.Case) (payment.Changes, error) {
 			var dropped payment.Changes

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// scanned are the statements that may read a whole table that grows, by how they begin, with the reason.
+func scanned() map[string]string {
+	return map[string]string{
+		"SELECT d.notice, d.business, d.endpoint, d.status, n.kind, n.object, n.sequence, n.created FROM delivery d": "a page that is filtered is looked for from the newest delivery back",
+		"SELECT data FROM merchant":                                        "an operator lists all merchants",
+		"SELECT data FROM advice WHERE status IN (":                        "an operator lists advices",
+		"SELECT at, actor, business, act, object, change FROM audit WHERE": "an operator reads all since a time",
+		"SELECT hash, business, kind, production, name, permissions, created, ends FROM api_key WHERE business = ? OR": "an operator lists keys",
+	}
+}
+
+// explained has a grown database say how it makes each statement that it was noted to be asked for, and fails on one
+// that reads the whole of a table, or of an index, that grows.
+func (x *noted) explained(t *testing.T, d *database) {
+	statements := x.sorted(t)
+	db, grows := d.grown(t)
+	plans := sqlitePlans
+	if d.kind == "PostgreSQL" {
+		plans = postgresPlans
+	}
+	used := map[string]bool{}
+statements:
+	for _, st := range statements {
+		wholes := plans(t, db, st)
+		wholes = slices.DeleteFunc(wholes, func(w whole) bool { return !grows[w.table] })
+		if len(wholes) == 0 {
+			continue
+		}
+		for begin := range scanned() {
+			if strings.HasPrefix(plain(st.sql), begin) {
+				used[begin] = true
+				continue statements
+			}
+		}
+		t.Errorf("%v is read from one end to the other by: %s", wholes, plain(st.sql))
+	}
+	for begin := range scanned() {
+		if d.kind == "PostgreSQL" && !used[begin] { // SQLite plans without knowing what is in a table
+			t.Errorf("nothing is scanned by what begins so: %s", begin)
+		}
+	}
+	t.Logf("%d statements explained, %d tables grown", len(statements), len(grows))
+}
+
+// whole is a table that is read from one end to the other, and how.
+type whole struct{ table, how string }
+
+func (w whole) String() string { return w.table + " (" + w.how + ")" }
+
+// postgresNode is a node of a plan.
+type postgresNode struct {
+	Type     string         `json:"Node Type"`
+	Relation string         `json:"Relation Name"`
+	Index    string         `json:"Index Name"`
+	Cond     string         `json:"Index Cond"`
+	Plans    []postgresNode `json:"Plans"`
+}
+
+// preparedFor is how often a statement is explained: PostgreSQL plans the first five anew, for their arguments, and
+// then decides whether one plan is good enough for any.
+const preparedFor = 7
+
+func postgresPlans(t *testing.T, db *sql.DB, st stmt) (wholes []whole) {
+	t.Helper()
+	var values []string
+	for _, a := range st.args {
+		values = append(values, literal(t, a))
+	}
+	if _, err := db.Exec(`PREPARE explained AS ` + st.sql); err != nil {
+		t.Fatalf("%v: %s", err, plain(st.sql))
+	}
+	execute := `EXPLAIN (FORMAT JSON) EXECUTE explained`
+	if len(values) > 0 {
+		execute += ` (` + strings.Join(values, ", ") + `)`
+	}
+	for range preparedFor {
+		var text []byte
+		if err := db.QueryRow(execute).Scan(&text); err != nil {
+			t.Fatalf("%v: %s", err, plain(st.sql))
+		}
+		var roots []struct{ Plan postgresNode }
+		must(t, json.Unmarshal(text, &roots))
+		for _, root := range roots {
+			root.Plan.wholes(db, &wholes)
+		}
+	}
+	if _, err := db.Exec(`DEALLOCATE explained`); err != nil {
+		t.Fatal(err)
+	}
+	return wholes
+}
+
+func (n postgresNode) wholes(db *sql.DB, into *[]whole) {
+	relation := n.Relation
+	isWhole := n.Type == "Seq Scan"
+	if strings.Contains(n.Type, "Index") && n.Cond == "" { // an index that holds but a part of the rows may be read whole
+		isWhole = db.QueryRow(`SELECT indrelid::regclass FROM pg_index WHERE indexrelid = $1::regclass AND indpred IS NULL`, n.Index).Scan(&relation) == nil
+	}
+	if w := (whole{relation, n.Type}); isWhole && !slices.Contains(*into, w) {
+		*into = append(*into, w)
+	}
+	for _, inner := range n.Plans {
+		inner.wholes(db, into)
+	}
+}
+
+// literal is an argument as SQL has it.
+func literal(t *testing.T, value any) string {
+	t.Helper()
+	switch v := value.(type) {
+	case nil:
+		return "NULL"
+	case string:
+		return "'" + strings.ReplaceAll(v, "'", "''") + "'"
+	case []byte:
+		return fmt.Sprintf(`'\x%x'`, v)
+	case int64:
+		return fmt.Sprint(v)
+	}
+	t.Fatalf("an argument is a %T", value)
+	return ""
+}
+
+var (
+	tableNamed  = regexp.MustCompile(`\b(?:FROM|JOIN|UPDATE|INTO)\s+([a-z_]+)(?:\s+(?:AS\s+)?([a-z]+))?`)
+	sqliteScans = regexp.MustCompile(`^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?`)
+)
+
+func sqlitePlans(t *testing.T, db *sql.DB, st stmt) (wholes []whole) {
+	t.Helper()
+	tables := map[string]string{} // by the names that the statement gives them
+	for _, named := range tableNamed.FindAllStringSubmatch(st.sql, -1) {
+		tables[named[1]] = named[1]
+		if named[2] != "" {
+			tables[named[2]] = named[1]
+		}
+	}
+	rows, err := db.Query(`EXPLAIN QUERY PLAN `+st.sql, st.args...)
+	if err != nil {
+		t.Fatalf("%v: %s", err, plain(st.sql))
+	}
+	var steps []string
+	for rows.Next() {
+		var id, parent, none int
+		var step string
+		must(t, rows.Scan(&id, &parent, &none, &step))
+		steps = append(steps, step)
+	}
+	must(t, rows.Err())
+	must(t, rows.Close())
+	for _, step := range steps {
+		found := sqliteScans.FindStringSubmatch(step)
+		if found == nil {
+			continue
+		}
+		partial := 0
+		must(t, db.QueryRow(`SELECT COUNT(*) FROM sqlite_master WHERE type = 'index' AND name = $1 AND sql LIKE '% WHERE %'`, found[2]).Scan(&partial))
+		if partial == 0 {
+			wholes = append(wholes, whole{tables[found[1]], step})
+		}
+	}
+	return wholes
+}
