@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,6 +66,7 @@ type postgresNode struct {
 	Relation string         `json:"Relation Name"`
 	Index    string         `json:"Index Name"`
 	Cond     string         `json:"Index Cond"`
+	Cost     float64        `json:"Total Cost"`
 	Plans    []postgresNode `json:"Plans"`
 }
 
@@ -93,7 +95,7 @@ func postgresPlans(t *testing.T, db *sql.DB, st stmt) (wholes []whole) {
 		var roots []struct{ Plan postgresNode }
 		must(t, json.Unmarshal(text, &roots))
 		for _, root := range roots {
-			root.Plan.wholes(db, &wholes)
+			root.Plan.wholes(db, math.Inf(1), &wholes)
 		}
 	}
 	if _, err := db.Exec(`DEALLOCATE explained`); err != nil {
@@ -102,17 +104,22 @@ func postgresPlans(t *testing.T, db *sql.DB, st stmt) (wholes []whole) {
 	return wholes
 }
 
-func (n postgresNode) wholes(db *sql.DB, into *[]whole) {
+// wholes adds what a node and those below it read whole. A scan counts unless a LIMIT above it, which costs most at
+// most, ends it before a twentieth is read.
+func (n postgresNode) wholes(db *sql.DB, most float64, into *[]whole) {
 	relation := n.Relation
 	isWhole := n.Type == "Seq Scan"
 	if strings.Contains(n.Type, "Index") && n.Cond == "" { // an index that holds but a part of the rows may be read whole
 		isWhole = db.QueryRow(`SELECT indrelid::regclass FROM pg_index WHERE indexrelid = $1::regclass AND indpred IS NULL`, n.Index).Scan(&relation) == nil
 	}
-	if w := (whole{relation, n.Type}); isWhole && !slices.Contains(*into, w) {
+	if w := (whole{relation, n.Type}); isWhole && most > n.Cost/20 && !slices.Contains(*into, w) {
 		*into = append(*into, w)
 	}
+	if n.Type == "Limit" {
+		most = min(most, n.Cost)
+	}
 	for _, inner := range n.Plans {
-		inner.wholes(db, into)
+		inner.wholes(db, most, into)
 	}
 }
 
