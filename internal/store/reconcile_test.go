@@ -44,8 +44,12 @@ func testRecords(t *testing.T, db *database) {
 			r, err := s.RecordSent(ctx, purchase(1).Key())
 			return errors.Join(err, each(r))
 		},
-		"none made":    func(each func(payment.Record) error) error { return s.RecordsMade(ctx, moment.Add(day), moment.Add(2*day), each) },
-		"none advised": func(each func(payment.Record) error) error { return s.RecordsAdvised(ctx, moment, moment.Add(day), each) },
+		"none made": func(each func(payment.Record) error) error {
+			return s.RecordsMade(ctx, moment.Add(day), moment.Add(2*day), each)
+		},
+		"none advised": func(each func(payment.Record) error) error {
+			return s.RecordsAdvised(ctx, moment, moment.Add(day), each)
+		},
 	} {
 		var found []payment.Record
 		must(t, read(func(r payment.Record) error { found = append(found, r); return nil }))
