@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,8 +26,8 @@ const (
 	busyTimeout = 5 * time.Second
 )
 
-// sqlite has one writer, who puts the commits that are waiting into one transaction, a savepoint each, and
-// answers none before the transaction is on disk. So many commits share one fsync, and each is as durable
+// sqlite has one writer, who puts the commits that are waiting into one transaction and answers none before the
+// transaction is on disk. So many commits share one fsync, and each is as durable
 // as if it had one of its own. Reads go to connections that cannot write.
 type sqlite struct {
 	write, read *sql.DB
@@ -185,19 +186,60 @@ func (q *sqlite) next() (group, scrubs []*waiting, closed bool) {
 
 // writeGroup commits a group. An error of a single commit is a constraint and that commit's own; any other
 // is returned, and everyone's.
+//
+// A savepoint has SQLite copy every page that is written after it, and is needed only where a constraint refuses one
+// of several. That is rare, so it is tried without, and if need be once more with a savepoint each. A commit that reads
+// what comes back is told once, so beside one nothing is tried.
 func (q *sqlite) writeGroup(group []*waiting) error {
 	if err := q.connect(); err != nil {
 		return trouble(err)
 	}
 	q.dirty = true
+	if len(group) == 1 || !slices.ContainsFunc(group, (*waiting).reads) {
+		refused, err := q.writeWhole(group)
+		if err != nil || !refused || len(group) == 1 {
+			return err
+		}
+	}
+	return q.writeEach(group)
+}
+
+// reads says whether anything comes back from a commit.
+func (w *waiting) reads() bool {
+	return slices.ContainsFunc(w.list, func(st stmt) bool { return st.each != nil })
+}
+
+// writeWhole commits a group as one. Where a constraint refuses a commit, nothing is written.
+func (q *sqlite) writeWhole(group []*waiting) (refused bool, err error) {
+	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
+		return false, trouble(err)
+	}
+	for _, w := range group {
+		if refused, err = q.writeOne(w); err != nil {
+			return false, trouble(err)
+		}
+		if refused {
+			return true, trouble(q.exec(stmt{sql: `ROLLBACK`}))
+		}
+	}
+	return false, q.written()
+}
+
+// writeEach commits those of a group that no constraint refuses.
+func (q *sqlite) writeEach(group []*waiting) error {
 	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
 		return trouble(err)
 	}
 	for _, w := range group {
-		if err := q.writeOne(w); err != nil {
+		if err := q.writeApart(w); err != nil {
 			return trouble(err)
 		}
 	}
+	return q.written()
+}
+
+// written ends a transaction that is to be kept.
+func (q *sqlite) written() error {
 	if err := q.exec(stmt{sql: `COMMIT`}); err != nil { // the last of it may be in the journal all the same
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
@@ -226,25 +268,36 @@ func trouble(err error) error {
 	return err
 }
 
-func (q *sqlite) writeOne(w *waiting) error {
+// writeApart writes a commit within a savepoint, and takes back what a constraint refuses.
+func (q *sqlite) writeApart(w *waiting) error {
 	if err := q.exec(stmt{sql: `SAVEPOINT one`}); err != nil {
 		return err
 	}
-	for _, st := range w.list {
-		err := q.exec(st)
-		if err == nil {
-			continue
-		}
-		var refused bool
-		if w.err, refused = refusal(err, st); !refused {
-			return err
-		}
+	refused, err := q.writeOne(w)
+	if err != nil {
+		return err
+	}
+	if refused {
 		if err := q.exec(stmt{sql: `ROLLBACK TO one`}); err != nil {
 			return err
 		}
-		break
 	}
 	return q.exec(stmt{sql: `RELEASE one`})
+}
+
+// writeOne writes the statements of a commit, up to one that a constraint refuses. That is the commit's own error; any
+// other is returned.
+func (q *sqlite) writeOne(w *waiting) (refused bool, err error) {
+	w.err = nil
+	for _, st := range w.list {
+		if err := q.exec(st); err != nil {
+			if w.err, refused = refusal(err, st); !refused {
+				return false, err
+			}
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // refusal says what a constraint means that refused a statement; ok is false for any other error.
