@@ -34,24 +34,19 @@ func (w watched) query(ctx context.Context, q stmt) error {
 
 // verb is what a statement does, and to which table: "INSERT work", "SELECT request".
 func verb(sql string) string {
-	words := strings.Fields(sql)
-	for i, word := range words[:len(words)-1] {
-		switch table := words[i+1]; word {
-		case "INTO":
-			return "INSERT " + table
-		case "UPDATE":
-			return "UPDATE " + table
-		case "FROM":
-			if strings.HasPrefix(table, "(") {
-				continue
-			}
-			if words[0] == "DELETE" {
-				return "DELETE " + table
-			}
-			if words[0] == "SELECT" {
-				return "SELECT " + table
-			}
+	first, before := "", ""
+	for word := range strings.FieldsSeq(sql) {
+		switch {
+		case first == "":
+			first = word
+		case before == "INTO":
+			return "INSERT " + word
+		case before == "UPDATE":
+			return "UPDATE " + word
+		case before == "FROM" && !strings.HasPrefix(word, "(") && (first == "DELETE" || first == "SELECT"):
+			return first + " " + word
 		}
+		before = word
 	}
-	return words[0]
+	return first
 }
