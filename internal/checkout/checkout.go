@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"reprise/internal/card"
@@ -53,13 +54,20 @@ type Checkout struct {
 	languages map[string]words
 }
 
+// parsed and spoken are the pages and their words, read when they are first needed: nothing changes them, and a process
+// may hold several houses, one after the other or at once.
+var (
+	parsed = sync.OnceValues(func() (*template.Template, error) { return template.ParseFS(web, "web/*.html") })
+	spoken = sync.OnceValues(readWords)
+)
+
 // New makes a Checkout.
 func New(o Options) (*Checkout, error) {
-	pages, err := template.ParseFS(web, "web/*.html")
+	pages, err := parsed()
 	if err != nil {
 		return nil, err
 	}
-	languages, err := readWords()
+	languages, err := spoken()
 	return &Checkout{o, pages, languages}, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"reprise/internal/payment"
@@ -65,7 +66,8 @@ type Gate struct {
 	contract *contract
 	limiter  *limiter
 	crowd    *crowd
-	known    *http.ServeMux // every pattern that was handed in, to tell a wrong method from a wrong path
+	patterns []string // all that were handed in, before the first request came
+	known    func() *http.ServeMux
 }
 
 // New makes a Gate. It returns all that is missing in the options at once.
@@ -91,7 +93,9 @@ func New(o Options) (*Gate, error) {
 		return nil, err
 	}
 	o.Limits = o.Limits.orDefault()
-	return &Gate{o: o, contract: c, limiter: newLimiter(), crowd: &crowd{bounds: o.Bounds.OrDefault()}, known: http.NewServeMux()}, nil
+	g := &Gate{o: o, contract: c, limiter: newLimiter(), crowd: &crowd{bounds: o.Bounds.OrDefault()}}
+	g.known = sync.OnceValue(g.every)
+	return g, nil
 }
 
 // Request is a request that has passed the gate.

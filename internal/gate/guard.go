@@ -23,7 +23,7 @@ func (g *Gate) Guard(pattern string, f func(w http.ResponseWriter, r *http.Reque
 
 // GuardAs is Guard for what is not ordinary to a gateway that has more to do than it can.
 func (g *Gate) GuardAs(load Load, pattern string, f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
-	g.known.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+	g.patterns = append(g.patterns, pattern)
 	return g.guard(load, pattern, func(w http.ResponseWriter, r *http.Request) error {
 		if method, _, ok := strings.Cut(pattern, " "); ok && method != r.Method && (method != "GET" || r.Method != "HEAD") {
 			return g.unknown(w, r)
@@ -99,6 +99,15 @@ func (g *Gate) requestID() (string, error) {
 	return payment.UUID4(b), nil
 }
 
+// every knows all patterns, to tell a wrong method from a wrong path. Most gates are never asked to.
+func (g *Gate) every() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, pattern := range g.patterns {
+		mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	return mux
+}
+
 // unknown answers 405 where the path is right and the method is not, and else 404.
 func (g *Gate) unknown(w http.ResponseWriter, r *http.Request) error {
 	var allowed []string
@@ -107,7 +116,7 @@ func (g *Gate) unknown(w http.ResponseWriter, r *http.Request) error {
 			break // a mux would redirect it, and then it is not this path
 		}
 		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
-		if _, pattern := g.known.Handler(probe); pattern != "" {
+		if _, pattern := g.known().Handler(probe); pattern != "" {
 			allowed = append(allowed, method)
 		}
 	}
