@@ -49,7 +49,7 @@ const (
 	restAtLeast = time.Hour
 	// lookEvery is how often a node looks whether another has written a newer set, and lookSoon how often one that has
 	// none.
-	lookEvery = 10 * time.Second
+	lookEvery = time.Minute
 	lookSoon  = time.Second
 	// leaseFor is how long others wait for the node that asks: a PReq and a second one, for all ranges. While nobody
 	// has any, no node waits for one that has died for long.
