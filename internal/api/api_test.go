@@ -95,8 +95,15 @@ type shelf struct {
 
 func (s *shelf) Case(_ context.Context, l payment.Lookup) (payment.Case, error) {
 	r := s.c.Request
-	if l == (payment.Lookup{Business: shop, Token: l.Token}) {
+	if l == (payment.Lookup{Business: shop, Token: l.Token, Customer: l.Customer, Reference: l.Reference}) {
 		c := payment.Case{Merchant: s.c.Merchant}
+		u, err := s.CustomerByReference(context.Background(), shop, l.Reference)
+		if l.Customer != "" {
+			u, err = s.Customer(context.Background(), shop, l.Customer)
+		}
+		if err == nil {
+			c.Customer = &u
+		}
 		if l.Token != "" {
 			c.Token = s.c.Token
 		}
@@ -119,6 +126,10 @@ func (s *shelf) Change(ctx context.Context, l payment.Lookup, _ *payment.Once, f
 		s.c = c.After(ch)
 	}
 	return s.c, err
+}
+
+func (s *shelf) ChangeFrom(ctx context.Context, _ payment.Case, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	return s.Change(ctx, l, once, fn)
 }
 
 func (s *shelf) Token(context.Context, payment.BusinessID, payment.TokenID) (payment.Token, error) {

@@ -94,10 +94,21 @@ type counted struct {
 	ended *prometheus.CounterVec
 }
 
-// Change counts the attempts that the change put into a state from which nothing more comes by itself.
-func (c counted) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+func (c counted) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn decision) (payment.Case, error) {
+	return c.count(fn, func(fn decision) (payment.Case, error) { return c.Store.Change(ctx, l, once, fn) })
+}
+
+func (c counted) ChangeFrom(ctx context.Context, from payment.Case, l payment.Lookup, once *payment.Once, fn decision) (payment.Case, error) {
+	return c.count(fn, func(fn decision) (payment.Case, error) { return c.Store.ChangeFrom(ctx, from, l, once, fn) })
+}
+
+// decision is what a change is made of.
+type decision = func(payment.Case) (payment.Changes, error)
+
+// count counts the attempts that a change put into a state from which nothing more comes by itself.
+func (c counted) count(fn decision, change func(decision) (payment.Case, error)) (payment.Case, error) {
 	var ended []payment.Request // by the last call of fn, which is the one that counts
-	after, err := c.Store.Change(ctx, l, once, func(before payment.Case) (payment.Changes, error) {
+	after, err := change(func(before payment.Case) (payment.Changes, error) {
 		ch, err := fn(before)
 		ended = ended[:0]
 		last := map[payment.RequestID]payment.Request{}

@@ -84,6 +84,10 @@ func (w *world) Case(_ context.Context, l payment.Lookup) (payment.Case, error) 
 	return payment.Case{}, payment.ErrNotFound
 }
 
+func (w *world) ChangeFrom(ctx context.Context, _ payment.Case, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	return w.Change(ctx, l, once, fn)
+}
+
 func (w *world) Token(context.Context, payment.BusinessID, payment.TokenID) (payment.Token, error) {
 	return w.c.Token, nil
 }

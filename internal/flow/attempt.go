@@ -13,9 +13,9 @@ import (
 type begin func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error)
 
 // await writes an attempt that waits for its payer, the CVN in the escrow where there is one.
-func (f *Flow) await(ctx context.Context, l payment.Lookup, once *payment.Once, cvn card.CVN, find begin) (Submitted, error) {
+func (f *Flow) await(ctx context.Context, l payment.Lookup, seen sight, once *payment.Once, cvn card.CVN, find begin) (Submitted, error) {
 	var share []byte
-	c, err := f.o.Store.Change(ctx, l, once, func(c payment.Case) (payment.Changes, error) {
+	c, err := f.changeSeen(ctx, seen, l, once, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
 		before, c, err := find(c, now)
 		if err != nil {

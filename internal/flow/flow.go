@@ -27,6 +27,10 @@ type Store interface {
 	// after the changes. With no changes at all, nothing is written.
 	Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error)
 
+	// ChangeFrom is Change of a case that the command has read or written itself just now: the first decision is about
+	// that, and only where it loses a race the case is read.
+	ChangeFrom(ctx context.Context, c payment.Case, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error)
+
 	// Escrow reads the row of an attempt that a verifier names.
 	Escrow(ctx context.Context, r payment.RequestID, verifier []byte) (payment.SealedCVN, error)
 

@@ -177,6 +177,12 @@ func (m *memory) find(l payment.Lookup) (c payment.Case, err error) {
 		return payment.Case{}, payment.ErrNotFound
 	}
 	c.Counts = m.countsOf(cmp.Or(l.Card, c.Token.Fingerprint))
+	for _, u := range m.customers {
+		if u.Business == l.Business && (l.Customer != "" && u.ID == l.Customer || l.Customer == "" && l.Reference != "" && u.ReferenceID == l.Reference) {
+			u = copied(u)
+			c.Customer = &u
+		}
+	}
 	return c, nil
 }
 
@@ -200,15 +206,29 @@ func (m *memory) Change(ctx context.Context, l payment.Lookup, once *payment.Onc
 		if err != nil {
 			return payment.Case{}, err
 		}
-		ch, err := fn(copied(c))
-		if m.between != nil {
-			m.between()
-		}
-		after, err := m.write(ctx, c, ch, once, err)
-		if !errors.Is(err, errConflict) {
+		if after, err := m.decide(ctx, c, once, fn); !errors.Is(err, errConflict) {
 			return after, err
 		}
 	}
+}
+
+func (m *memory) ChangeFrom(ctx context.Context, c payment.Case, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	m.mu.Lock()
+	c.Merchant = m.merchants[c.Merchant.ID]
+	m.mu.Unlock()
+	if after, err := m.decide(ctx, c, once, fn); !errors.Is(err, errConflict) {
+		return after, err
+	}
+	return m.Change(ctx, l, once, fn)
+}
+
+// decide lets fn decide about a case once, and commits that.
+func (m *memory) decide(ctx context.Context, c payment.Case, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	ch, err := fn(copied(c))
+	if m.between != nil {
+		m.between()
+	}
+	return m.write(ctx, c, ch, once, err)
 }
 
 // write is one commit: all guards first, then all rows.

@@ -127,6 +127,7 @@ func (f *Flow) disprove(ctx context.Context, l payment.Lookup) (payment.Case, er
 // authorization is one authorisation to be asked for.
 type authorization struct {
 	lookup   payment.Lookup
+	seen     sight // the case, where the command has just read it
 	once     *payment.Once
 	cvn      card.CVN // zero where none is asked for
 	verifier []byte   // of the escrow row to take; nil where the CVN never rested
@@ -157,7 +158,7 @@ func (f *Flow) authorize(ctx context.Context, a authorization) (payment.Case, er
 		return payment.Case{}, err
 	}
 	start := f.o.Now()
-	c, err := f.o.Store.Change(ctx, a.lookup, a.once, func(c payment.Case) (payment.Changes, error) {
+	c, err := f.changeSeen(ctx, a.seen, a.lookup, a.once, func(c payment.Case) (payment.Changes, error) {
 		var before payment.Changes
 		if a.begin != nil {
 			var err error
@@ -232,7 +233,8 @@ func (f *Flow) conclude(ctx context.Context, c payment.Case, answer payment.Answ
 	sent := c.Request.Trace.Key()
 	for range concludeTries {
 		var concluded payment.Case
-		concluded, err = f.o.Store.Change(ctx, payment.Lookup{Request: c.Request.ID}, once, func(c payment.Case) (payment.Changes, error) {
+		// c is as the trace was committed with it. All that an outcome decides about is guarded by the versions in it.
+		concluded, err = f.o.Store.ChangeFrom(ctx, c, payment.Lookup{Request: c.Request.ID}, once, func(c payment.Case) (payment.Changes, error) {
 			if t := c.Request.Trace; t == nil || t.Key() != sent { // another authorisation has followed meanwhile
 				return payment.Changes{}, &payment.ErrNotNow{State: c.Request.State, Event: e.Kind}
 			}

@@ -154,6 +154,48 @@ func TestPurchaseIsJudgedOnceMore(t *testing.T) {
 	}
 }
 
+// reserving is the acquirer's line with something that happens while a trace is drawn.
+type reserving struct {
+	flow.Acquirer
+	meanwhile func()
+}
+
+func (r reserving) Reserve(ctx context.Context, m payment.Merchant, why payment.Purpose, amount payment.Money) (payment.Trace, error) {
+	r.meanwhile()
+	return r.Acquirer.Reserve(ctx, m, why, amount)
+}
+
+// TestWhatWasReadIsOfNow: a purchase is decided about what its command has read, and only while that is of now. What
+// moves in the versions is seen however short it took.
+func TestWhatWasReadIsOfNow(t *testing.T) {
+	cancel := func(s *scene) { s.amendToken(func(k *payment.Token) { k.Status = payment.TokenCanceled }) }
+	for name, test := range map[string]struct {
+		takes     time.Duration
+		meanwhile func(*scene, payment.SessionID)
+		code      string
+	}{
+		"at once":               {100 * time.Millisecond, func(*scene, payment.SessionID) {}, ""},
+		"the card is gone":      {101 * time.Millisecond, func(s *scene, _ payment.SessionID) { cancel(s) }, "INVALID_TOKEN"},
+		"the clock is set back": {-time.Millisecond, func(s *scene, _ payment.SessionID) { cancel(s) }, "INVALID_TOKEN"},
+		"the session is gone": {0, func(s *scene, id payment.SessionID) {
+			s.act(second(s.CancelSession(ctx, shop, id, nil)))
+		}, "INVALID_SESSION_STATUS"},
+	} {
+		s := newScene(t)
+		id := s.session(skipping)
+		s.open(false, func(o *flow.Options) {
+			o.Acquirer = reserving{o.Acquirer, func() {
+				s.clock.pass(test.takes)
+				test.meanwhile(s, id)
+			}}
+		})
+		_, err := s.Submit(ctx, flow.Submission{Business: shop, Session: id, Fields: types("737")})
+		if coded(err) != test.code || (err == nil) != (len(s.host.purchases) == 1) {
+			t.Errorf("%s: %v and %d purchases, want %q", name, err, len(s.host.purchases), test.code)
+		}
+	}
+}
+
 // TestTheCVNIsGoneWithTheAnswer: writing the outcome may take seconds, and the CVN does not wait for it.
 func TestTheCVNIsGoneWithTheAnswer(t *testing.T) {
 	for name, pay := range map[string]func(*scene, payment.SessionID){

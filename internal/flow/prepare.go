@@ -77,7 +77,7 @@ var errPage = errors.New("flow: the payer's page is needed")
 // authenticates without a challenge has it sent to the acquirer at once, and only a challenge, during which the payer is
 // away for minutes, seals it. A node that dies before the ARes is written leaves an attempt without a CVN, which the next
 // submit supersedes, or its deadline ends.
-func (f *Flow) submitAsking(ctx context.Context, l payment.Lookup, s Submission, p pick) (Submitted, error) {
+func (f *Flow) submitAsking(ctx context.Context, l payment.Lookup, seen sight, s Submission, p pick) (Submitted, error) {
 	at, err := f.enrolment(ctx, p.token)
 	if err != nil {
 		return Submitted{}, errPage // where it is tried again and again
@@ -90,7 +90,7 @@ func (f *Flow) submitAsking(ctx context.Context, l payment.Lookup, s Submission,
 		transaction = f.newServerTransID()
 	}
 	var asked payment.Authentication
-	c, err := f.o.Store.Change(ctx, l, s.Once, func(c payment.Case) (payment.Changes, error) {
+	c, err := f.changeSeen(ctx, seen, l, s.Once, func(c payment.Case) (payment.Changes, error) {
 		now := f.o.Now()
 		before, c, err := f.newAttempt(c, p, now)
 		if err != nil {

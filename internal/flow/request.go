@@ -30,7 +30,7 @@ type NewRequest struct {
 // sent to the ActionURL.
 func (f *Flow) CreateRequest(ctx context.Context, n NewRequest) (Submitted, error) {
 	now := f.o.Now()
-	c, err := f.stored(ctx, n.Business, n.Token, now)
+	c, err := f.stored(ctx, n.Business, n.Token, n.Buyer, now)
 	if err != nil {
 		return Submitted{}, err
 	}
@@ -55,7 +55,7 @@ func (f *Flow) CreateRequest(ctx context.Context, n NewRequest) (Submitted, erro
 	}
 	var made Submitted
 	err = f.withBuyer(ctx, c, n.Buyer, now, func(buyer payment.CustomerID, created *payment.Customer) (err error) {
-		made, err = f.make(ctx, c, n, p, buyer, created)
+		made, err = f.make(ctx, sight{c, now}, n, p, buyer, created)
 		return err
 	})
 	if errors.Is(err, payment.ErrDuplicate) {
@@ -92,10 +92,11 @@ func requestTerms(t payment.Terms, p pick) payment.Terms {
 }
 
 // make commits the attempt, with its customer where that is new, and authorises it where nobody is asked.
-func (f *Flow) make(ctx context.Context, c payment.Case, n NewRequest, p pick, buyer payment.CustomerID, created *payment.Customer) (Submitted, error) {
-	l := payment.Lookup{Business: n.Business, Token: n.Token}
+func (f *Flow) make(ctx context.Context, seen sight, n NewRequest, p pick, buyer payment.CustomerID, created *payment.Customer) (Submitted, error) {
+	l, merchant := payment.Lookup{Business: n.Business, Token: n.Token}, seen.c.Merchant
 	if p.isNew() {
 		l = payment.Lookup{Business: n.Business, Card: p.token.Fingerprint}
+		seen = sight{} // what speaks against that card was not looked at
 	}
 	begin := func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
 		p := p
@@ -115,11 +116,11 @@ func (f *Flow) make(ctx context.Context, c payment.Case, n NewRequest, p pick, b
 	}
 	if n.Terms.SkipThreeDS {
 		c, err := f.authorize(ctx, authorization{
-			lookup: l, once: n.Once, cvn: p.cvn, merchant: c.Merchant, token: p.token, terms: n.Terms, amount: n.Amount, begin: begin,
+			lookup: l, seen: seen, once: n.Once, cvn: p.cvn, merchant: merchant, token: p.token, terms: n.Terms, amount: n.Amount, begin: begin,
 		})
 		return Submitted{Case: c}, err
 	}
-	return f.await(ctx, l, n.Once, p.cvn, begin)
+	return f.await(ctx, l, seen, n.Once, p.cvn, begin)
 }
 
 // Request reads a payment request of a business.

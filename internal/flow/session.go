@@ -43,7 +43,7 @@ func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session
 	if err != nil {
 		return payment.Session{}, err
 	}
-	c, err := f.stored(ctx, n.Business, n.Token, now)
+	c, err := f.stored(ctx, n.Business, n.Token, n.Buyer, now)
 	if err != nil {
 		return payment.Session{}, err
 	}
@@ -67,7 +67,8 @@ func (f *Flow) CreateSession(ctx context.Context, n NewSession) (payment.Session
 	}
 	err = f.withBuyer(ctx, c, n.Buyer, now, func(id payment.CustomerID, created *payment.Customer) error {
 		s.Customer = id
-		c, err := f.o.Store.Change(ctx, payment.Lookup{Business: n.Business}, n.Once, func(payment.Case) (payment.Changes, error) {
+		alone := payment.Case{Merchant: c.Merchant} // a session begins without a card of its own to decide about
+		c, err := f.o.Store.ChangeFrom(ctx, alone, payment.Lookup{Business: n.Business}, n.Once, func(payment.Case) (payment.Changes, error) {
 			return payment.NewSession(s, created), nil
 		})
 		if err == nil {
@@ -88,9 +89,12 @@ func sessionAmount(kind payment.SessionType, amount payment.Money) error {
 	return nil
 }
 
-// stored is the case of a stored card of the business that can be paid with; without one, the merchant's alone.
-func (f *Flow) stored(ctx context.Context, b payment.BusinessID, t payment.TokenID, now time.Time) (payment.Case, error) {
-	c, err := f.o.Store.Case(ctx, payment.Lookup{Business: b, Token: t})
+// stored is the case of a stored card of the business that can be paid with; without one, the merchant's alone. The
+// customer is read with it.
+func (f *Flow) stored(ctx context.Context, b payment.BusinessID, t payment.TokenID, by Buyer, now time.Time) (payment.Case, error) {
+	l := payment.Lookup{Business: b, Token: t}
+	by.ask(&l)
+	c, err := f.o.Store.Case(ctx, l)
 	if t == "" {
 		return c, err
 	}

@@ -52,10 +52,12 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 		return f.resubmit(ctx, s)
 	}
 	session := payment.Lookup{Business: s.Business, Session: s.Session, Link: s.Link}
+	now := f.o.Now()
 	c, err := f.o.Store.Case(ctx, session)
 	if err != nil {
 		return Submitted{}, sessionError(err)
 	}
+	seen := sight{c, now}
 	if err := c.AcceptsSubmit(f.o.Now()); err != nil {
 		return Submitted{}, err
 	}
@@ -65,12 +67,12 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	}
 	defer p.cvn.Wipe()
 	if p.isNew() {
-		session.Card = p.token.Fingerprint
+		session.Card, seen = p.token.Fingerprint, sight{} // what speaks against that card was not looked at
 	}
 
 	if c.Session.Unasked() {
 		paid, err := f.authorize(ctx, authorization{
-			lookup: session, once: s.Once, cvn: p.cvn,
+			lookup: session, seen: seen, once: s.Once, cvn: p.cvn,
 			merchant: c.Merchant, token: p.token, terms: f.terms(c.Session, p), amount: c.Session.Amount,
 			begin: func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
 				if !c.Session.Unasked() {
@@ -85,12 +87,12 @@ func (f *Flow) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	}
 
 	if s.Browser != nil {
-		submitted, err := f.submitAsking(ctx, session, s, p)
+		submitted, err := f.submitAsking(ctx, session, seen, s, p)
 		if !errors.Is(err, errPage) {
 			return submitted, err
 		}
 	}
-	return f.await(ctx, session, s.Once, p.cvn, func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
+	return f.await(ctx, session, seen, s.Once, p.cvn, func(c payment.Case, now time.Time) (payment.Changes, payment.Case, error) {
 		return f.joinAttempt(c, p, now)
 	})
 }
@@ -108,9 +110,12 @@ func (f *Flow) pick(ctx context.Context, c payment.Case, s Submission) (pick, er
 	if s.Fields.HasCard() {
 		return pick{}, &card.FieldError{Path: s.Fields.Path("card_number"), Message: "must NOT be sent: the session names a stored card"}
 	}
-	token, err := f.o.Store.Token(ctx, c.Session.Business, c.Session.Token)
-	if err != nil {
-		return pick{}, err
+	token := c.Token
+	if token.ID != c.Session.Token { // an attempt is open with another card
+		var err error
+		if token, err = f.o.Store.Token(ctx, c.Session.Business, c.Session.Token); err != nil {
+			return pick{}, err
+		}
 	}
 	cvn, err := s.Fields.CVN(token.CVNDigits)
 	return pick{token: token, cvn: cvn}, err

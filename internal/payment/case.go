@@ -16,6 +16,9 @@ type Case struct {
 	// Request is the attempt asked for, or the session's open one; nil if there is none.
 	Request *Request
 	Refund  *Refund
+
+	// Customer is who was asked for beside the case; nil where nobody was, or there is none such. No decision looks at it.
+	Customer *Customer
 }
 
 // Counts are what speaks against the card.

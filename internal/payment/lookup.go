@@ -24,13 +24,17 @@ var ErrUnavailable = errors.New("payment: memory unavailable")
 // or may still be. What depends on it must neither be taken as done nor as not done.
 var ErrUnsure = errors.New("payment: a commit may have been made")
 
-// Lookup names a case by one of the ways in. At most one of the fields below Card is set. Where Business is
-// set too, a case of another business is not found. Business alone is a case with the merchant and nothing
-// else.
+// Lookup names a case by one of the ways in. At most one of the fields below Reference is set. Where Business is
+// set too, a case of another business is not found. Without any, it is a case with the merchant and no
+// object.
 type Lookup struct {
 	Business BusinessID
 	// Card is the fingerprint of the card whose counts are wanted; empty: the case's stored card.
 	Card string
+	// Customer or Reference, the merchant's own name, is whose record is wanted beside; Business is set then. Both empty:
+	// nobody's.
+	Customer  CustomerID
+	Reference string
 
 	Session       SessionID // its open attempt is the case's Request
 	Request       RequestID

@@ -40,7 +40,9 @@ func (s *Store) commitAudited(ctx context.Context, a payment.Audit, list ...stmt
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, list...)
+	err = s.commit(ctx, list...)
+	s.forget()
+	return err
 }
 
 // audit adds to a draft who makes it.

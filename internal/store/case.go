@@ -10,51 +10,54 @@ import (
 	"reprise/internal/payment"
 )
 
-// A case is read in one query. $1 is the way in, $2 the business or empty, $3 today, $4 the first of the last
-// 30 days, $5 the card whose counts are wanted or empty. Where a way in does not lead to an object, that is
-// joined by an id that nothing has.
+// A case is read in one query, but for its merchant, who is in every case and seldom another than a moment ago. $1 is
+// the way in, $2 the business or empty, $3 today, $4 the first of the last 30 days, $5 the card whose counts are wanted
+// or empty. Where a way in does not lead to an object, that is joined by an id that nothing has.
 const (
 	caseColumns = `
-SELECT m.data, ` + endpointsOfMerchant + `,
        s.version, s.data, ` + tokenColumns + `,
        (SELECT CAST(COALESCE(SUM(k.n), 0) AS BIGINT) FROM card_count k
         WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'try' AND k.day = $3),
        (SELECT CAST(COALESCE(SUM(k.n), 0) AS BIGINT) FROM card_count k
         WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'decline' AND k.day >= $4),
        r.version, r.data, f.version, f.data`
-	ofThisBusiness = `
-WHERE ($2 = '' OR m.id = $2) AND `
 
-	caseOfMerchant = caseColumns + `
+	caseOfMerchant = `
+SELECT m.id,` + caseColumns + `
 FROM merchant m
 LEFT JOIN session s ON s.id = ''
 LEFT JOIN request r ON r.id = ''
 LEFT JOIN token t ON t.id = ''
-LEFT JOIN refund f ON f.id = ''` + ofThisBusiness + `m.id = $1`
-	caseOfToken = caseColumns + `
+LEFT JOIN refund f ON f.id = ''
+WHERE ($2 = '' OR m.id = $2) AND m.id = $1`
+	caseOfToken = `
+SELECT t.business,` + caseColumns + `
 FROM token t
-JOIN merchant m ON m.id = t.business
 LEFT JOIN session s ON s.id = ''
 LEFT JOIN request r ON r.id = ''
-LEFT JOIN refund f ON f.id = ''` + ofThisBusiness + `t.id = $1`
-	caseOfSession = caseColumns + `
+LEFT JOIN refund f ON f.id = ''
+WHERE ($2 = '' OR t.business = $2) AND t.id = $1`
+	caseOfSession = `
+SELECT s.business,` + caseColumns + `
 FROM session s
-JOIN merchant m ON m.id = s.business
 LEFT JOIN request r ON r.id = s.attempt
 LEFT JOIN token t ON t.id = COALESCE(r.token, s.token)
-LEFT JOIN refund f ON f.id = ''` + ofThisBusiness
-	caseOfRequest = caseColumns + `
+LEFT JOIN refund f ON f.id = ''
+WHERE ($2 = '' OR s.business = $2) AND `
+	caseOfRequest = `
+SELECT r.business,` + caseColumns + `
 FROM request r
-JOIN merchant m ON m.id = r.business
 LEFT JOIN session s ON s.id = r.session
 LEFT JOIN token t ON t.id = r.token
-LEFT JOIN refund f ON f.id = ''` + ofThisBusiness
-	caseOfRefund = caseColumns + `
+LEFT JOIN refund f ON f.id = ''
+WHERE ($2 = '' OR r.business = $2) AND `
+	caseOfRefund = `
+SELECT r.business,` + caseColumns + `
 FROM refund f
 JOIN request r ON r.id = f.request
-JOIN merchant m ON m.id = r.business
 LEFT JOIN session s ON s.id = r.session
-LEFT JOIN token t ON t.id = r.token` + ofThisBusiness + `f.id = $1`
+LEFT JOIN token t ON t.id = r.token
+WHERE ($2 = '' OR r.business = $2) AND f.id = $1`
 )
 
 // wayIn is the query that answers a lookup, and what it is given.
@@ -82,7 +85,7 @@ func wayIn(l payment.Lookup) (query, key string, err error) {
 	if key != "" {
 		return query, key, nil
 	}
-	if l.Business != "" && l == (payment.Lookup{Business: l.Business, Card: l.Card}) {
+	if l.Business != "" {
 		return caseOfMerchant, string(l.Business), nil
 	}
 	return "", "", payment.ErrNotFound // an empty id names nothing
@@ -91,7 +94,8 @@ func wayIn(l payment.Lookup) (query, key string, err error) {
 // declineDays is how long a decline speaks against a card.
 const declineDays = 30 * 24 * time.Hour
 
-// Case reads a case in one query.
+// Case reads a case, with the customer who is asked for beside it, in one round trip. Of the merchant it knows what was
+// so a moment ago at the latest, see remembered.
 func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error) {
 	query, key, err := wayIn(l)
 	if err != nil {
@@ -99,22 +103,43 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 	}
 	var (
 		c                                             payment.Case
-		merchant, session, attempt, refund            []byte
-		endpoints                                     *string
+		business                                      = l.Business
+		found                                         bool
+		session, attempt, refund                      []byte
 		tries, declines                               int64
 		sessionVersion, attemptVersion, refundVersion *int64
 		token                                         tokenRow
-		now                                           = s.Now().UTC()
-		args                                          = []any{
-			key, string(l.Business), now.Format(time.DateOnly), now.Add(-declineDays).Format(time.DateOnly), l.Card,
-		}
-		into = append([]any{&merchant, &endpoints, &sessionVersion, &session}, token.into()...)
+		list                                          []stmt
 	)
-	into = append(into, &tries, &declines, &attemptVersion, &attempt, &refundVersion, &refund)
-	if err := s.one(ctx, query, args, into...); err != nil {
-		return payment.Case{}, err
+	if query == caseOfMerchant && l.Card == "" {
+		found = true // if the merchant is, and nothing else is in it
+	} else {
+		now := s.Now().UTC()
+		list = append(list, stmt{
+			sql:  query,
+			args: []any{key, string(l.Business), now.Format(time.DateOnly), now.Add(-declineDays).Format(time.DateOnly), l.Card},
+			each: func(r row) error {
+				found = true
+				into := append([]any{&business, &sessionVersion, &session}, token.into()...)
+				return r.Scan(append(into, &tries, &declines, &attemptVersion, &attempt, &refundVersion, &refund)...)
+			},
+		})
 	}
-	if c.Merchant, err = decodeMerchant(merchant, endpoints); err != nil {
+	switch {
+	case l.Customer != "":
+		list = append(list, customerQuery(byCustomerID, l.Business, string(l.Customer), &c.Customer))
+	case l.Reference != "":
+		list = append(list, customerQuery(byReference, l.Business, l.Reference, &c.Customer))
+	}
+	if len(list) > 0 {
+		if err := s.engine.query(ctx, list...); err != nil {
+			return payment.Case{}, err
+		}
+	}
+	if !found {
+		return payment.Case{}, payment.ErrNotFound
+	}
+	if c.Merchant, err = s.merchant(ctx, business); err != nil {
 		return payment.Case{}, err
 	}
 	if c.Token, err = token.token(); err != nil {
@@ -142,14 +167,6 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 		c.Refund.Version = *refundVersion
 	}
 	return c, nil
-}
-
-func decodeMerchant(data []byte, endpoints *string) (m payment.Merchant, err error) {
-	if err := decodeRow(data, &m, &m.Unread); err != nil {
-		return m, err
-	}
-	m.Endpoints, err = decodeEndpoints(endpoints)
-	return m, err
 }
 
 // encode and decode are how objects are kept. The names in the JSON are those of the fields in package

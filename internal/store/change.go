@@ -22,14 +22,34 @@ const races = 24
 // as they are. payment.ErrUnsure: the database was lost at that moment, and a look at the rows did not tell
 // whether the change was made. After any other error, payment.ErrUnavailable among them, it was not.
 func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	c, err := s.Case(ctx, l)
+	if err != nil {
+		return payment.Case{}, err
+	}
+	return s.change(ctx, c, l, once, fn)
+}
+
+// ChangeFrom is Change of a case that the caller has read or written itself just now: the first decision is about that,
+// and only where it loses a race the case is read. The merchant is looked up all the same.
+func (s *Store) ChangeFrom(ctx context.Context, c payment.Case, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
+	var err error
+	if c.Merchant, err = s.merchant(ctx, c.Merchant.ID); err != nil {
+		return payment.Case{}, err
+	}
+	return s.change(ctx, c, l, once, fn)
+}
+
+func (s *Store) change(ctx context.Context, c payment.Case, l payment.Lookup, once *payment.Once, fn func(payment.Case) (payment.Changes, error)) (payment.Case, error) {
 	var before *payment.Case // as it was when the last race was lost
 	for lost := range races {
 		if err := s.stepBack(ctx, lost); err != nil {
 			return payment.Case{}, err
 		}
-		c, err := s.Case(ctx, l)
-		if err != nil {
-			return payment.Case{}, err
+		if lost > 0 {
+			var err error
+			if c, err = s.Case(ctx, l); err != nil {
+				return payment.Case{}, err
+			}
 		}
 		if before != nil && unchanged(*before, c) {
 			return payment.Case{}, payment.ErrTaken
@@ -54,7 +74,8 @@ func (s *Store) Change(ctx context.Context, l payment.Lookup, once *payment.Once
 		case !errors.Is(err, errConflict):
 			return payment.Case{}, err
 		}
-		before = &c
+		lastSeen := c
+		before = &lastSeen
 	}
 	return payment.Case{}, fmt.Errorf("store: %d races lost for one case: %w", races, payment.ErrUnavailable)
 }

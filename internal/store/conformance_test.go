@@ -36,6 +36,7 @@ func TestConformance(t *testing.T) {
 		{"create session", testCreateSession},
 		{"seeded rows", testSeededRows},
 		{"keys", testKeys},
+		{"remembered", testRemembered},
 		{"change", testChange},
 		{"lost race", testLostRace},
 		{"opened by many", testOpenedByMany},

@@ -11,29 +11,45 @@ import (
 
 // Customer reads a customer of a business.
 func (s *Store) Customer(ctx context.Context, b payment.BusinessID, id payment.CustomerID) (payment.Customer, error) {
-	return s.customer(ctx, `id = $2`, b, string(id))
+	return s.customer(ctx, byCustomerID, b, string(id))
 }
 
 // CustomerByReference reads a customer by the merchant's own name for them.
 func (s *Store) CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error) {
-	return s.customer(ctx, `reference = $2`, b, reference)
+	return s.customer(ctx, byReference, b, reference)
 }
 
 func (s *Store) customer(ctx context.Context, by string, b payment.BusinessID, key string) (payment.Customer, error) {
-	c := payment.Customer{Business: b}
-	var profile string
-	var created, updated int64
-	err := s.one(ctx, `
-SELECT id, version, reference, type, profile, created, updated FROM customer WHERE business = $1 AND `+by,
-		[]any{string(b), key}, &c.ID, &c.Version, &c.ReferenceID, &c.Type, &profile, &created, &updated)
-	if err != nil {
+	var c *payment.Customer
+	if err := s.engine.query(ctx, customerQuery(by, b, key, &c)); err != nil {
 		return payment.Customer{}, err
 	}
-	if profile != "" {
-		c.Profile = json.RawMessage(profile)
+	if c == nil {
+		return payment.Customer{}, payment.ErrNotFound
 	}
-	c.Created, c.Updated = fromMicros(created), fromMicros(updated)
-	return c, nil
+	return *c, nil
+}
+
+const (
+	customerColumns = `SELECT id, version, reference, type, profile, created, updated FROM customer WHERE business = $1 AND `
+	byCustomerID    = customerColumns + `id = $2`
+	byReference     = customerColumns + `reference = $2`
+)
+
+// customerQuery finds a customer of a business; into stays nil where there is none.
+func customerQuery(by string, b payment.BusinessID, key string, into **payment.Customer) stmt {
+	return stmt{sql: by, args: []any{string(b), key}, each: func(r row) error {
+		c := payment.Customer{Business: b}
+		var profile string
+		var created, updated int64
+		err := r.Scan(&c.ID, &c.Version, &c.ReferenceID, &c.Type, &profile, &created, &updated)
+		if profile != "" {
+			c.Profile = json.RawMessage(profile)
+		}
+		c.Created, c.Updated = fromMicros(created), fromMicros(updated)
+		*into = &c
+		return err
+	}}
 }
 
 // CreateCustomer writes a new customer. payment.ErrRepeated: the key of once was used before.

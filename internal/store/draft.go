@@ -119,6 +119,9 @@ func (d *draft) commit(ctx context.Context) error {
 			d.store.begin(j)
 		}
 	}
+	if len(d.rows[rankEndpoint]) > 0 {
+		d.store.forget()
+	}
 	if err == nil && slices.ContainsFunc(d.left, d.store.slots.fits) {
 		d.store.lookForWork() // a slot became free before there was a row to claim
 	}

@@ -21,6 +21,14 @@ SELECT m.data, `+endpointsOfMerchant+` FROM merchant m WHERE m.id = $1`, []any{s
 	return decodeMerchant(data, endpoints)
 }
 
+func decodeMerchant(data []byte, endpoints *string) (m payment.Merchant, err error) {
+	if err := decodeRow(data, &m, &m.Unread); err != nil {
+		return m, err
+	}
+	m.Endpoints, err = decodeEndpoints(endpoints)
+	return m, err
+}
+
 // Merchants reads all merchants, by name, without their endpoints.
 func (s *Store) Merchants(ctx context.Context) ([]payment.Merchant, error) {
 	var merchants []payment.Merchant

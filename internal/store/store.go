@@ -67,6 +67,9 @@ type Store struct {
 	handlers map[payment.WorkKind]Handler
 	claims   atomic.Int64 // the number of the last claim
 
+	recentKeys      recent[[32]byte, payment.Key] // by hash
+	recentMerchants recent[payment.BusinessID, payment.Merchant]
+
 	halt    sync.Once
 	halted  chan struct{}      // closed when no more work is to be begun
 	polled  sync.WaitGroup     // the loops of StartWork
