@@ -32,7 +32,7 @@ func TestInABrowser(t *testing.T) {
 	browser := newBrowser(t)
 	for theme, visits := range map[string]visits{
 		"paid": paidVisits(), "refused": refusedVisits(), "again": againVisits(), "late": lateVisits(), "killed": killVisits(),
-		"access": accessVisits(), "reference": referenceVisits(), "link": linkVisits(), "prepared": prepareVisits(), "declined": declinedVisits(),
+		"access": accessVisits(), "reference": referenceVisits(), "link": linkVisits(), "prepared": prepareVisits(), "declined": declinedVisits(), "frame": frameVisits(),
 	} {
 		t.Run(theme, func(t *testing.T) {
 			t.Parallel()
