@@ -1,7 +1,7 @@
 # `make` alone lists the targets. CI runs `make check` and nothing else.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz soak mutants bench bench-quick bench-growth check clean
+.PHONY: help build run sdk setup format vet fast conformance test cluster race fuzz soak mutants bench bench-quick bench-growth bench-check check clean
 
 # Where races would be: the writer, the workers, the multiplexer, and what they call.
 RACE := ./internal/payment/... ./internal/flow/... ./internal/store/... ./internal/acquirer/... ./internal/webhook/... ./internal/gate/...
@@ -74,7 +74,10 @@ bench-quick: setup build ## the same in under four minutes, less certain
 bench-growth: setup build ## does it slow down as it fills? A million stored payments: half an hour, and 20 GB for the while
 	@$(BENCH) growth --duration=20s --json=bin/growth.json
 
-check: format test race fuzz soak ## exactly what CI runs
+bench-check: ## do hot paths allocate more than is committed? UPDATE=1 writes the figures anew
+	@scripts/bench-check internal/bench/allocations.txt $(if $(UPDATE),update)
+
+check: format test race fuzz soak bench-check ## exactly what CI runs
 	@echo "make check: all is well"
 
 clean: ## remove what was built

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,6 +72,44 @@ func TestGotest(t *testing.T) {
 	out, err = run("fail")
 	if err == nil || !strings.Contains(out, "this is why") || !strings.Contains(out, "FAIL\treprise") {
 		t.Errorf("a package that fails: %v\n%s", err, out)
+	}
+}
+
+// TestBenchCheck: what allocates more than is committed is named, and so is a line that says nothing any more.
+func TestBenchCheck(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs benchmarks")
+	}
+	version := strings.Join(strings.Split(runtime.Version(), ".")[:2], ".")
+	figures := filepath.Join(t.TempDir(), "figures")
+	run := func(text string, more ...string) (string, error) {
+		if err := os.WriteFile(figures, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("scripts/bench-check", append([]string{figures}, more...)...).CombinedOutput()
+		return string(out), err
+	}
+	head := "# A comment.\n# Go: " + version + "\n"
+	for _, test := range []struct{ text, want string }{
+		{head + "internal/card:Cut 1 9999 3\n", "internal/card:Cut: 9 allocations an operation, committed are 1, and 1 would be let pass"},
+		{head + "internal/card:Cut 9 1 900\n", "bytes an operation, committed are 1, and 10 would be let pass"},
+		{head + "internal/card:Cut 9 9999 3\ninternal/card:Gone 9 9999 3\n", "internal/card:Gone: there is no such benchmark"},
+		{"# Go: go1.1\ninternal/card:Cut 9 9999 3\n", "the figures are of go1.1, and this is " + version},
+	} {
+		if out, err := run(test.text); err == nil || !strings.Contains(out, test.want) {
+			t.Errorf("%q: %v\n%s", test.text, err, out)
+		}
+	}
+	if out, err := run(head + "internal/card:Cut 99 9999 3\n"); err != nil || !strings.Contains(out, "fewer: internal/card:Cut: 9 allocations") {
+		t.Errorf("fewer: %v\n%s", err, out)
+	}
+	if out, err := run("# A comment.\n# Go: go1.1\n\ninternal/card:Cut 1 1 3\n", "update"); err != nil {
+		t.Errorf("update: %v\n%s", err, out)
+	}
+	if text, err := os.ReadFile(figures); err != nil || !strings.HasPrefix(string(text), head+"\ninternal/card:Cut ") {
+		t.Errorf("updated: %v\n%s", err, text)
+	} else if out, err := run(string(text)); err != nil {
+		t.Errorf("after an update: %v\n%s", err, out)
 	}
 }
 

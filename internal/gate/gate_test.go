@@ -26,7 +26,7 @@ const (
 
 // house is a gate with keys, a memory of answers, and a log to look into.
 type house struct {
-	t       *testing.T
+	t       testing.TB
 	gate    *gate.Gate
 	mux     *http.ServeMux
 	log     bytes.Buffer
@@ -39,7 +39,7 @@ type kept struct {
 	body        []byte
 }
 
-func newHouse(t *testing.T, change ...func(*gate.Options)) *house {
+func newHouse(t testing.TB, change ...func(*gate.Options)) *house {
 	t.Helper()
 	h := &house{t: t, mux: http.NewServeMux(), answers: map[string]kept{}}
 	keys := map[[32]byte]payment.Key{}

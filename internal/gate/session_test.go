@@ -14,7 +14,7 @@ import (
 )
 
 // seedRequest is the request of the page "One-click payment with CVN", verbatim.
-func seedRequest(t *testing.T) string {
+func seedRequest(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/seed-request.json")
 	if err != nil {

@@ -379,7 +379,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func pan(t *testing.T, digits string) card.PAN {
+func pan(t testing.TB, digits string) card.PAN {
 	t.Helper()
 	p, err := card.ParsePAN(digits)
 	if err != nil {
@@ -390,7 +390,7 @@ func pan(t *testing.T, digits string) card.PAN {
 
 const testPAN = "4000000000001091"
 
-func request(t *testing.T) AuthenticationRequest {
+func request(t testing.TB) AuthenticationRequest {
 	return AuthenticationRequest{
 		Authentication: payment.Authentication{
 			ServerTransID: serverID, Version: "2.2.0", Amount: payment.Money{Minor: 10000000, Currency: "IDR"},
