@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,21 +109,23 @@ WHERE notice IN (` + places(&args, notices) + `) ORDER BY notice, endpoint, at`,
 	})
 }
 
-// deliveries finds what a filter means and a further condition holds for, without attempts.
+// deliveries finds what a filter means and a further condition on a delivery d holds for, without attempts.
 func (s *Store) deliveries(ctx context.Context, f payment.DeliveryFilter, limit int, further string) (list []payment.Delivery, more bool, err error) {
 	args := []any{int64(limit + 1)}
-	var where []string
-	need := func(condition string, value any) {
+	need := func(of *string, condition string, value any) {
 		args = append(args, value)
-		where = append(where, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
+		*of += ` AND ` + strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args)))
 	}
-	need(`d.business = ?`, string(f.Business))
-	for _, c := range []struct{ condition, value string }{
-		{`d.notice = ?`, string(f.Notice)}, {`d.endpoint = ?`, string(f.Endpoint)},
-		{`n.kind = ?`, string(f.Kind)}, {`n.object = ?`, f.Object},
+	var where, told string // of the delivery, and of its notice
+	for _, c := range []struct {
+		of               *string
+		condition, value string
+	}{
+		{&where, `d.business = ?`, string(f.Business)}, {&where, `d.notice = ?`, string(f.Notice)}, {&where, `d.endpoint = ?`, string(f.Endpoint)},
+		{&told, `n.kind = ?`, string(f.Kind)}, {&told, `n.object = ?`, f.Object},
 	} {
 		if c.value != "" {
-			need(c.condition, c.value)
+			need(c.of, c.condition, c.value)
 		}
 	}
 	if len(f.Statuses) > 0 {
@@ -130,26 +133,35 @@ func (s *Store) deliveries(ctx context.Context, f payment.DeliveryFilter, limit 
 		for _, status := range f.Statuses {
 			statuses = append(statuses, string(status))
 		}
-		where = append(where, `d.status IN (`+places(&args, statuses)+`)`)
+		where += ` AND d.status IN (` + places(&args, statuses) + `)`
+		if !slices.Contains(f.Statuses, payment.DeliveryDelivered) {
+			where += ` AND d.status <> 'DELIVERED'` // an index has those alone
+		}
 	}
 	// The ids of notices begin with the time, in milliseconds: so the key finds where to begin.
 	if !f.From.IsZero() {
-		need(`d.notice >= ?`, firstID(f.From))
+		need(&where, `d.notice >= ?`, firstID(f.From))
 	}
 	if !f.To.IsZero() {
-		need(`d.notice < ?`, firstID(f.To))
+		need(&where, `d.notice < ?`, firstID(f.To))
 	}
 	if f.Before != nil {
-		need(`d.notice <= ?`, string(f.Before.Notice))
+		need(&where, `d.notice <= ?`, string(f.Before.Notice))
 		args = append(args, string(f.Before.Endpoint))
-		where = append(where, fmt.Sprintf(`(d.notice < $%d OR d.endpoint < $%d)`, len(args)-1, len(args)))
+		where += fmt.Sprintf(` AND (d.notice < $%d OR d.endpoint < $%d)`, len(args)-1, len(args))
+	}
+	where = strings.TrimPrefix(where, ` AND `) + further
+	// A page is found in the order of a key, and then what it tells of; unless only that says what is in it.
+	const page = `ORDER BY d.notice DESC, d.endpoint DESC LIMIT $1`
+	of, from := `p`, `(SELECT d.business, d.notice, d.endpoint, d.status FROM delivery d WHERE `+where+` `+page+`) p JOIN notice n ON n.id = p.notice
+ORDER BY p.notice DESC, p.endpoint DESC`
+	if told != "" {
+		of, from = `d`, `delivery d JOIN notice n ON n.id = d.notice WHERE `+where+told+` `+page
 	}
 	err = s.engine.query(ctx, stmt{
 		sql: `
-SELECT d.notice, d.business, d.endpoint, d.status, n.kind, n.object, n.sequence, n.created
-FROM delivery d JOIN notice n ON n.id = d.notice
-WHERE ` + strings.Join(where, ` AND `) + further + `
-ORDER BY d.notice DESC, d.endpoint DESC LIMIT $1`,
+SELECT ` + of + `.notice, ` + of + `.business, ` + of + `.endpoint, ` + of + `.status, n.kind, n.object, n.sequence, n.created
+FROM ` + from,
 		args: args,
 		each: func(r row) error {
 			var d payment.Delivery

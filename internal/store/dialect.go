@@ -21,6 +21,8 @@ type dialect struct {
 	unlogged string
 	// readOnly says on or off. On SQLite a commit that reads is answered at all only where a lock to write was had.
 	readOnly string
+	// besides makes an index while others write.
+	besides string
 	// versioned counts the table in which migrations are noted.
 	versioned string
 	// clock is the database's time in microseconds, where the database may be on another machine than we are.
@@ -33,6 +35,7 @@ var (
 		skipLocked: `FOR UPDATE SKIP LOCKED`,
 		unlogged:   `ALTER TABLE cvn_escrow SET UNLOGGED`,
 		readOnly:   `SELECT current_setting('transaction_read_only')`,
+		besides:    `CONCURRENTLY`,
 		versioned:  `SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')`,
 		clock:      `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 	}
@@ -67,6 +70,7 @@ func (d dialect) provider(db *sql.DB) (*goose.Provider, error) {
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(
 		goose.NewGoMigration(2, &goose.GoFunc{RunTx: d.unlog}, nil),
 		goose.NewGoMigration(40, &goose.GoFunc{RunTx: complete}, nil),
+		goose.NewGoMigration(100, &goose.GoFunc{RunDB: d.indexUndelivered}, nil),
 	)}
 	if d.goose == goose.DialectPostgres {
 		turns, err := lock.NewPostgresSessionLocker()
@@ -83,5 +87,16 @@ func (d dialect) unlog(ctx context.Context, tx *sql.Tx) error {
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, d.unlogged)
+	return err
+}
+
+// indexUndelivered finds what was not delivered among millions that were. An index that was begun and not finished is no
+// good, and is made anew.
+func (d dialect) indexUndelivered(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, `DROP INDEX `+d.besides+` IF EXISTS delivery_undelivered`)
+	if err == nil {
+		_, err = db.ExecContext(ctx, `
+CREATE INDEX `+d.besides+` delivery_undelivered ON delivery (business, notice, endpoint) WHERE status <> 'DELIVERED'`)
+	}
 	return err
 }

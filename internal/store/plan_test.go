@@ -11,10 +11,15 @@ import (
 	"testing"
 )
 
+// deliveryPage is how a page of deliveries begins where nothing but its delivery says whether one is on it.
+const deliveryPage = "SELECT p.notice, p.business, p.endpoint, p.status, n.kind, n.object, n.sequence, n.created FROM (SELECT d.business, d.notice, d.endpoint, d.status FROM delivery d WHERE d.business = ? AND "
+
 // scanned are the statements that may read a whole table that grows, by how they begin, with the reason.
 func scanned() map[string]string {
 	return map[string]string{
-		"SELECT d.notice, d.business, d.endpoint, d.status, n.kind, n.object, n.sequence, n.created FROM delivery d": "a page that is filtered is looked for from the newest delivery back",
+		"SELECT d.notice, d.business, d.endpoint, d.status, n.kind, n.object, n.sequence, n.created FROM delivery d": "deliveries of one kind of event are looked for from the newest back",
+		deliveryPage + "d.endpoint = ?":                                    "so are those to one of the few endpoints of a merchant",
+		deliveryPage + "EXISTS":                                            "and those to its endpoints that are told",
 		"SELECT data FROM merchant":                                        "an operator lists all merchants",
 		"SELECT data FROM advice WHERE status IN (":                        "an operator lists advices",
 		"SELECT at, actor, business, act, object, change FROM audit WHERE": "an operator reads all since a time",
