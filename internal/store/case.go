@@ -12,47 +12,39 @@ import (
 
 // A case is read in one query, but for its merchant, who is in every case and seldom another than a moment ago. $1 is
 // the way in, $2 the business or empty, $3 today, $4 the first of the last 30 days, $5 the card whose counts are wanted
-// or empty. Where a way in does not lead to an object, that is joined by an id that nothing has.
+// or empty.
 const (
-	caseColumns = `
-       s.version, s.data, ` + tokenColumns + `,
+	none        = `CAST(NULL AS BIGINT), CAST(NULL AS TEXT)` // version and data, where a way in does not lead to an object
+	cardColumns = tokenColumns + `,
        (SELECT CAST(COALESCE(SUM(k.n), 0) AS BIGINT) FROM card_count k
         WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'try' AND k.day = $3),
        (SELECT CAST(COALESCE(SUM(k.n), 0) AS BIGINT) FROM card_count k
-        WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'decline' AND k.day >= $4),
-       r.version, r.data, f.version, f.data`
+        WHERE k.card = CASE WHEN $5 = '' THEN t.fingerprint ELSE $5 END AND k.what = 'decline' AND k.day >= $4)`
+	paidColumns = `s.version, s.data, ` + cardColumns + `, r.version, r.data`
 
 	caseOfMerchant = `
-SELECT m.id,` + caseColumns + `
+SELECT m.id, ` + none + `, ` + cardColumns + `, ` + none + `, ` + none + `
 FROM merchant m
-LEFT JOIN session s ON s.id = ''
-LEFT JOIN request r ON r.id = ''
 LEFT JOIN token t ON t.id = ''
-LEFT JOIN refund f ON f.id = ''
 WHERE ($2 = '' OR m.id = $2) AND m.id = $1`
 	caseOfToken = `
-SELECT t.business,` + caseColumns + `
+SELECT t.business, ` + none + `, ` + cardColumns + `, ` + none + `, ` + none + `
 FROM token t
-LEFT JOIN session s ON s.id = ''
-LEFT JOIN request r ON r.id = ''
-LEFT JOIN refund f ON f.id = ''
 WHERE ($2 = '' OR t.business = $2) AND t.id = $1`
 	caseOfSession = `
-SELECT s.business,` + caseColumns + `
+SELECT s.business, ` + paidColumns + `, ` + none + `
 FROM session s
 LEFT JOIN request r ON r.id = s.attempt
 LEFT JOIN token t ON t.id = COALESCE(r.token, s.token)
-LEFT JOIN refund f ON f.id = ''
 WHERE ($2 = '' OR s.business = $2) AND `
 	caseOfRequest = `
-SELECT r.business,` + caseColumns + `
+SELECT r.business, ` + paidColumns + `, ` + none + `
 FROM request r
 LEFT JOIN session s ON s.id = r.session
 LEFT JOIN token t ON t.id = r.token
-LEFT JOIN refund f ON f.id = ''
 WHERE ($2 = '' OR r.business = $2) AND `
 	caseOfRefund = `
-SELECT r.business,` + caseColumns + `
+SELECT r.business, ` + paidColumns + `, f.version, f.data
 FROM refund f
 JOIN request r ON r.id = f.request
 LEFT JOIN session s ON s.id = r.session
