@@ -13,6 +13,7 @@ func (m *memory) Customer(ctx context.Context, b payment.BusinessID, c payment.C
 func (m *memory) CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.reads++
 	for _, c := range m.customers {
 		if c.Business == b && c.ReferenceID == reference {
 			return copied(c), ctx.Err()

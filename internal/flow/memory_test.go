@@ -29,6 +29,7 @@ type memory struct {
 
 	mu sync.Mutex
 	rows
+	reads int      // of anything
 	kept  int      // CVNs that ever went into the escrow
 	wrong []string // promises found broken after a commit
 }
@@ -128,6 +129,7 @@ func (m *memory) Case(ctx context.Context, l payment.Lookup) (payment.Case, erro
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.reads++
 	return m.find(l)
 }
 
@@ -491,6 +493,7 @@ func row[K comparable, V any](ctx context.Context, m *memory, table map[K]V, key
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.reads++
 	found, ok := table[key]
 	if !ok || !visible(found) {
 		return v, payment.ErrNotFound

@@ -276,3 +276,27 @@ func TestExpiryIsNotBelievedTooSoon(t *testing.T) {
 		t.Errorf("%v, told %v", err, s.told())
 	}
 }
+
+// TestReadsOfOneClick: a session reads once, card and customer together, and so does its payment. docs/performance.md
+// says so.
+func TestReadsOfOneClick(t *testing.T) {
+	for name, buyer := range map[string]flow.Buyer{
+		"nobody named": {},
+		"by id":        {ID: ada},
+		"known inline": {New: &flow.NewCustomer{ReferenceID: "ada", Type: payment.IndividualCustomer}},
+		"new":          {New: &flow.NewCustomer{ReferenceID: "eve", Type: payment.IndividualCustomer}},
+	} {
+		s := newScene(t)
+		n := s.ask()
+		n.Buyer, n.SkipThreeDS = buyer, true
+		opened, err := s.CreateSession(ctx, n)
+		if err != nil || s.memory.reads != 1 {
+			t.Errorf("%s: %d reads for a session, want 1; %v", name, s.memory.reads, err)
+		}
+		s.host.answer = func(flow.Authorisation) payment.Answer { s.memory.reads--; return approved } // the host looks itself
+		paid, err := s.Submit(ctx, flow.Submission{Business: shop, Session: opened.ID, Fields: types("737")})
+		if err != nil || paid.Case.Request.State != payment.Succeeded || s.memory.reads != 2 {
+			t.Errorf("%s: %d reads with its payment, want 2; %v", name, s.memory.reads, err)
+		}
+	}
+}
