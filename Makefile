@@ -71,7 +71,7 @@ bench: setup build ## how fast it is, beside the limits of this machine (some tw
 bench-quick: setup build ## the same in under four minutes, less certain
 	@$(BENCH) oneclick session --rounds=3 --duration=3s --warm-up=1s --json=bin/bench.json
 
-bench-growth: setup build ## does it slow down as it fills? A million stored payments: half an hour, and 20 GB for the while
+bench-growth: setup build ## does it slow down as it fills? A million stored payments: some ten minutes, and 20 GB for the while
 	@$(BENCH) growth --duration=20s --json=bin/growth.json
 
 bench-check: ## do hot paths allocate more than is committed? UPDATE=1 writes the figures anew

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,12 +50,30 @@ func tables() []copied {
 // row is one of a payment, and example the rows of one payment.
 type row struct {
 	table  int
-	values []any
+	values []any // those in which names stand are cut
 }
 
 type example struct {
 	rows  []row
-	names []string // that are its own, the longest first
+	names []string // that are its own
+}
+
+// cut is a text in which names of a payment stand: between any two of its parts one, by its place among them.
+type cut struct {
+	parts []string
+	names []int
+}
+
+// with is the text with other names.
+func (c cut) with(names []string) string {
+	var text strings.Builder
+	for i, part := range c.parts {
+		text.WriteString(part)
+		if i < len(c.names) {
+			text.WriteString(names[c.names[i]])
+		}
+	}
+	return text.String()
 }
 
 // database opens the database of a site beside the gateway.
@@ -82,17 +101,37 @@ func (s *site) fill(ctx context.Context, from, to int) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	for first := from; first < to; first += piece {
-		rows := make([][][]any, len(tables()))
-		for n := first; n < min(first+piece, to); n++ {
-			// Stored in the order of time, as they would have come.
-			e := examples[n%len(examples)]
-			renamed := e.renamed(now.Add(-past + time.Duration(float64(past)*float64(n)/float64(to))))
-			for _, r := range e.rows {
-				rows[r.table] = append(rows[r.table], copyOf(r.values, renamed))
+	if s.admin == "" { // it is the only one who has the file open, and would write everything twice
+		for _, pragma := range []string{`journal_mode=MEMORY`, `cache_size=-262144`} {
+			if _, err := db.ExecContext(ctx, `PRAGMA `+pragma); err != nil {
+				return err
 			}
 		}
+	}
+	filling, stop := context.WithCancel(ctx)
+	defer stop()
+	made := make(chan [][][]any, 1)
+	go func() { // the next piece, while the database writes one
+		defer close(made)
+		now := time.Now()
+		for first := from; first < to; first += piece {
+			rows := make([][][]any, len(tables()))
+			for n := first; n < min(first+piece, to); n++ {
+				// Stored in the order of time, as they would have come.
+				e := examples[n%len(examples)]
+				names := e.namesAt(now.Add(-past + time.Duration(float64(past)*float64(n)/float64(to))))
+				for _, r := range e.rows {
+					rows[r.table] = append(rows[r.table], copyOf(r.values, names))
+				}
+			}
+			select {
+			case made <- rows:
+			case <-filling.Done():
+				return
+			}
+		}
+	}()
+	for rows := range made {
 		for i, t := range tables() {
 			if err := s.insert(ctx, db, t.name, columns[i], rows[i]); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
@@ -105,11 +144,22 @@ func (s *site) fill(ctx context.Context, from, to int) error {
 				return err
 			}
 		}
-		_, err = db.ExecContext(ctx, `CHECKPOINT`)
-	} else {
-		_, err = db.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+		_, err := db.ExecContext(ctx, `CHECKPOINT`)
+		return err
 	}
-	return err
+	if _, err := db.ExecContext(ctx, `PRAGMA journal_mode=WAL`); err != nil {
+		return err
+	}
+	return onDisk(s.server)
+}
+
+// onDisk waits until a file is on the disk: else the gateway's first syncs would wait for what it has not written.
+func onDisk(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
 }
 
 // readExamples reads payments that the gateway has made: those whose sessions are over.
@@ -142,7 +192,7 @@ WHERE s.status = 'COMPLETED' AND r.kind = 'PAY' ORDER BY s.id DESC`)
 				return nil, nil, err
 			}
 		}
-		slices.SortFunc(e.names, func(a, b string) int { return len(b) - len(a) })
+		e.cut()
 		examples = append(examples, e)
 	}
 	return examples, columns, nil
@@ -198,14 +248,42 @@ func (e *example) learn(name string) {
 	}
 }
 
-// renamed gives a copy names of its own, of the same shape and of a time in the past: ids begin with it, so that what is
-// inserted together stands together.
-func (e example) renamed(at time.Time) *strings.Replacer {
-	var pairs []string
+// cut cuts all texts at the names that were learnt, of two that begin at one place at the longer one.
+func (e *example) cut() {
+	slices.SortFunc(e.names, func(a, b string) int { return len(b) - len(a) })
+	var quoted []string
 	for _, name := range e.names {
-		pairs = append(pairs, name, nameAt(name, at))
+		quoted = append(quoted, regexp.QuoteMeta(name))
 	}
-	return strings.NewReplacer(pairs...)
+	names := regexp.MustCompile(strings.Join(quoted, "|"))
+	for _, r := range e.rows {
+		for i, v := range r.values {
+			text, is := v.(string)
+			if !is {
+				continue
+			}
+			var c cut
+			end := 0
+			for _, at := range names.FindAllStringIndex(text, -1) {
+				c.parts, c.names = append(c.parts, text[end:at[0]]), append(c.names, slices.Index(e.names, text[at[0]:at[1]]))
+				end = at[1]
+			}
+			if c.names != nil {
+				c.parts = append(c.parts, text[end:])
+				r.values[i] = c
+			}
+		}
+	}
+}
+
+// namesAt are names for a copy, in the place of the example's own, of the same shape and of a time in the past: ids begin
+// with it, so that what is inserted together stands together.
+func (e example) namesAt(at time.Time) []string {
+	names := make([]string, len(e.names))
+	for i, name := range e.names {
+		names[i] = nameAt(name, at)
+	}
+	return names
 }
 
 func nameAt(name string, at time.Time) string {
@@ -230,11 +308,11 @@ func uuidAt(at time.Time) string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-func copyOf(values []any, renamed *strings.Replacer) []any {
+func copyOf(values []any, names []string) []any {
 	own := make([]any, len(values))
 	for i, v := range values {
-		if text, is := v.(string); is {
-			v = renamed.Replace(text)
+		if c, is := v.(cut); is {
+			v = c.with(names)
 		}
 		own[i] = v
 	}

@@ -20,10 +20,12 @@ func TestNamesOfCopies(t *testing.T) {
 		`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12} 02\|400551\|TOKO0001\|1126101112\|000487\|[0-9A-F]{12} [0-9a-f]{32}"}$`)
 	seen := map[string]bool{}
 	var before []string
+	e.rows = []row{{0, []any{text, int64(7), []byte("x"), "no name"}}}
+	e.cut()
 	for i := range 200 {
-		came := copyOf([]any{text, int64(7), []byte("x")}, e.renamed(time.Unix(1_700_000_000+int64(i), 0)))
+		came := copyOf(e.rows[0].values, e.namesAt(time.Unix(1_700_000_000+int64(i), 0)))
 		found := shape.FindStringSubmatch(came[0].(string))
-		if found == nil || came[1] != int64(7) {
+		if found == nil || came[1] != int64(7) || came[3] != "no name" {
 			t.Fatalf("%v", came)
 		}
 		if seen[came[0].(string)] || before != nil && (found[1] <= before[1] || found[2] <= before[2]) {
