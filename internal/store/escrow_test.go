@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -184,11 +185,35 @@ func testSweepCounts(t *testing.T, db *database) {
 		many[n] = count(fmt.Sprint("old", n), 40)
 	}
 	must(t, s.commit(ctx, append(many, count("a", 0), count("a", 30), count("a", 31), count("a", 32))...))
+	weighed := &weighing{engine: s.engine}
+	s.engine = weighed
 	must(t, s.Sweep(ctx))
+	if weighed.most != sweepBatch {
+		t.Errorf("a commit deletes %d rows, want %d at most", weighed.most, sweepBatch)
+	}
 	if old := rows(t, s, "card_count", `day < '`+day(31)+`'`); old != 0 {
 		t.Errorf("%d counts of more than 31 days ago are left", old)
 	}
 	if kept := rows(t, s, "card_count", `1 = 1`); kept != 3 {
 		t.Errorf("%d counts are left, want those of the last 31 days", kept)
 	}
+}
+
+// weighing is an engine that notes how many rows come back from a commit.
+type weighing struct {
+	engine
+	most int
+}
+
+func (w *weighing) commit(ctx context.Context, list []stmt) error {
+	rows := 0
+	list = slices.Clone(list)
+	for i, st := range list {
+		if st.each != nil {
+			list[i].each = func(r row) error { rows++; return st.each(r) }
+		}
+	}
+	err := w.engine.commit(ctx, list)
+	w.most = max(w.most, rows)
+	return err
 }
