@@ -31,8 +31,8 @@ type Lookup struct {
 	Business BusinessID
 	// Card is the fingerprint of the card whose counts are wanted; empty: the case's stored card.
 	Card string
-	// Customer or Reference, the merchant's own name, is whose record is wanted beside; Business is set then. Both empty:
-	// nobody's.
+	// Customer or Reference, the merchant's own name, is whose record is wanted beside a Token or the merchant alone;
+	// Business is set then. Both empty: nobody's.
 	Customer  CustomerID
 	Reference string
 

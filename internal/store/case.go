@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,7 @@ import (
 
 // A case is read in one query, but for its merchant, who is in every case and seldom another than a moment ago. $1 is
 // the way in, $2 the business or empty, $3 today, $4 the first of the last 30 days, $5 the card whose counts are wanted
-// or empty.
+// or empty, $6 the customer who is asked for beside a stored card.
 const (
 	none        = `CAST(NULL AS BIGINT), CAST(NULL AS TEXT)` // version and data, where a way in does not lead to an object
 	cardColumns = tokenColumns + `,
@@ -29,8 +30,13 @@ LEFT JOIN token t ON t.id = ''
 WHERE ($2 = '' OR m.id = $2) AND m.id = $1`
 	caseOfToken = `
 SELECT t.business, ` + none + `, ` + cardColumns + `, ` + none + `, ` + none + `
-FROM token t
+FROM token t` + ofToken
+	ofToken = `
 WHERE ($2 = '' OR t.business = $2) AND t.id = $1`
+	caseOfTokenWithCustomer = `
+SELECT t.business, ` + none + `, ` + cardColumns + `, ` + none + `, ` + none + `, ` + customerColumns + `
+FROM token t
+LEFT JOIN customer u ON u.business = t.business AND `
 	caseOfSession = `
 SELECT s.business, ` + paidColumns + `, ` + none + `
 FROM session s
@@ -60,7 +66,7 @@ func wayIn(l payment.Lookup) (query, key string, err error) {
 		{string(l.Request), caseOfRequest + `r.id = $1`},
 		{string(l.Payment), caseOfRequest + `r.payment = $1`},
 		{l.Page, caseOfRequest + `r.page = $1`},
-		{string(l.Token), caseOfToken},
+		{string(l.Token), ofCard(l)},
 		{string(l.Refund), caseOfRefund},
 		{string(l.ServerTransID), caseOfRequest + `r.id = (SELECT request FROM authentication WHERE server_trans_id = $1)`},
 		{l.Trace, caseOfRequest + `r.id = (SELECT request FROM trace WHERE key = $1)`},
@@ -83,11 +89,21 @@ func wayIn(l payment.Lookup) (query, key string, err error) {
 	return "", "", payment.ErrNotFound // an empty id names nothing
 }
 
+// ofCard is the query for a stored card, with the customer where one is asked for.
+func ofCard(l payment.Lookup) string {
+	switch {
+	case l.Customer != "":
+		return caseOfTokenWithCustomer + `u.id = $6` + ofToken
+	case l.Reference != "":
+		return caseOfTokenWithCustomer + `u.reference = $6` + ofToken
+	}
+	return caseOfToken
+}
+
 // declineDays is how long a decline speaks against a card.
 const declineDays = 30 * 24 * time.Hour
 
-// Case reads a case, with the customer who is asked for beside it, in one round trip. Of the merchant it knows what was
-// so a moment ago at the latest, see remembered.
+// Case reads a case in one query. Of the merchant it knows what was so a moment ago at the latest, see remembered.
 func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error) {
 	query, key, err := wayIn(l)
 	if err != nil {
@@ -96,40 +112,31 @@ func (s *Store) Case(ctx context.Context, l payment.Lookup) (payment.Case, error
 	var (
 		c                                             payment.Case
 		business                                      = l.Business
-		found                                         bool
 		session, attempt, refund                      []byte
 		tries, declines                               int64
 		sessionVersion, attemptVersion, refundVersion *int64
 		token                                         tokenRow
-		list                                          []stmt
+		customer                                      customerRow
+		now                                           = s.Now().UTC()
+		args                                          = []any{
+			key, string(l.Business), now.Format(time.DateOnly), now.Add(-declineDays).Format(time.DateOnly), l.Card,
+		}
+		into = append([]any{&business, &sessionVersion, &session}, token.into()...)
 	)
-	if query == caseOfMerchant && l.Card == "" {
-		found = true // if the merchant is, and nothing else is in it
-	} else {
-		now := s.Now().UTC()
-		list = append(list, stmt{
-			sql:  query,
-			args: []any{key, string(l.Business), now.Format(time.DateOnly), now.Add(-declineDays).Format(time.DateOnly), l.Card},
-			each: func(r row) error {
-				found = true
-				into := append([]any{&business, &sessionVersion, &session}, token.into()...)
-				return r.Scan(append(into, &tries, &declines, &attemptVersion, &attempt, &refundVersion, &refund)...)
-			},
-		})
+	into = append(into, &tries, &declines, &attemptVersion, &attempt, &refundVersion, &refund)
+	named := cmp.Or(string(l.Customer), l.Reference)
+	if named != "" && l.Token != "" {
+		args, into = append(args, named), append(into, customer.into()...)
 	}
 	switch {
-	case l.Customer != "":
-		list = append(list, customerQuery(byCustomerID, l.Business, string(l.Customer), &c.Customer))
-	case l.Reference != "":
-		list = append(list, customerQuery(byReference, l.Business, l.Reference, &c.Customer))
+	case query != caseOfMerchant || l.Card != "":
+		err = s.one(ctx, query, args, into...)
+		c.Customer = customer.customer(business)
+	case named != "":
+		c.Customer, err = s.customerOf(ctx, l)
 	}
-	if len(list) > 0 {
-		if err := s.engine.query(ctx, list...); err != nil {
-			return payment.Case{}, err
-		}
-	}
-	if !found {
-		return payment.Case{}, payment.ErrNotFound
+	if err != nil {
+		return payment.Case{}, err
 	}
 	if c.Merchant, err = s.merchant(ctx, business); err != nil {
 		return payment.Case{}, err

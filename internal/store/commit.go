@@ -29,9 +29,9 @@ type engine interface {
 	commit(ctx context.Context, list []stmt) error
 	// scrub clears away what was overwritten, as far as the database lets us.
 	scrub(ctx context.Context) error
-	// query reads, on PostgreSQL all of a list in one round trip. It sees everything that was committed before it was
-	// called. It fails with payment.ErrUnavailable or an error that is the database's own.
-	query(ctx context.Context, list ...stmt) error
+	// query reads. It sees everything that was committed before it was called. It fails with
+	// payment.ErrUnavailable or an error that is the database's own.
+	query(ctx context.Context, q stmt) error
 	connections() Connections
 	close()
 }

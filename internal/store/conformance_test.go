@@ -33,6 +33,7 @@ func TestConformance(t *testing.T) {
 		{"later migrations", testLaterMigrations},
 		{"behind", testBehind},
 		{"case", testCase},
+		{"case with a customer", testCaseWithCustomer},
 		{"create session", testCreateSession},
 		{"seeded rows", testSeededRows},
 		{"keys", testKeys},

@@ -9,47 +9,69 @@ import (
 	"reprise/internal/payment"
 )
 
+const (
+	customerColumns = `u.id, u.version, u.reference, u.type, u.profile, u.created, u.updated`
+
+	customerFrom        = `SELECT ` + customerColumns + ` FROM customer u WHERE u.business = $1 AND `
+	customerByID        = customerFrom + `u.id = $2`
+	customerByReference = customerFrom + `u.reference = $2`
+)
+
+// customerRow is a customer as its columns hold it. All are null where a case has none.
+type customerRow struct {
+	id, reference, kind, profile *string
+	version, created, updated    *int64
+}
+
+// into is where the columns go.
+func (r *customerRow) into() []any {
+	return []any{&r.id, &r.version, &r.reference, &r.kind, &r.profile, &r.created, &r.updated}
+}
+
+// customer is the customer of a business, nil where there is none.
+func (r *customerRow) customer(b payment.BusinessID) *payment.Customer {
+	if r.id == nil {
+		return nil
+	}
+	c := &payment.Customer{
+		ID: payment.CustomerID(*r.id), Business: b, Version: *r.version, ReferenceID: *r.reference,
+		Type: payment.CustomerType(*r.kind), Created: fromMicros(*r.created), Updated: fromMicros(*r.updated),
+	}
+	if *r.profile != "" {
+		c.Profile = json.RawMessage(*r.profile)
+	}
+	return c
+}
+
+// customerOf is the customer whom a lookup asks for beside its case, nil where there is no such.
+func (s *Store) customerOf(ctx context.Context, l payment.Lookup) (*payment.Customer, error) {
+	query, key := customerByReference, l.Reference
+	if l.Customer != "" {
+		query, key = customerByID, string(l.Customer)
+	}
+	c, err := s.customer(ctx, query, l.Business, key)
+	if errors.Is(err, payment.ErrNotFound) {
+		return nil, nil
+	}
+	return &c, err
+}
+
 // Customer reads a customer of a business.
 func (s *Store) Customer(ctx context.Context, b payment.BusinessID, id payment.CustomerID) (payment.Customer, error) {
-	return s.customer(ctx, byCustomerID, b, string(id))
+	return s.customer(ctx, customerByID, b, string(id))
 }
 
 // CustomerByReference reads a customer by the merchant's own name for them.
 func (s *Store) CustomerByReference(ctx context.Context, b payment.BusinessID, reference string) (payment.Customer, error) {
-	return s.customer(ctx, byReference, b, reference)
+	return s.customer(ctx, customerByReference, b, reference)
 }
 
-func (s *Store) customer(ctx context.Context, by string, b payment.BusinessID, key string) (payment.Customer, error) {
-	var c *payment.Customer
-	if err := s.engine.query(ctx, customerQuery(by, b, key, &c)); err != nil {
+func (s *Store) customer(ctx context.Context, query string, b payment.BusinessID, key string) (payment.Customer, error) {
+	var r customerRow
+	if err := s.one(ctx, query, []any{string(b), key}, r.into()...); err != nil {
 		return payment.Customer{}, err
 	}
-	if c == nil {
-		return payment.Customer{}, payment.ErrNotFound
-	}
-	return *c, nil
-}
-
-const (
-	customerColumns = `SELECT id, version, reference, type, profile, created, updated FROM customer WHERE business = $1 AND `
-	byCustomerID    = customerColumns + `id = $2`
-	byReference     = customerColumns + `reference = $2`
-)
-
-// customerQuery finds a customer of a business; into stays nil where there is none.
-func customerQuery(by string, b payment.BusinessID, key string, into **payment.Customer) stmt {
-	return stmt{sql: by, args: []any{string(b), key}, each: func(r row) error {
-		c := payment.Customer{Business: b}
-		var profile string
-		var created, updated int64
-		err := r.Scan(&c.ID, &c.Version, &c.ReferenceID, &c.Type, &profile, &created, &updated)
-		if profile != "" {
-			c.Profile = json.RawMessage(profile)
-		}
-		c.Created, c.Updated = fromMicros(created), fromMicros(updated)
-		*into = &c
-		return err
-	}}
+	return *r.customer(b), nil
 }
 
 // CreateCustomer writes a new customer. payment.ErrRepeated: the key of once was used before.

@@ -126,3 +126,47 @@ func testCustomerByMany(t *testing.T, db *database) {
 		t.Errorf("version %d, %s", got.Version, got.Profile)
 	}
 }
+
+// A customer who is asked for comes with a stored card, or with the merchant alone, or not at all.
+func testCaseWithCustomer(t *testing.T, db *database) {
+	s := db.open(t)
+	ctx := t.Context()
+	seed(t, s)
+	budi := customer()
+	must(t, s.CreateCustomer(ctx, budi, nil))
+	other := merchant()
+	other.ID = "5f27a14a9bf05c73dd040bc9"
+	must(t, s.SaveMerchant(ctx, payment.Merchant{}, other, actor))
+
+	for name, test := range map[string]struct {
+		lookup payment.Lookup
+		there  bool
+	}{
+		"nobody":                 {payment.Lookup{}, false},
+		"by id":                  {payment.Lookup{Customer: budi.ID}, true},
+		"by reference":           {payment.Lookup{Reference: "budi"}, true},
+		"by an unknown id":       {payment.Lookup{Customer: "cust-2"}, false},
+		"by an unused reference": {payment.Lookup{Reference: "eve"}, false},
+	} {
+		for _, token := range []payment.TokenID{"", cardID} {
+			l := test.lookup
+			l.Business, l.Token = business, token
+			want := payment.Case{Merchant: merchant()}
+			if token != "" {
+				want.Token = storedCard()
+			}
+			if test.there {
+				want.Customer = &budi
+			}
+			got, err := s.Case(ctx, l)
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("%s, card %q: %v (-want +got):\n%s", name, token, err, diff)
+			}
+		}
+		l := test.lookup
+		l.Business = other.ID
+		if c, err := s.Case(ctx, l); err != nil || c.Customer != nil {
+			t.Errorf("%s: another's customer is found; %v", name, err)
+		}
+	}
+}

@@ -122,13 +122,6 @@ func (p *postgres) commit(ctx context.Context, list []stmt) error {
 	ctx, cancel := p.within(context.WithoutCancel(ctx), commitLimit)
 	defer cancel()
 
-	st, err := send(ctx, conn, list)
-	return p.fault(err, st, conn)
-}
-
-// send has the server carry out a list as one implicit transaction, in one round trip. It says which statement an
-// error is of; none, where it is the commit itself that failed.
-func send(ctx context.Context, conn *pgxpool.Conn, list []stmt) (stmt, error) {
 	var batch pgx.Batch
 	for _, st := range list {
 		batch.Queue(st.sql, st.args...)
@@ -137,10 +130,10 @@ func send(ctx context.Context, conn *pgxpool.Conn, list []stmt) (stmt, error) {
 	for _, st := range list {
 		if err := drain(results, st); err != nil {
 			_ = results.Close() // tells of the same error
-			return st, err
+			return p.fault(err, st, conn)
 		}
 	}
-	return stmt{}, results.Close()
+	return p.fault(results.Close(), stmt{}, conn) // the commit itself
 }
 
 // acquire takes a connection from the pool, or makes one.
@@ -188,22 +181,19 @@ func each(rows pgx.Rows, st stmt) error {
 }
 
 // query reads, once more where the connection was lost before the first row: a read changes nothing.
-func (p *postgres) query(ctx context.Context, list ...stmt) error {
+func (p *postgres) query(ctx context.Context, q stmt) error {
 	limited, done := p.within(ctx, commitLimit)
 	defer done()
 	rows := 0
-	counted := make([]stmt, len(list))
-	for i, st := range list {
-		each := st.each
-		st.each = func(r row) error {
+	read := func() error {
+		return p.read(limited, stmt{sql: q.sql, args: q.args, each: func(r row) error {
 			rows++
-			return each(r)
-		}
-		counted[i] = st
+			return q.each(r)
+		}})
 	}
-	err := p.read(limited, counted)
+	err := read()
 	if errors.Is(err, errCutOff) && rows == 0 && limited.Err() == nil {
-		err = p.read(limited, counted)
+		err = read()
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -211,17 +201,20 @@ func (p *postgres) query(ctx context.Context, list ...stmt) error {
 	return err
 }
 
-func (p *postgres) read(ctx context.Context, list []stmt) error {
+func (p *postgres) read(ctx context.Context, q stmt) error {
 	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	st, err := send(ctx, conn, list)
+	rows, err := conn.Query(ctx, q.sql, q.args...)
+	if err == nil {
+		err = each(rows, q)
+	}
 	if err == nil {
 		return nil
 	}
-	told := p.fault(err, st, conn)
+	told := p.fault(err, q, conn)
 	var refused *pgconn.PgError
 	switch {
 	case conn.Conn().IsClosed(), ctx.Err() != nil: // by whatever became of it or of the server; or there was no time to send it

@@ -367,16 +367,7 @@ func (q *sqlite) hangUp() {
 	q.conn = nil
 }
 
-func (q *sqlite) query(ctx context.Context, list ...stmt) error {
-	for _, st := range list {
-		if err := q.readOne(ctx, st); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (q *sqlite) readOne(ctx context.Context, st stmt) error {
+func (q *sqlite) query(ctx context.Context, st stmt) error {
 	p, err := q.reader(ctx, st.sql)
 	var rows *sql.Rows
 	if err == nil {

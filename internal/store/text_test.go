@@ -74,11 +74,9 @@ func (n noting) commit(ctx context.Context, list []stmt) error {
 	return n.engine.commit(ctx, list)
 }
 
-func (n noting) query(ctx context.Context, list ...stmt) error {
-	for _, q := range list {
-		n.in.note(q)
-	}
-	return n.engine.query(ctx, list...)
+func (n noting) query(ctx context.Context, q stmt) error {
+	n.in.note(q)
+	return n.engine.query(ctx, q)
 }
 
 // apart are files whose statements no engine is given, with the reason why none of them has to be fast.

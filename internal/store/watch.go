@@ -16,26 +16,20 @@ type watched struct {
 }
 
 func (w watched) commit(ctx context.Context, list []stmt) error {
-	what, args := described(list)
-	err := w.watch(what, args, func() error { return w.engine.commit(ctx, list) })
+	var verbs []string
+	var args []any
+	for _, st := range list {
+		verbs, args = append(verbs, verb(st.sql)), append(args, st.args...)
+	}
+	err := w.watch(strings.Join(verbs, ", "), args, func() error { return w.engine.commit(ctx, list) })
 	if errors.Is(err, payment.ErrUnsure) && !errors.Is(err, errLost) {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	return err
 }
 
-func (w watched) query(ctx context.Context, list ...stmt) error {
-	what, args := described(list)
-	return w.watch(what, args, func() error { return w.engine.query(ctx, list...) })
-}
-
-// described is what is said of a list: its statements by verb and table, and what they are given.
-func described(list []stmt) (what string, args []any) {
-	var verbs []string
-	for _, st := range list {
-		verbs, args = append(verbs, verb(st.sql)), append(args, st.args...)
-	}
-	return strings.Join(verbs, ", "), args
+func (w watched) query(ctx context.Context, q stmt) error {
+	return w.watch(verb(q.sql), q.args, func() error { return w.engine.query(ctx, q) })
 }
 
 // verb is what a statement does, and to which table: "INSERT work", "SELECT request".
