@@ -3,7 +3,7 @@
 // decides nothing about a payment: no answer in time is reported as Unknown, and whoever asked reverses it.
 //
 // Card data passes through and stays nowhere: no message is logged or quoted in an error, and the bytes of
-// a frame are wiped once they are written. Strings that the codec makes on the way cannot be.
+// a frame, of which there is one copy, are wiped once they are written. The strings that it was made of cannot be.
 package acquirer
 
 import (

@@ -5,12 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/moov-io/iso8583"
-	"github.com/moov-io/iso8583/encoding"
-	iso8583errors "github.com/moov-io/iso8583/errors"
-	"github.com/moov-io/iso8583/field"
-	"github.com/moov-io/iso8583/prefix"
 )
 
 // message is one ISO 8583 message: data elements by number, as characters. It holds card data, so it is
@@ -20,8 +14,7 @@ type message struct {
 	fields map[int]string
 }
 
-// class is what a data element may consist of (ISO 8583:1987 §3.2). The codec checks none of this: it
-// would pack an amount of "12AB".
+// class is what a data element may consist of (ISO 8583:1987 §3.2).
 type class string
 
 const (
@@ -115,32 +108,6 @@ var elements = []element{
 	{95, n, 0, 42, 42, "---C---"},      // replacement amounts
 }
 
-// spec is the same table as the codec wants it. Every field is a string: a number would lose its zeros,
-// "000000" would go out as "0". The bitmap is 8 bytes that grow to 16 by its first bit; the codec's ready
-// made specification always sends 16 and never sets that bit, which others cannot read.
-var spec = codec(elements)
-
-func codec(elements []element) *iso8583.MessageSpec {
-	fixed := func(length int) *field.Spec {
-		return &field.Spec{Length: length, Enc: encoding.ASCII, Pref: prefix.ASCII.Fixed}
-	}
-	fields := map[int]field.Field{
-		0: field.NewString(fixed(4)),
-		1: field.NewBitmap(&field.Spec{Length: 8, Enc: encoding.Binary, Pref: prefix.Binary.Fixed}),
-	}
-	for _, e := range elements {
-		s := fixed(e.max)
-		switch e.digits {
-		case 2:
-			s.Pref = prefix.ASCII.LL
-		case 3:
-			s.Pref = prefix.ASCII.LLL
-		}
-		fields[e.number] = field.NewString(s)
-	}
-	return &iso8583.MessageSpec{Name: "Reprise acquirer profile", Fields: fields}
-}
-
 // fault says which rule a message breaks. It names fields and never quotes them.
 type fault struct {
 	mti   string
@@ -193,69 +160,112 @@ func check(m message) error {
 // makes no sense.
 const longestFrame = 2048
 
-// encode packs a message with its length before it, ready for one write.
+// Sizes on the wire. A bitmap of 8 bytes grows to 16, and its first bit says so.
+const (
+	headerSize = 2 // the length of what follows
+	typeSize   = 4
+	bitmapSize = 8
+	grown      = 0x80
+)
+
+// encode packs a message with its length before it, ready for one write. There is one copy of what is in it.
 func encode(m message) ([]byte, error) {
 	if err := check(m); err != nil {
 		return nil, err
 	}
-	packer := iso8583.NewMessage(spec)
-	packer.MTI(m.mti)
-	for number, value := range m.fields {
-		if err := packer.Field(number, value); err != nil {
-			return nil, fault{m.mti, number, "cannot be set"}
+	bitmap, size := bitmapSize, 0
+	for _, e := range elements {
+		if value, given := m.fields[e.number]; given {
+			size += e.digits + len(value)
+			if e.number > 8*bitmapSize {
+				bitmap = 2 * bitmapSize
+			}
 		}
 	}
-	body, err := packer.Pack()
-	if err != nil || len(body) > longestFrame {
-		return nil, fault{m.mti, 0, "cannot be packed"} // not the codec's words: they quote
+	if size += typeSize + bitmap; size > longestFrame {
+		return nil, fault{m.mti, 0, "is longer than a frame"}
 	}
-	frame := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(body)), uint16(len(body)))
-	frame = append(frame, body...)
-	clear(body) // it holds PAN and CVN
+	frame := make([]byte, headerSize+size)
+	binary.BigEndian.PutUint16(frame, uint16(size))
+	copy(frame[headerSize:], m.mti)
+	bits, rest := frame[headerSize+typeSize:][:bitmap], frame[headerSize+typeSize+bitmap:]
+	if bitmap > bitmapSize {
+		bits[0] |= grown
+	}
+	for _, e := range elements {
+		value, given := m.fields[e.number]
+		if !given {
+			continue
+		}
+		bits[(e.number-1)/8] |= bit(e.number)
+		for i, length := e.digits-1, len(value); i >= 0; i, length = i-1, length/10 {
+			rest[i] = byte('0' + length%10)
+		}
+		rest = rest[e.digits+copy(rest[e.digits:], value):]
+	}
 	return frame, nil
 }
 
-// decode unpacks a message without its length. It accepts only what the profile could have packed: the
-// codec alone would overlook bytes behind the last field, a length written as "+5", and any content.
-func decode(body []byte) (got message, err error) {
-	m := message{mti: string(body[:min(4, len(body))]), fields: map[int]string{}}
+// bit is that of a data element, in its byte of a bitmap.
+func bit(number int) byte { return grown >> ((number - 1) % 8) }
+
+// decode unpacks a message without its length. It accepts only what the profile could have packed.
+func decode(body []byte) (message, error) {
+	m := message{mti: string(body[:min(typeSize, len(body))])}
 	if _, ok := columns[m.mti]; !ok {
 		return message{}, errForeign
 	}
-	defer func() {
-		if recover() != nil { // what a host sends must not end the process, whatever the codec thinks of it
-			got, err = message{}, fault{m.mti, 0, "made the codec panic"}
-		}
-	}()
-	unpacker := iso8583.NewMessage(spec)
-	if err := unpacker.Unpack(body); err != nil {
-		rule := "cannot be unpacked"
-		if at := new(iso8583errors.UnpackError); errors.As(err, &at) {
-			rule = "field " + at.FieldID + " cannot be unpacked"
-		}
-		return message{}, fault{m.mti, 0, rule}
+	bits := body[typeSize:]
+	length := bitmapSize
+	if len(bits) > 0 && bits[0]&grown != 0 {
+		length = 2 * bitmapSize
 	}
-	bitmap := unpacker.Bitmap()
-	if bitmap.Len() > 128 {
+	switch {
+	case len(bits) < length:
+		return message{}, fault{m.mti, 0, "ends in its bitmap"}
+	case length > bitmapSize && bits[bitmapSize]&grown != 0:
 		return message{}, fault{m.mti, 0, "has a third bitmap"}
 	}
-	rest := body[4+bitmap.Len()/8:]
-	for _, e := range elements {
-		if !bitmap.IsSet(e.number) {
+	bits, rest := bits[:length], bits[length:]
+	m.fields = make(map[int]string, len(elements))
+	left := elements
+	for number := 2; number <= 8*length; number++ {
+		if bits[(number-1)/8]&bit(number) == 0 {
 			continue
 		}
-		value, err := unpacker.GetString(e.number)
-		if err != nil {
-			return message{}, fault{m.mti, e.number, "cannot be read"}
+		for len(left) > 0 && left[0].number < number {
+			left = left[1:]
 		}
-		if e.digits > 0 && string(rest[:e.digits]) != fmt.Sprintf("%0*d", e.digits, len(value)) {
-			return message{}, fault{m.mti, e.number, "length is not digits"}
+		if len(left) == 0 || left[0].number != number {
+			return message{}, fault{m.mti, number, "is not in the profile"} // nobody knows where it would end
 		}
-		rest = rest[e.digits+len(value):]
-		m.fields[e.number] = value
+		value, more, rule := left[0].take(rest)
+		if rule != "" {
+			return message{}, fault{m.mti, number, rule}
+		}
+		m.fields[number], rest = value, more
 	}
 	if len(rest) > 0 {
 		return message{}, fault{m.mti, 0, "has bytes behind its last field"}
 	}
 	return m, check(m)
+}
+
+// take reads an element at the beginning of what is left of a message, or says which rule it breaks.
+func (e element) take(from []byte) (value string, rest []byte, rule string) {
+	length := e.max
+	if e.digits > 0 {
+		length = 0
+		for _, digit := range from[:min(e.digits, len(from))] {
+			if !isDigit(digit) {
+				return "", nil, "length is not digits"
+			}
+			length = 10*length + int(digit-'0')
+		}
+	}
+	if len(from) < e.digits+length {
+		return "", nil, "is cut off"
+	}
+	from = from[e.digits:]
+	return string(from[:length]), from[length:], ""
 }

@@ -2,7 +2,6 @@ package acquirer
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -22,11 +21,20 @@ var errTags = errors.New("DE48 is not tagged data")
 // tag is one entry of DE48: two characters, the length of the value in two digits, the value.
 type tag struct{ id, value string }
 
-// formatTags writes DE48 in the order given. Values longer than 99 characters do not exist in the profile.
+// formatTags writes DE48 in the order given, into one buffer: a CVN is not to be left in others that were outgrown. Values
+// longer than 99 characters do not exist in the profile.
 func formatTags(tags []tag) string {
-	var s strings.Builder
+	size := 0
 	for _, t := range tags {
-		fmt.Fprintf(&s, "%s%02d%s", t.id, len(t.value), t.value)
+		size += 4 + len(t.value)
+	}
+	var s strings.Builder
+	s.Grow(size)
+	for _, t := range tags {
+		s.WriteString(t.id)
+		s.WriteByte(byte('0' + len(t.value)/10))
+		s.WriteByte(byte('0' + len(t.value)%10))
+		s.WriteString(t.value)
 	}
 	return s.String()
 }

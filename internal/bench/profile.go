@@ -116,7 +116,7 @@ func parts() []part {
 			"crypto/aes", "crypto/cipher", "crypto/ecdsa", "crypto/ecdh", "crypto/ed25519", "crypto/hkdf", "crypto/hmac", "crypto/internal/fips140",
 			"crypto/rsa", "crypto/sha", "crypto/x509", "crypto/mlkem", "github.com/tink-crypto/", "reprise/internal/vault.", "vendor/golang.org/x/crypto",
 		}},
-		{"ISO 8583 and the line to the acquirer", []string{"reprise/internal/acquirer.", "github.com/moov-io/"}},
+		{"ISO 8583 and the line to the acquirer", []string{"reprise/internal/acquirer."}},
 		{"the database", []string{"reprise/internal/store.", "github.com/jackc/", "modernc.org/", "database/sql."}},
 		{"webhooks", []string{"reprise/internal/webhook.", "github.com/standard-webhooks/"}},
 		{"3-D Secure", []string{"reprise/internal/threeds."}},
