@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -59,7 +60,12 @@ func decode(body []byte) (any, error) {
 type syntax struct {
 	b []byte
 	i int
+
+	names [][]byte // of the objects that are open, as they are compared, the innermost last
 }
+
+// fewNames are as many members of an object as are compared with each other; of more a set is made.
+const fewNames = 16
 
 func (s *syntax) space() {
 	for s.i < len(s.b) && (s.b[s.i] == ' ' || s.b[s.i] == '\t' || s.b[s.i] == '\n' || s.b[s.i] == '\r') {
@@ -105,9 +111,11 @@ func (s *syntax) value(depth int) error {
 
 func (s *syntax) object(depth int) error {
 	s.i++
-	seen := map[string]bool{}
+	from := len(s.names)
+	defer func() { s.names = s.names[:from] }()
+	var many map[string]bool
 	for s.space(); !s.take('}'); s.space() {
-		if len(seen) > 0 {
+		if len(s.names) > from {
 			if !s.take(',') {
 				return malformed()
 			}
@@ -120,14 +128,17 @@ func (s *syntax) object(depth int) error {
 		if err != nil {
 			return err
 		}
-		var name string
-		if json.Unmarshal(quoted, &name) != nil {
-			return malformed()
+		name := quoted[1 : len(quoted)-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			var unescaped string
+			if json.Unmarshal(quoted, &unescaped) != nil {
+				return malformed()
+			}
+			name = []byte(unescaped)
 		}
-		if seen[name] {
-			return Invalid(payment.Field{Path: "/body", Message: "must NOT have a member name twice in one object"})
+		if many, err = s.name(name, from, many); err != nil {
+			return err
 		}
-		seen[name] = true
 		s.space()
 		if !s.take(':') {
 			return malformed()
@@ -138,6 +149,28 @@ func (s *syntax) object(depth int) error {
 		}
 	}
 	return nil
+}
+
+// name takes note of a member of the object whose names begin at from, unless it is there already. many has them all, once
+// they are too many to be compared one by one.
+func (s *syntax) name(name []byte, from int, many map[string]bool) (map[string]bool, error) {
+	before := s.names[from:]
+	if many == nil && len(before) == fewNames {
+		many = map[string]bool{}
+		for _, earlier := range before {
+			many[string(earlier)] = true
+		}
+	}
+	if many == nil && slices.ContainsFunc(before, func(earlier []byte) bool { return bytes.Equal(earlier, name) }) || many[string(name)] {
+		return nil, Invalid(payment.Field{Path: "/body", Message: "must NOT have a member name twice in one object"})
+	}
+	if many != nil {
+		many[string(name)] = true
+	}
+	if len(before) < fewNames {
+		s.names = append(s.names, name)
+	}
+	return many, nil
 }
 
 func (s *syntax) array(depth int) error {

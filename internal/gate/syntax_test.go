@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -70,6 +72,27 @@ func FuzzSyntax(f *testing.F) {
 			t.Fatal("called malformed")
 		}
 	})
+}
+
+// TestManyNames: a name twice is found among however many, behind an object that has the same ones, and no other is.
+func TestManyNames(t *testing.T) {
+	for n := range 2*fewNames + 2 {
+		var members []string
+		for i := range n {
+			members = append(members, fmt.Sprintf(`"n%d":%d`, i, i))
+		}
+		inner := "{" + strings.Join(members, ",") + "}"
+		open := "{" + strings.Join(append(members, `"inner":[`+inner+`,`+inner+`]`), ",")
+		if err := checkSyntax([]byte(open + "}")); err != nil {
+			t.Errorf("%d names: %v", n, err)
+		}
+		for i := range n {
+			again := fmt.Sprintf(`%s,"\u006e%d":0}`, open, i)
+			if err := checkSyntax([]byte(again)); err == nil || !strings.Contains(err.Error(), "twice") {
+				t.Errorf("%d names, and number %d again: %v", n, i, err)
+			}
+		}
+	}
 }
 
 // FuzzBody throws bodies at the whole validation: it neither fails in another way than by a refusal, nor
