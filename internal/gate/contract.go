@@ -102,6 +102,23 @@ func compile(specification string, allowHTTP bool) (*contract, error) {
 	return c, nil
 }
 
+// schemas says where schemas stand in a contract. The compiler would find each by itself when it is asked for, and copy what it
+// knows of all others then. What it is told of it does not hold against the rules of JSON Schema; a test does.
+func schemas() (all []jsonschema.SchemaPath) {
+	at := func(path ...jsonschema.Position) { all = append(all, path) }
+	type name = jsonschema.Prop
+	each, item, media := jsonschema.AllProp{}, jsonschema.AllItem{}, name("content")
+	at(name("components"), name("schemas"), each)
+	at(name("components"), name("parameters"), each, name("schema"))
+	at(name("components"), name("responses"), each, media, each, name("schema"))
+	for _, doors := range []name{"paths", "webhooks"} {
+		at(doors, each, each, name("parameters"), item, name("schema"))
+		at(doors, each, each, name("requestBody"), media, each, name("schema"))
+		at(doors, each, each, name("responses"), each, media, each, name("schema"))
+	}
+	return all
+}
+
 // load turns YAML into what JSON would decode to, with numbers as written, and notes where things stand.
 func (c *contract) load(n *yaml.Node, pointer string) any {
 	c.lines[pointer] = n.Line

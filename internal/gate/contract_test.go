@@ -3,12 +3,14 @@ package gate
 import (
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"reprise/internal/payment"
 )
@@ -251,6 +253,31 @@ func TestAnswersAreClosed(t *testing.T) {
 				t.Errorf("%s lets anything pass", pointer)
 			}
 		})
+	}
+}
+
+// TestContractIsJSONSchema holds every schema against the rules of its language, which a gateway that starts takes for
+// granted.
+func TestContractIsJSONSchema(t *testing.T) {
+	language, err := jsonschema.NewCompiler().Compile("https://json-schema.org/draft/2020-12/schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	walk(contractForTest(t).document, "", func(pointer string, node any) {
+		if path.Base(pointer) != "schema" && path.Dir(pointer) != "/components/schemas" {
+			return
+		}
+		found++
+		if err := language.Validate(node); err != nil {
+			t.Errorf("%s: %v", pointer, err)
+		}
+	})
+	if found < 100 {
+		t.Errorf("only %d schemas were found", found)
+	}
+	if language.Validate(map[string]any{"type": "object", "properties": map[string]any{"a": map[string]any{"minLength": "1"}}}) == nil {
+		t.Error("a length that is no number passes")
 	}
 }
 

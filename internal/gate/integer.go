@@ -13,7 +13,8 @@ import (
 // too (2020-12 §4.2.3), on which a door would fail.
 func integers() *jsonschema.Vocabulary {
 	return &jsonschema.Vocabulary{
-		URL: "urn:reprise:integers",
+		URL:        "urn:reprise:integers",
+		Subschemas: schemas(),
 		Compile: func(_ *jsonschema.CompilerContext, schema map[string]any) (jsonschema.SchemaExt, error) {
 			var types []string
 			switch t := schema["type"].(type) {
