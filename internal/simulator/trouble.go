@@ -1,6 +1,9 @@
 package simulator
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // trouble is an amount at which something breaks, as often as it is paid. The amount is in hundredths of the
 // currency's unit; the 0420 of a purchase has the amount of its purchase.
@@ -12,8 +15,8 @@ type trouble struct {
 
 func ms(d time.Duration) int { return int(d.Milliseconds()) }
 
-// troubles that can be had by amount, without the control port.
-func troubles() []trouble {
+// troubles that can be had by amount, without the control port. Every message is compared with them, and nobody changes them.
+var troubles = sync.OnceValue(func() []trouble {
 	purchase := func(f Fault) map[occasion]Fault { return map[occasion]Fault{onAcquirer: f} }
 	silence := Fault{Behaviour: behaviourSilence}
 	return []trouble{
@@ -51,7 +54,7 @@ func troubles() []trouble {
 		{1903900, "of a challenge: the payer leaves, and nobody says anything", map[occasion]Fault{onChallenge: silence}},
 		{1904000, "of a challenge: the bank's page is out of order", map[occasion]Fault{onChallenge: {Behaviour: behaviourError}}},
 	}
-}
+})
 
 // troubleAt is what an amount has in store for a message; zero is nothing.
 func troubleAt(on occasion, about subject) Fault {
