@@ -367,7 +367,13 @@ func (q *sqlite) hangUp() {
 	q.conn = nil
 }
 
+// query goes on whatever becomes of the caller, as a commit does: to interrupt it, the driver and database/sql would keep a
+// task each beside every query, and most take less time than that.
 func (q *sqlite) query(ctx context.Context, st stmt) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
 	p, err := q.reader(ctx, st.sql)
 	var rows *sql.Rows
 	if err == nil {
