@@ -37,7 +37,7 @@ func newDesk(o Outside, memory *store.Store, v *vault.Vault, callbackToken func(
 		secret := v.Derive("webhook signature", string(e)) // derived, so that nothing of it is stored
 		return secret[:]
 	}}
-	w.Delivery, w.Record, w.CallbackToken, w.Secret = memory.Delivery, memory.RecordDelivery, callbackToken, d.secret
+	w.CallbackToken, w.Secret = callbackToken, d.secret
 	w.Now, w.Timer, w.Go, w.Dial, w.Resolve = o.Now, o.Timer, o.Go, o.Dial, o.Resolve
 	d.sender = webhook.New(w)
 	return d

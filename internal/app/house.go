@@ -152,8 +152,8 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	h.desk = newDesk(o, h.store, h.vault, s.CallbackToken, webhook.Options{
 		Schedule: s.WebhookSchedule, Networks: s.networks(), Roots: s.WebhookRoots, Log: h.log,
 	})
-	h.desk.sender.Record = h.metrics.delivery(h.desk.sender.Record)
 	h.store.Work(h.work())
+	h.store.Courier(store.Courier{Deliver: h.desk.sender.Deliver, Kept: h.metrics.delivery})
 
 	from := proxies(s.TrustedProxies)
 	h.gate, err = gate.New(gate.Options{

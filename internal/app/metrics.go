@@ -66,25 +66,19 @@ func (m *metrics) served(operation string, status int, took time.Duration) {
 }
 
 // delivery counts what came of a try to deliver a notice, once it is kept.
-func (m *metrics) delivery(record func(context.Context, payment.Delivery, string) error) func(context.Context, payment.Delivery, string) error {
-	return func(ctx context.Context, d payment.Delivery, disable string) error {
-		if err := record(ctx, d, disable); err != nil {
-			return err
+func (m *metrics) delivery(t payment.Tried) {
+	for _, try := range t.Attempts {
+		result := try.Problem
+		switch {
+		case try.Taken():
+			result = "taken"
+		case try.Status != 0:
+			result = "refused"
 		}
-		for _, try := range d.Attempts {
-			result := try.Problem
-			switch {
-			case try.Taken():
-				result = "taken"
-			case try.Status != 0:
-				result = "refused"
-			}
-			m.tries.WithLabelValues(result).Inc()
-		}
-		if d.Status != payment.DeliveryPending {
-			m.notices.WithLabelValues(string(d.Status)).Inc()
-		}
-		return nil
+		m.tries.WithLabelValues(result).Inc()
+	}
+	if t.Status != payment.DeliveryPending {
+		m.notices.WithLabelValues(string(t.Status)).Inc()
 	}
 }
 

@@ -26,6 +26,5 @@ func (h *House) work() map[payment.WorkKind]store.Handler {
 		payment.WorkToken: done(func(ctx context.Context, ref string) error {
 			return h.flow.TokenDue(ctx, payment.TokenID(ref))
 		}),
-		payment.WorkWebhook: h.desk.sender.Deliver,
 	}
 }

@@ -42,6 +42,13 @@ type DeliveryAttempt struct {
 // Taken says whether the endpoint took the notice: any 2xx.
 func (a DeliveryAttempt) Taken() bool { return a.Status >= 200 && a.Status <= 299 }
 
+// Tried is what a try to deliver a notice came to.
+type Tried struct {
+	Delivery           // its status from now on, and the attempt that was made, if any was
+	Next     time.Time // when it is tried again; zero: not by itself
+	Disable  string    // why its endpoint is told nothing from now on, in words for the merchant; empty: it is told
+}
+
 // ResendMax is how many deliveries are sent again at once, at most.
 const ResendMax = 500
 

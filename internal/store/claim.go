@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"reprise/internal/payment"
 )
 
 // claim takes work that is due and that nobody was handed: retries, timers, what found no slot, and what
 // a node that died has left behind. It goes on while there is room and something is due.
 func (s *Store) claim(ctx context.Context) error {
 	for {
-		r := s.slots.room()
-		if len(r.kinds) == 0 || r.free == 0 && len(r.shares) == 0 {
+		r := s.slots.room(s.overdue())
+		if r.own == 0 && len(r.shares) == 0 {
 			return nil
 		}
 		jobs, more, err := s.due(ctx, r)
@@ -37,6 +39,13 @@ func (s *Store) claim(ctx context.Context) error {
 	}
 }
 
+// overdue says whether a poll's time has passed since it was last looked for whom there is work. While one peer is
+// behind and has its work claimed all the time, no poll comes to it.
+func (s *Store) overdue() bool {
+	ago := s.Now().Sub(s.looked)
+	return ago >= s.Poll || ago < 0 // a clock that was set back
+}
+
 // claimed is the row of a job while it is the job's own. The lease alone does not tell: clocks go back, and two
 // nodes may claim in the same microsecond. The number alone does not tell either, while a node of a version that
 // knows no numbers moves rows.
@@ -48,33 +57,38 @@ func (j job) claimedBy() []any { return []any{string(j.work.Kind), j.work.Ref, j
 // chance. Zero is no claim.
 func (s *Store) newClaim() int64 { return s.claims.Add(1) }
 
-// due leases as much due work as there is room for, in one commit: for each peer that is behind its
-// share, and for all others together what is left. more says that the others may have more.
+// due leases as much due work as there is room for, in one commit: for each peer that is behind its share, and, where
+// it is to be looked, the gateway's own. Looking also finds out which other peers are behind. more says that there may
+// be more to claim at once.
 func (s *Store) due(ctx context.Context, r room) (jobs []job, more bool, err error) {
 	now := s.Now()
 	lease := now.Add(s.Options.Lease)
-	c := claiming{kinds: r.kinds, now: micros(now), lease: micros(lease), claim: s.newClaim(), skipLocked: s.dialect.skipLocked}
+	c := claiming{now: micros(now), lease: micros(lease), claim: s.newClaim(), skipLocked: s.dialect.skipLocked}
 
 	var list []stmt
-	counts := make([]int, len(r.shares)+1)
-	take := func(n *int) func(row) error {
-		return func(r row) error {
-			*n++
+	counts := make([]int, len(r.shares))
+	for i, share := range r.shares {
+		list = append(list, c.lend([]string{string(payment.WorkWebhook)}, share.peer, share.n), c.readErrands(share.peer, func(j job) error {
+			counts[i]++
+			jobs = append(jobs, j)
+			return nil
+		}))
+	}
+	own, late := 0, []string(nil)
+	if r.own > 0 {
+		st := c.lend(r.kinds, "", r.own)
+		st.sql += ` RETURNING work.kind, work.ref, work.attempt, work.failed`
+		st.each = func(r row) error {
+			own++
 			j := job{claim: c.claim, lease: c.lease}
 			err := r.Scan(&j.work.Kind, &j.work.Ref, &j.tries, &j.failed)
 			jobs = append(jobs, j)
 			return err
 		}
+		list = append(list, st)
 	}
-	for i, share := range r.shares {
-		list = append(list, c.stmt(share.n, `IN`, []string{share.peer}, take(&counts[i])))
-	}
-	if others := &counts[len(r.shares)]; r.free > 0 {
-		which, peers := `NOT IN`, r.behind
-		if r.alone {
-			which, peers = `IN`, []string{""}
-		}
-		list = append(list, c.stmt(r.free, which, peers, take(others)))
+	if r.look {
+		list = append(list, c.latePeers(func(peer string) { late = append(late, peer) }))
 	}
 	if err := s.engine.commit(ctx, list); err != nil {
 		return nil, false, err // what was leased all the same is claimed again when the lease is over
@@ -84,32 +98,56 @@ func (s *Store) due(ctx context.Context, r room) (jobs []job, more bool, err err
 			s.slots.caughtUp(share.peer)
 		}
 	}
-	return jobs, r.free > 0 && counts[len(r.shares)] == r.free, nil
+	if r.look {
+		s.looked = now
+	}
+	return jobs, s.slots.found(late, r.own > 0 && own == r.own), nil
 }
 
 // claiming is what all statements of a claim have in common.
 type claiming struct {
-	kinds             []string
 	now, lease, claim int64
 	skipLocked        string
 }
 
-// stmt leases at most n pieces of work, the oldest first, whose peer is IN these or NOT IN these.
-func (c claiming) stmt(n int, which string, peers []string, each func(row) error) stmt {
-	args := []any{c.lease, c.now, int64(n), c.claim}
-	where := `next_at <= $2 AND kind IN (` + places(&args, c.kinds) + `)`
-	if len(peers) > 0 {
-		where += ` AND peer ` + which + ` (` + places(&args, peers) + `)`
-	}
+// lend leases at most n pieces of work of some kinds that wait for a peer, or for none, the oldest first. The index of
+// what waits for whom holds just these, in this order: however much there is for others, nobody reads it.
+func (c claiming) lend(kinds []string, peer string, n int) stmt {
+	args := []any{c.lease, c.claim, peer, c.now, int64(n)}
 	return stmt{
 		sql: `
 WITH due AS MATERIALIZED (
-    SELECT kind, ref FROM work WHERE ` + where + ` ORDER BY next_at LIMIT $3 ` + c.skipLocked + `
+    SELECT kind, ref FROM work WHERE peer = $3 AND next_at <= $4 AND kind IN (` + places(&args, kinds) + `)
+    ORDER BY next_at LIMIT $5 ` + c.skipLocked + `
 )
-UPDATE work SET next_at = $1, claim = $4 FROM due WHERE work.kind = due.kind AND work.ref = due.ref
-RETURNING work.kind, work.ref, work.attempt, work.failed`,
+UPDATE work SET next_at = $1, claim = $2 FROM due WHERE work.kind = due.kind AND work.ref = due.ref`,
 		args: args,
-		each: each,
+	}
+}
+
+// knownPeers are, in a query, those that any work waits for, due or not, and nobody, "", among them. From each it goes
+// straight to the next, whatever each has waiting.
+const knownPeers = `known (peer) AS (
+    SELECT CAST('' AS TEXT)
+    UNION ALL
+    SELECT (SELECT MIN(w.peer) FROM work w WHERE w.peer > known.peer) FROM known WHERE known.peer IS NOT NULL
+)`
+
+// latePeers finds the peers that have work due, whose oldest is the oldest first.
+func (c claiming) latePeers(each func(peer string)) stmt {
+	return stmt{
+		sql: `
+WITH RECURSIVE ` + knownPeers + `, late AS MATERIALIZED (
+    SELECT known.peer AS peer, (SELECT MIN(w.next_at) FROM work w WHERE w.peer = known.peer) AS oldest FROM known WHERE known.peer > ''
+)
+SELECT peer FROM late WHERE oldest <= $1 ORDER BY oldest, peer`,
+		args: []any{c.now},
+		each: func(r row) error {
+			var peer string
+			err := r.Scan(&peer)
+			each(peer)
+			return err
+		},
 	}
 }
 

@@ -70,3 +70,34 @@ func testClaims(t *testing.T, db *database) {
 			rows(t, b, "work", fmt.Sprintf(`ref = 'claimed' AND attempt = 1 AND claim = 0 AND next_at = %d`, moment.Add(time.Hour).UnixMicro())) == 1
 	})
 }
+
+// What was claimed for a slot that a hand-over took meanwhile is put back, and claimed again when a slot is free.
+func testPutBack(t *testing.T, db *database) {
+	c := &commits{held: make(chan struct{}, 16), goOn: make(chan struct{}), holder: "UPDATE"}
+	s := db.open(t, func(o *Options) { o.Workers, o.Poll, o.Watch = 1, time.Hour, c.watch })
+	began, end := make(chan string, 4), make(chan struct{})
+	s.Work(map[payment.WorkKind]Handler{payment.WorkAttempt: func(_ context.Context, ref string, _ int) (time.Time, error) {
+		began <- ref
+		<-end
+		return time.Time{}, nil
+	}})
+	must(t, wake(s, payment.WorkAttempt, "claimed", time.Now())) // before anything works
+	s.StartWork()
+	<-c.held
+	must(t, wake(s, payment.WorkAttempt, "handed over", time.Now()))
+	if ref := <-began; ref != "handed over" {
+		t.Fatalf("%s began", ref)
+	}
+	close(c.goOn)
+	eventually(t, "claimed and put back", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.made) == 4 // both were woken, too
+	})
+	eventually(t, "due for anybody", func() bool { return rows(t, s, "work", `ref = 'claimed' AND claim = 0 AND attempt = 0`) == 1 })
+	close(end)
+	if ref := <-began; ref != "claimed" {
+		t.Fatalf("%s began", ref)
+	}
+	eventually(t, "all done", func() bool { return rows(t, s, "work", `1 = 1`) == 0 })
+}

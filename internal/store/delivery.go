@@ -11,10 +11,11 @@ import (
 )
 
 // deliver writes a new delivery, due now.
-func (d *draft) deliver(v payment.Delivery) {
+func (d *draft) deliver(n payment.Notice, to payment.Endpoint) {
 	d.add(rankDelivery, `INSERT INTO delivery (business, notice, endpoint, status) VALUES ($1, $2, $3, $4)`,
-		string(v.Notice.Business), string(v.Notice.ID), string(v.Endpoint), string(payment.DeliveryPending))
-	d.work[v.Work()] = d.at
+		string(n.Business), string(n.ID), string(to.ID), string(payment.DeliveryPending))
+	w := payment.Delivery{Notice: n, Endpoint: to.ID}.Work()
+	d.work[w], d.errands[w] = d.at, errand{n, to}
 }
 
 // deliverAgain makes a known delivery due now, with its whole schedule before it, whatever became of it: the
@@ -25,43 +26,22 @@ func (d *draft) deliverAgain(v payment.Delivery) {
 	d.work[v.Work()] = d.at
 }
 
-// Delivery reads a notice and where it is to be sent. payment.ErrNotFound: the endpoint is no longer the
-// merchant's.
-func (s *Store) Delivery(ctx context.Context, event payment.EventID, to payment.EndpointID) (payment.Notice, payment.Endpoint, error) {
-	n, e := payment.Notice{ID: event}, payment.Endpoint{ID: to}
-	var created, disabled int64
-	err := s.one(ctx, `
-SELECT n.business, n.kind, n.object, n.sequence, n.data, n.created, e.url, e.disabled, e.reason
-FROM notice n JOIN endpoint e ON e.business = n.business
-WHERE n.id = $1 AND e.id = $2`,
-		[]any{string(event), string(to)}, &n.Business, &n.Kind, &n.Object, &n.Sequence, &n.Data, &created, &e.URL, &disabled, &e.Reason)
-	if err != nil {
-		return payment.Notice{}, payment.Endpoint{}, err
-	}
-	n.Created, e.Disabled = fromMicros(created), since(disabled)
-	return n, e, nil
-}
-
-// RecordDelivery keeps what a delivery came to: its status, and the attempts that were made since the last
-// time. Where disable says why, its endpoint is told nothing from now on. A try that was in vain takes nothing back
-// from one that was not: it may be of a node that stood still while another did its work.
-func (s *Store) RecordDelivery(ctx context.Context, v payment.Delivery, disable string) error {
-	d := s.newDraft()
-	if disable != "" {
+// tried keeps what a try came to. Where Disable says why, the endpoint is told nothing from now on. A try that was in
+// vain takes nothing back from one that was not: it may be of a node that stood still while another did its work.
+func (d *draft) tried(t payment.Tried) {
+	if t.Disable != "" {
 		d.add(rankEndpoint, `UPDATE endpoint SET disabled = $2, reason = $3 WHERE id = $1 AND disabled = 0`,
-			string(v.Endpoint), micros(d.at), disable)
+			string(t.Endpoint), micros(d.at), t.Disable)
 	}
 	d.add(rankDelivery, `
-UPDATE delivery SET status = $3
-WHERE business = (SELECT business FROM notice WHERE id = $1) AND notice = $1 AND endpoint = $2 AND (status <> $4 OR $3 = $4)`,
-		string(v.Notice.ID), string(v.Endpoint), string(v.Status), string(payment.DeliveryDelivered))
-	for _, a := range v.Attempts {
+UPDATE delivery SET status = $4 WHERE business = $1 AND notice = $2 AND endpoint = $3 AND (status <> $5 OR $4 = $5)`,
+		string(t.Notice.Business), string(t.Notice.ID), string(t.Endpoint), string(t.Status), string(payment.DeliveryDelivered))
+	for _, a := range t.Attempts {
 		d.add(rankDelivery, `
 INSERT INTO delivery_attempt (notice, endpoint, at, status, problem, took) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (notice, endpoint, at) DO NOTHING`,
-			string(v.Notice.ID), string(v.Endpoint), micros(a.At), int64(a.Status), a.Problem, a.Took.Microseconds())
+			string(t.Notice.ID), string(t.Endpoint), micros(a.At), int64(a.Status), a.Problem, a.Took.Microseconds())
 	}
-	return d.commit(ctx)
 }
 
 // Deliveries lists deliveries of a business with their attempts, the newest notice first, at most limit. more
@@ -203,7 +183,7 @@ func (s *Store) Resend(ctx context.Context, f payment.DeliveryFilter, limit int,
 		return nil, false, s.KeepAnswer(ctx, once)
 	}
 	d := s.newDraft()
-	for _, v := range list {
+	for _, v := range slices.Backward(list) { // in the order in which all commits touch deliveries
 		d.deliverAgain(v)
 	}
 	if err := d.once(once); err != nil {

@@ -26,6 +26,13 @@ func told(t *testing.T, s *Store) []payment.Delivery {
 	return list
 }
 
+// record keeps a try as whoever made it does.
+func record(s *Store, d payment.Delivery, disable string) error {
+	made := s.newDraft()
+	made.tried(payment.Tried{Delivery: d, Disable: disable})
+	return made.commit(context.Background())
+}
+
 func testDeliveries(t *testing.T, db *database) {
 	s := db.open(t)
 	ctx := t.Context()
@@ -42,7 +49,7 @@ func testDeliveries(t *testing.T, db *database) {
 	for i, a := range []payment.DeliveryAttempt{attempts[1], attempts[0]} {
 		first.Status = []payment.DeliveryStatus{payment.DeliveryFailed, payment.DeliveryDelivered}[i]
 		first.Attempts = []payment.DeliveryAttempt{a}
-		must(t, s.RecordDelivery(ctx, first, ""))
+		must(t, record(s, first, ""))
 	}
 	first.Attempts = attempts
 	got, _, err := s.Deliveries(ctx, payment.DeliveryFilter{Business: business}, 10)
@@ -100,15 +107,14 @@ func testDeliveries(t *testing.T, db *database) {
 	}
 }
 
-// A delivery is due again whatever became of the work that had it tried.
 // testLateTry: the node that was slow tells of its try in vain after another had the notice taken.
 func testLateTry(t *testing.T, db *database) {
 	slow, quick := db.open(t), db.open(t)
 	d := told(t, slow)[0]
-	record := func(s *Store, status payment.DeliveryStatus, answered int, at time.Time) {
+	tried := func(s *Store, status payment.DeliveryStatus, answered int, at time.Time) {
 		t.Helper()
 		d.Status, d.Attempts = status, []payment.DeliveryAttempt{{At: at, Status: answered}}
-		must(t, s.RecordDelivery(t.Context(), d, ""))
+		must(t, record(s, d, ""))
 	}
 	stands := func() payment.Delivery {
 		t.Helper()
@@ -116,9 +122,9 @@ func testLateTry(t *testing.T, db *database) {
 		must(t, err)
 		return list[0]
 	}
-	record(quick, payment.DeliveryDelivered, 200, moment.Add(13*time.Second))
+	tried(quick, payment.DeliveryDelivered, 200, moment.Add(13*time.Second))
 	for _, status := range []payment.DeliveryStatus{payment.DeliveryPending, payment.DeliveryFailed} {
-		record(slow, status, 503, moment)
+		tried(slow, status, 503, moment)
 		if got := stands(); got.Status != payment.DeliveryDelivered || len(got.Attempts) != 2 {
 			t.Errorf("after %s: %s, %d tries", status, got.Status, len(got.Attempts))
 		}
@@ -126,12 +132,13 @@ func testLateTry(t *testing.T, db *database) {
 	// Sent again by hand, it may fail.
 	_, _, err := quick.Resend(t.Context(), payment.DeliveryFilter{Business: business, Notice: d.Notice.ID}, 10, nil, func([]payment.Delivery, bool) {})
 	must(t, err)
-	record(quick, payment.DeliveryFailed, 500, moment.Add(time.Hour))
+	tried(quick, payment.DeliveryFailed, 500, moment.Add(time.Hour))
 	if got := stands(); got.Status != payment.DeliveryFailed {
 		t.Errorf("in vain by hand: %s", got.Status)
 	}
 }
 
+// testResend: a delivery is due again whatever became of the work that had it tried.
 func testResend(t *testing.T, db *database) {
 	s := db.open(t)
 	ctx := t.Context()
@@ -154,7 +161,7 @@ func testResend(t *testing.T, db *database) {
 	must(t, s.commit(ctx, stmt{sql: `DELETE FROM work WHERE ref = $1`, args: []any{list[2].Work().Ref}}))
 	for i, status := range []payment.DeliveryStatus{payment.DeliveryPending, payment.DeliveryDelivered, payment.DeliveryFailed} {
 		list[i].Status = status
-		must(t, s.RecordDelivery(ctx, list[i], ""))
+		must(t, record(s, list[i], ""))
 	}
 	if n, more := resend(payment.DeliveryFilter{Business: business, Statuses: payment.Undelivered()}, 500, nil); n != 3 || more {
 		t.Errorf("%d that were not delivered were resent, more: %v", n, more)
@@ -186,10 +193,12 @@ func testResend(t *testing.T, db *database) {
 	}
 
 	// Under way: what the try comes to does not take the new one away.
-	began, goOn := make(chan string, 10), make(chan time.Time)
-	s.Work(map[payment.WorkKind]Handler{payment.WorkWebhook: func(_ context.Context, ref string, _ int) (time.Time, error) {
-		began <- ref
-		return <-goOn, nil
+	began, goOn := make(chan string, 10), make(chan struct{})
+	s.Courier(Courier{Deliver: func(_ context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
+		t := taken(n, to)
+		began <- t.Work().Ref
+		<-goOn
+		return t
 	}})
 	s.StartWork()
 	for range 4 {
@@ -205,7 +214,7 @@ func testResend(t *testing.T, db *database) {
 	eventually(t, "all tried", func() bool { return rows(t, s, "work", `1 = 1`) == 0 })
 
 	// Nothing goes to an endpoint that is disabled or gone.
-	must(t, s.RecordDelivery(ctx, list[0], "gone"))
+	must(t, record(s, list[0], "gone"))
 	if n, _ := resend(f, 500, nil); n != 2 {
 		t.Errorf("with one disabled, %d were resent", n)
 	}
@@ -235,7 +244,7 @@ func testOldDeliveries(t *testing.T, db *database) {
 		for n, answered := range tries[list[i].Work()] {
 			list[i].Attempts = append(list[i].Attempts, payment.DeliveryAttempt{At: moment.Add(time.Duration(n) * time.Minute), Status: answered})
 		}
-		must(t, s.RecordDelivery(ctx, list[i], ""))
+		must(t, record(s, list[i], ""))
 	}
 	must(t, s.commit(ctx, stmt{sql: `DELETE FROM delivery`}))
 

@@ -71,6 +71,8 @@ func (d dialect) provider(db *sql.DB) (*goose.Provider, error) {
 		goose.NewGoMigration(2, &goose.GoFunc{RunTx: d.unlog}, nil),
 		goose.NewGoMigration(40, &goose.GoFunc{RunTx: complete}, nil),
 		goose.NewGoMigration(100, &goose.GoFunc{RunDB: d.indexUndelivered}, nil),
+		goose.NewGoMigration(110, &goose.GoFunc{RunDB: d.indexPeers}, nil),
+		goose.NewGoMigration(111, &goose.GoFunc{RunDB: d.dropIndexOfTimes}, nil),
 	)}
 	if d.goose == goose.DialectPostgres {
 		turns, err := lock.NewPostgresSessionLocker()
@@ -98,5 +100,23 @@ func (d dialect) indexUndelivered(ctx context.Context, db *sql.DB) error {
 		_, err = db.ExecContext(ctx, `
 CREATE INDEX `+d.besides+` delivery_undelivered ON delivery (business, notice, endpoint) WHERE status <> 'DELIVERED'`)
 	}
+	return err
+}
+
+// indexPeers has work found by who it waits for: however much waits for one, nobody else's is looked for among it.
+// Stored cards have work, too, so the table may be long. What is left of an index whose making was cut short has to go
+// first.
+func (d dialect) indexPeers(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, `DROP INDEX `+d.besides+` IF EXISTS work_peer`); err != nil {
+		return err
+	}
+	_, err := db.ExecContext(ctx, `CREATE INDEX `+d.besides+` work_peer ON work (peer, next_at)`)
+	return err
+}
+
+// dropIndexOfTimes takes away what all work was found by before, whoever it waits for: as long as it is there, PostgreSQL may
+// prefer it, and read through one peer's backlog for another's work.
+func (d dialect) dropIndexOfTimes(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, `DROP INDEX `+d.besides+` IF EXISTS work_next_at`)
 	return err
 }

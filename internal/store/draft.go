@@ -45,12 +45,15 @@ type draft struct {
 	told          map[string]bool // objects that a notice of the commit is about
 	rows          [ranks][]stmt
 	work          map[payment.Work]time.Time // zero: taken off the schedule
+	errands       map[payment.Work]errand    // of deliveries that the commit makes
 	jobs          []job                      // work that a worker here begins once the commit is made
-	left          []payment.Work             // work that is due now and found no worker here
+	left          []payment.Work             // work that is due now and was handed to no worker here
 }
 
 func (s *Store) newDraft() *draft {
-	return &draft{store: s, at: s.Now(), told: map[string]bool{}, work: map[payment.Work]time.Time{}}
+	return &draft{
+		store: s, at: s.Now(), told: map[string]bool{}, work: map[payment.Work]time.Time{}, errands: map[payment.Work]errand{},
+	}
 }
 
 func (d *draft) add(r rank, sql string, args ...any) {
@@ -95,9 +98,13 @@ func (d *draft) schedule() {
 		}
 		switch {
 		case at.After(d.at):
-		case d.store.slots.take(w, false):
+		case d.carries(w) && d.store.slots.take(w, false):
 			at, claim = d.at.Add(d.store.Options.Lease), d.store.newClaim()
-			d.jobs = append(d.jobs, job{work: w, claim: claim, lease: micros(at)})
+			j := job{work: w, claim: claim, lease: micros(at)}
+			if e, ok := d.errands[w]; ok {
+				j.errand = &e
+			}
+			d.jobs = append(d.jobs, j)
 		default:
 			d.left = append(d.left, w)
 		}
@@ -106,6 +113,13 @@ INSERT INTO work (kind, ref, peer, next_at, claim, attempt) VALUES ($1, $2, $3, 
 ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, claim = excluded.claim, attempt = 0, failed = 0`,
 			string(w.Kind), w.Ref, peerOf(w), micros(at), claim)
 	}
+}
+
+// carries says whether the draft has all that a worker needs to begin. What is sent again has to be read: that is
+// left for the claim.
+func (d *draft) carries(w payment.Work) bool {
+	_, known := d.errands[w]
+	return known || w.Kind != payment.WorkWebhook
 }
 
 // commit writes the draft, and then lets the workers begin.
@@ -122,8 +136,10 @@ func (d *draft) commit(ctx context.Context) error {
 	if len(d.rows[rankEndpoint]) > 0 {
 		d.store.forget()
 	}
-	if err == nil && slices.ContainsFunc(d.left, d.store.slots.fits) {
-		d.store.lookForWork() // a slot became free before there was a row to claim
+	for _, w := range d.left {
+		if err == nil && d.store.slots.leave(w) {
+			d.store.lookForWork()
+		}
 	}
 	return err
 }

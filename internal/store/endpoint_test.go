@@ -65,13 +65,13 @@ func testEndpoints(t *testing.T, db *database) {
 
 	// Disabled with what came of a try, and only once.
 	gone := payment.Delivery{Notice: payment.Notice{ID: "none"}, Endpoint: picky.ID, Status: payment.DeliveryFailed}
-	must(t, s.RecordDelivery(ctx, gone, "it answered 410 Gone"))
+	must(t, record(s, gone, "it answered 410 Gone"))
 	got, err := s.Endpoint(ctx, business, picky.ID)
 	must(t, err)
 	if got.Reason != "it answered 410 Gone" || time.Since(got.Disabled) > time.Minute {
 		t.Errorf("disabled: %+v", got)
 	}
-	must(t, s.RecordDelivery(ctx, gone, "something else"))
+	must(t, record(s, gone, "something else"))
 	if again, err := s.Endpoint(ctx, business, picky.ID); err != nil || again.Reason != got.Reason || !again.Disabled.Equal(got.Disabled) {
 		t.Errorf("disabled a second time: %+v, %v", again, err)
 	}

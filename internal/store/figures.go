@@ -53,10 +53,16 @@ GROUP BY unsettled.kind, unsettled.status`,
 	})
 	now := s.Now()
 	due := s.engine.query(ctx, stmt{
-		// What is due is looked up first: else SQLite reads all work, whose key begins with the kind.
+		// What is due is looked up first, as the index has it: for one endpoint after the other, and for nobody.
 		sql: `
-WITH due AS MATERIALIZED (SELECT kind, next_at FROM work WHERE next_at <= $1)
-SELECT kind, COUNT(*), MIN(next_at) FROM due GROUP BY kind`,
+WITH RECURSIVE ` + knownPeers + `, webhooks AS MATERIALIZED (
+    SELECT (SELECT COUNT(*) FROM work w WHERE w.peer = known.peer AND w.next_at <= $1) AS n,
+           (SELECT MIN(w.next_at) FROM work w WHERE w.peer = known.peer) AS oldest
+    FROM known WHERE known.peer > ''
+), own AS MATERIALIZED (SELECT kind, next_at FROM work WHERE peer = '' AND next_at <= $1)
+SELECT 'webhook', CAST(SUM(n) AS BIGINT), MIN(oldest) FROM webhooks WHERE n > 0 HAVING COUNT(*) > 0
+UNION ALL
+SELECT kind, COUNT(*), MIN(next_at) FROM own GROUP BY kind`,
 		args: []any{micros(now)},
 		each: func(r row) error {
 			var w WorkFigures

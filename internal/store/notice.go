@@ -30,12 +30,15 @@ func (d *draft) tell(kind payment.NoticeKind) error {
 	if err != nil {
 		return fmt.Errorf("store: %s cannot be written: %w", kind, err)
 	}
+	n := payment.Notice{
+		ID: id, Business: d.after.Merchant.ID, Kind: kind, Object: object, Sequence: sequence, Data: data, Created: fromMicros(micros(d.at)),
+	}
 	d.add(rankNotice, `
 INSERT INTO notice (id, business, kind, object, sequence, data, created) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		string(id), string(d.after.Merchant.ID), string(kind), object, sequence, string(data), micros(d.at))
+		string(n.ID), string(n.Business), string(n.Kind), n.Object, n.Sequence, string(n.Data), micros(n.Created))
 	for _, e := range d.after.Merchant.Endpoints {
 		if e.Wants(kind) {
-			d.deliver(payment.Delivery{Notice: payment.Notice{ID: id, Business: d.after.Merchant.ID}, Endpoint: e.ID})
+			d.deliver(n, e)
 		}
 	}
 	return nil

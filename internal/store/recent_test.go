@@ -68,7 +68,7 @@ func testRemembered(t *testing.T, db *database) {
 	changed(true, "Bandung0", here.SaveMerchant(ctx, merchant(), moved, actor))
 	changed(true, "Bandung1", here.SaveEndpoint(ctx, business, endpoints[0], actor, nil))
 	disabled := payment.Delivery{Endpoint: endpoints[0].ID, Status: payment.DeliveryFailed}
-	changed(true, "Bandung0", here.RecordDelivery(ctx, disabled, "gone"))
+	changed(true, "Bandung0", record(here, disabled, "gone"))
 	changed(true, "Bandung1", here.EnableEndpoint(ctx, business, endpoints[0].ID, actor, nil))
 	changed(true, "Bandung0", here.RemoveEndpoint(ctx, business, endpoints[0].ID, actor))
 

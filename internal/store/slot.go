@@ -12,8 +12,11 @@ import (
 // slots bounds the work that is done at once: in all, for everything that waits for a merchant's endpoint,
 // and for each endpoint. So a slow endpoint holds up nobody else, and all slow endpoints together do not
 // hold up a deadline or a reversal.
+//
+// An endpoint may have as many slots as are left for all other endpoints then: alone half of them, and each that is
+// slow leaves half of what it found to the next. What is quick needs few.
 type slots struct {
-	all, peered, perPeer int // the bounds
+	all, peered int // the bounds
 
 	mu      sync.Mutex
 	kinds   []string // kinds that are done here, sorted; none before StartWork and after StopWork
@@ -21,14 +24,16 @@ type slots struct {
 	byKind  map[payment.WorkKind]int // of busy, by kind
 	waiting int                      // of busy, those that wait for some peer
 	byPeer  map[string]int           // of waiting, by peer
-	behind  map[string]bool          // peers with more work due than they have slots: it is claimed in its order
-	short   bool                     // work was left for want of any slot
+	behind  map[string]bool          // peers with more work due than they had slots: it is claimed in its order
+	turns   []string                 // those behind, whose turn it is first
+	unseen  bool                     // work was left of which nobody here knows, for want of any slot
+	starved bool                     // a peer that is behind has no slot at all
 	idle    chan struct{}            // closed when nothing is busy any more; nil: nobody asks
 }
 
 func newSlots(all int) *slots {
 	return &slots{
-		all: all, peered: max(1, all*3/4), perPeer: max(1, all/8),
+		all: all, peered: max(1, all*3/4),
 		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]bool{},
 	}
 }
@@ -40,21 +45,24 @@ func peerOf(w payment.Work) string {
 	return peer
 }
 
+// most is how many slots a peer may have, while others have so many.
+func (s *slots) most(others int) int { return max(1, (s.peered-others)/2) }
+
 // take reserves a slot for work of a kind that is done here. Work that is handed over does not overtake
 // what a peer is behind with; work that was claimed is that.
 func (s *slots) take(w payment.Work, claimed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	peer := peerOf(w)
-	if _, here := slices.BinarySearch(s.kinds, string(w.Kind)); !here || s.behind[peer] && !claimed {
+	if !s.does(w.Kind) || s.behind[peer] && !claimed {
 		return false
 	}
-	if s.busy >= s.all || peer != "" && s.waiting >= s.peered {
-		s.short = true
+	if s.full(peer) {
+		s.unseen = true
 		return false
 	}
-	if peer != "" && s.byPeer[peer] >= s.perPeer {
-		s.behind[peer] = true
+	if peer != "" && !claimed && s.byPeer[peer] >= s.most(s.waiting-s.byPeer[peer]) {
+		s.lag(peer)
 		return false
 	}
 	s.busy++
@@ -66,16 +74,46 @@ func (s *slots) take(w payment.Work, claimed bool) bool {
 	return true
 }
 
-// fits says whether a slot is free for work of a kind that is done here.
-func (s *slots) fits(w payment.Work) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	peer := peerOf(w)
-	_, here := slices.BinarySearch(s.kinds, string(w.Kind))
-	return here && s.busy < s.all && (peer == "" || s.waiting < s.peered && s.byPeer[peer] < s.perPeer)
+func (s *slots) does(kind payment.WorkKind) bool {
+	_, here := slices.BinarySearch(s.kinds, string(kind))
+	return here
 }
 
-// give returns a slot. It says whether there may be work that waits for it.
+// full says whether there is no slot for a peer, or for nobody's work, whoever had it.
+func (s *slots) full(peer string) bool {
+	return s.busy >= s.all || peer != "" && s.waiting >= s.peered
+}
+
+// lag notes that a peer has more work due than it has slots. It says whether that is news.
+func (s *slots) lag(peer string) bool {
+	if s.behind[peer] {
+		return false
+	}
+	s.behind[peer] = true
+	s.turns = append(s.turns, peer)
+	return true
+}
+
+// leave notes that work was written which is due and was handed to nobody. It says whether it can be claimed now;
+// else a slot that becomes free has it claimed.
+func (s *slots) leave(w payment.Work) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.does(w.Kind) {
+		return false
+	}
+	peer := peerOf(w)
+	if peer == "" {
+		s.unseen = true
+	} else {
+		s.lag(peer)
+		s.starved = s.starved || s.byPeer[peer] == 0
+	}
+	return !s.full(peer)
+}
+
+// give returns a slot. It says whether there may be work that waits for it. A peer that is behind has the next claimed
+// when half of its slots are free, so that a claim is of many.
 func (s *slots) give(w payment.Work) (wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,8 +132,8 @@ func (s *slots) give(w payment.Work) (wanted bool) {
 		close(s.idle)
 		s.idle = nil
 	}
-	wanted, s.short = s.short || s.behind[peer], false
-	return wanted
+	n := s.byPeer[peer]
+	return s.unseen || s.starved || s.behind[peer] && n <= s.most(s.waiting-n)/2
 }
 
 // busyKinds names the kinds of work that are being done, sorted.
@@ -108,10 +146,9 @@ func (s *slots) busyKinds() []payment.WorkKind {
 // room is what a claim may take.
 type room struct {
 	kinds  []string
-	shares []share  // for peers that are behind
-	free   int      // for all others
-	behind []string // who is not among the others
-	alone  bool     // the others are only work that waits for no peer
+	shares []share // for peers that are behind
+	own    int     // for work that waits for no peer
+	look   bool    // for peers that may be behind
 }
 
 // share is how much a peer may have.
@@ -120,22 +157,54 @@ type share struct {
 	n    int
 }
 
-func (s *slots) room() room {
+// room says what a claim may take: for the peers that are behind, one in turn, and where it is to be looked, for the
+// gateway's own work too. It is looked when it is time to, and when work was left of which nobody knows.
+func (s *slots) room(look bool) room {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := room{kinds: s.kinds, free: s.all - s.busy, behind: slices.Sorted(maps.Keys(s.behind))}
-	peered := s.peered - s.waiting
-	for _, peer := range r.behind {
-		if n := min(s.perPeer-s.byPeer[peer], peered, r.free); n > 0 {
-			r.shares = append(r.shares, share{peer, n})
-			peered, r.free = peered-n, r.free-n
+	look = look || s.unseen
+	r := room{kinds: s.kinds}
+	free := s.all - s.busy
+	peered := min(s.peered-s.waiting, free)
+	given, waiting := map[string]int{}, s.waiting
+	for more := true; more && s.does(payment.WorkWebhook); {
+		more = false
+		for _, peer := range s.turns {
+			if n := s.byPeer[peer] + given[peer]; peered > 0 && n < s.most(waiting-n) {
+				given[peer]++
+				waiting, peered, free, more = waiting+1, peered-1, free-1, true
+			}
 		}
 	}
-	r.alone = peered == 0
-	if r.free == 0 || r.alone {
-		s.short = true
+	s.starved = false
+	var served, passed []string
+	for _, peer := range s.turns {
+		if n := given[peer]; n > 0 {
+			r.shares = append(r.shares, share{peer, n})
+			served = append(served, peer)
+			continue
+		}
+		passed = append(passed, peer)
+		s.starved = s.starved || s.byPeer[peer] == 0
 	}
+	s.turns = append(passed, served...)
+	if look && len(s.kinds) > 0 && free > 0 {
+		r.own, r.look = free, s.does(payment.WorkWebhook)
+	}
+	s.unseen = look && free == 0
 	return r
+}
+
+// found notes the peers that have work due, and whether there may be more of the gateway's own. It says whether
+// any of it is news.
+func (s *slots) found(peers []string, own bool) (news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unseen, news = s.unseen || own, own
+	for _, peer := range peers {
+		news = s.lag(peer) || news
+	}
+	return news
 }
 
 // caughtUp notes that a peer has no more work due.
@@ -143,6 +212,7 @@ func (s *slots) caughtUp(peer string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.behind, peer)
+	s.turns = slices.DeleteFunc(s.turns, func(p string) bool { return p == peer })
 }
 
 // open lets work of these kinds in; with none, nothing more gets in. The channel it returns is closed once

@@ -44,7 +44,7 @@ type Options struct {
 	// Watch, when not nil, stands between the store and its database. It is told of each commit and each read
 	// before it is made, and makes it by calling do, or not; what it returns is what became of it. A test lets
 	// nodes die there, or takes the answer of a commit away with payment.ErrUnsure. what names the statements by verb
-	// and table: "UPDATE request, INSERT work"; args are what they are given.
+	// and table, each once: "UPDATE request, INSERT work"; args are what they are given.
 	Watch func(what string, args []any, do func() error) error
 
 	// Lease is how long a piece of work belongs to who claimed it; a try ends a little before. Zero: 12 s.
@@ -65,7 +65,10 @@ type Store struct {
 	dialect  dialect
 	slots    *slots
 	handlers map[payment.WorkKind]Handler
+	courier  Courier
 	claims   atomic.Int64 // the number of the last claim
+	looked   time.Time    // when it was last looked for whom there is work; whoever claims has it
+	outcomes outcomes
 
 	recentKeys      recent[[32]byte, payment.Key] // by hash
 	recentMerchants recent[payment.BusinessID, payment.Merchant]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"reprise/internal/payment"
@@ -19,7 +20,10 @@ func (w watched) commit(ctx context.Context, list []stmt) error {
 	var verbs []string
 	var args []any
 	for _, st := range list {
-		verbs, args = append(verbs, verb(st.sql)), append(args, st.args...)
+		if v := verb(st.sql); !slices.Contains(verbs, v) {
+			verbs = append(verbs, v)
+		}
+		args = append(args, st.args...)
 	}
 	err := w.watch(strings.Join(verbs, ", "), args, func() error { return w.engine.commit(ctx, list) })
 	if errors.Is(err, payment.ErrUnsure) && !errors.Is(err, errLost) {

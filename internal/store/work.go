@@ -21,8 +21,8 @@ import (
 // ctx ends shortly before the lease does, and when the store stops hard.
 type Handler func(ctx context.Context, ref string, tries int) (next time.Time, err error)
 
-// Work names who does what. Kinds that are not named are left to other nodes. It must be called before
-// StartWork, once.
+// Work names who does what, webhooks excepted. Kinds that are not named are left to other nodes. It must be called
+// before StartWork, once.
 func (s *Store) Work(handlers map[payment.WorkKind]Handler) { s.handlers = maps.Clone(handlers) }
 
 // StartWork begins to take work, and to sweep. It returns at once.
@@ -30,6 +30,9 @@ func (s *Store) StartWork() {
 	kinds := make([]string, 0, len(s.handlers))
 	for kind := range s.handlers {
 		kinds = append(kinds, string(kind))
+	}
+	if s.courier.Deliver != nil {
+		kinds = append(kinds, string(payment.WorkWebhook))
 	}
 	slices.Sort(kinds)
 	s.slots.open(kinds)
@@ -59,14 +62,20 @@ const grace = 2 * time.Second
 func (s *Store) StopWork(ctx context.Context) {
 	s.halt.Do(func() { close(s.halted) })
 	idle := s.slots.open(nil)
+	settled := make(chan struct{})
+	s.Go(func() {
+		<-idle
+		s.outcomes.unsettled.Wait()
+		close(settled)
+	})
 	select {
-	case <-idle:
+	case <-settled:
 	case <-ctx.Done():
 	}
 	s.cut()
 	still := make(chan struct{})
 	s.Go(func() {
-		<-idle
+		<-settled
 		s.polled.Wait()
 		close(still)
 	})
@@ -107,12 +116,14 @@ type job struct {
 	failed int   // since the last that did
 	claim  int64 // whose the row is while this and lease stand in it
 	lease  int64 // until when
+	errand *errand
 }
 
-// begin gives a job, whose slot is taken, to a worker.
+// begin gives a job, whose slot is taken, to a worker. What came of it is settled when the slot is another's already:
+// an endpoint need not wait for our disk.
 func (s *Store) begin(j job) {
 	s.Go(func() {
-		s.try(j)
+		s.settle(s.try(j))
 		s.free(j.work)
 	})
 }
@@ -135,45 +146,34 @@ func (s *Store) lookForWork() {
 // tryShare is the part of a lease that a try may take. The rest is for writing down what came of it.
 const tryShare = 11.0 / 12
 
-func (s *Store) try(j job) {
-	next, err := s.handle(j)
-	after := job{tries: j.tries + 1}
+func (s *Store) try(j job) outcome {
+	o := outcome{job: j, tries: j.tries + 1}
+	err := s.handle(j, &o)
 	switch {
 	case err != nil && s.working.Err() != nil: // cut short: it does not count, and is due at once
-		next, after = s.Now(), j
+		o.next, o.tries, o.failed = s.Now(), j.tries, j.failed
 	case err != nil:
-		next, after = s.Now().Add(backOff(j.failed)), job{tries: j.tries, failed: j.failed + 1}
-		s.Log.Error("work failed", "kind", j.work.Kind, "ref", j.work.Ref, "tries", j.tries, "failed", after.failed, "error", err)
+		o.next, o.tries, o.failed = s.Now().Add(backOff(j.failed)), j.tries, j.failed+1
+		s.Log.Error("work failed", "kind", j.work.Kind, "ref", j.work.Ref, "tries", j.tries, "failed", o.failed, "error", err)
 	}
-	if err := s.settle(j, next, after); err != nil {
-		s.Log.Error("work not settled: it will be done again", "kind", j.work.Kind, "ref", j.work.Ref, "error", err)
-	}
+	return o
 }
 
-// handle has a handler do its work. A panic is an error of this piece of work: it would meet whoever claims
+// handle has whoever does such work do it. A panic is an error of this piece of work: it would meet whoever claims
 // it next, and must not take a process and all other work with it each time.
-func (s *Store) handle(j job) (next time.Time, err error) {
-	ctx, cancel := s.within(s.working, time.Duration(float64(s.Options.Lease)*tryShare))
-	defer cancel()
+func (s *Store) handle(j job, o *outcome) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = newPanicked(p)
 		}
 	}()
-	return s.handlers[j.work.Kind](ctx, j.work.Ref, j.tries)
-}
-
-// settle writes what came of a try, if the row is still this claim's: one that the try itself moved or
-// took away stays as it is.
-func (s *Store) settle(j job, next time.Time, after job) error {
-	done := stmt{sql: `DELETE FROM work WHERE ` + claimed, args: j.claimedBy()}
-	if !next.IsZero() {
-		done = stmt{
-			sql:  `UPDATE work SET next_at = $5, claim = 0, attempt = $6, failed = $7 WHERE ` + claimed,
-			args: append(done.args, micros(next), int64(after.tries), int64(after.failed)),
-		}
+	if j.errand != nil {
+		return s.deliver(j, o)
 	}
-	return s.commit(context.WithoutCancel(s.working), done)
+	ctx, cancel := s.within(s.working, time.Duration(float64(s.Options.Lease)*tryShare))
+	defer cancel()
+	o.next, err = s.handlers[j.work.Kind](ctx, j.work.Ref, j.tries)
+	return err
 }
 
 // backOff is the pause after a try that failed, as so many before it: 1 s, doubled up to a minute.

@@ -29,22 +29,18 @@ func testNotices(t *testing.T, db *database) {
 	ctx := t.Context()
 	var mu sync.Mutex
 	var told []payment.Notice
-	s.Work(map[payment.WorkKind]Handler{payment.WorkWebhook: func(ctx context.Context, ref string, tries int) (time.Time, error) {
-		event, endpoint, _ := strings.Cut(ref, "/")
-		n, e, err := s.Delivery(ctx, payment.EventID(event), payment.EndpointID(endpoint))
-		if err != nil {
-			return time.Time{}, err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if e.ID == endpoints[0].ID {
-			told = append(told, n)
-		}
-		return time.Time{}, s.RecordDelivery(ctx, payment.Delivery{
-			Notice: n, Endpoint: e.ID, Status: payment.DeliveryDelivered,
-			Attempts: []payment.DeliveryAttempt{{At: moment, Status: 200, Took: 5 * time.Millisecond}},
-		}, "")
-	}})
+	var kept atomic.Int64
+	s.Courier(Courier{
+		Deliver: func(_ context.Context, n payment.Notice, e payment.Endpoint, tries int) payment.Tried {
+			mu.Lock()
+			defer mu.Unlock()
+			if e.ID == endpoints[0].ID {
+				told = append(told, n)
+			}
+			return taken(n, e)
+		},
+		Kept: func(payment.Tried) { kept.Add(1) },
+	})
 	s.StartWork()
 	_, err := s.Change(ctx, bySession, nil, func(c payment.Case) (payment.Changes, error) {
 		r := attempt(c, 1)
@@ -60,8 +56,8 @@ func testNotices(t *testing.T, db *database) {
 
 	mu.Lock()
 	defer mu.Unlock()
-	if len(told) != 2 {
-		t.Fatalf("told %d times, want 2", len(told))
+	if len(told) != 2 || kept.Load() != 4 {
+		t.Fatalf("told %d times, want 2; %d tries were kept, want 4", len(told), kept.Load())
 	}
 	for _, n := range told {
 		want := payment.Notice{ID: n.ID, Business: business, Created: n.Created, Kind: payment.NoticeCapture, Object: "py-1", Sequence: c.Request.Version}
@@ -76,15 +72,14 @@ func testNotices(t *testing.T, db *database) {
 			t.Errorf("%d tries of %s, want one to each endpoint", n, want.Kind)
 		}
 	}
+}
 
-	if _, _, err := s.Delivery(ctx, told[0].ID, "gone"); !errors.Is(err, payment.ErrNotFound) {
-		t.Errorf("to an endpoint that is gone: %v", err)
-	}
-	other := payment.Endpoint{ID: "00000000-0000-4000-8000-000000000003", URL: "https://other.example"}
-	must(t, s.SaveEndpoint(ctx, "other", other, actor, nil))
-	if _, _, err := s.Delivery(ctx, told[0].ID, other.ID); !errors.Is(err, payment.ErrNotFound) {
-		t.Errorf("to another business: %v", err)
-	}
+// taken is what a try comes to that the endpoint takes.
+func taken(n payment.Notice, e payment.Endpoint) payment.Tried {
+	return payment.Tried{Delivery: payment.Delivery{
+		Notice: n, Endpoint: e.ID, Status: payment.DeliveryDelivered,
+		Attempts: []payment.DeliveryAttempt{{At: moment, Status: 200, Took: 5 * time.Millisecond}},
+	}}
 }
 
 // Work that is due goes to a worker at once: no poll is needed, and no other node sees it.
@@ -289,7 +284,7 @@ func testForeignKinds(t *testing.T, db *database) {
 	}
 }
 
-// slowPeers is a node with 16 workers, 12 for endpoints, 2 for each. Endpoints whose name begins with slow
+// slowPeers is a node with 16 workers, 12 for endpoints: 6 for one that is alone. Endpoints whose name begins with slow
 // answer once release is closed. No work waits for a poll: what is left behind is looked for when there is
 // room.
 type slowPeers struct {
@@ -306,24 +301,28 @@ func newSlowPeers(t *testing.T, db *database) *slowPeers {
 		Store:   db.open(t, func(o *Options) { o.Workers, o.Poll = 16, time.Hour }),
 		release: make(chan struct{}), busy: map[string]int{}, most: map[string]int{},
 	}
-	p.Work(map[payment.WorkKind]Handler{
-		payment.WorkWebhook: func(_ context.Context, ref string, _ int) (time.Time, error) {
-			_, peer, _ := strings.Cut(ref, "/")
-			p.count(peer, 1)
-			if strings.HasPrefix(peer, "slow") {
-				<-p.release
-			}
-			p.count(peer, -1)
-			p.done.Add(1)
-			return time.Time{}, nil
-		},
-		payment.WorkAdvice: func(context.Context, string, int) (time.Time, error) {
-			p.done.Add(1)
-			return time.Time{}, nil
-		},
-	})
+	p.Courier(Courier{Deliver: func(_ context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
+		p.count(string(to.ID), 1)
+		if strings.HasPrefix(string(to.ID), "slow") {
+			<-p.release
+		}
+		p.count(string(to.ID), -1)
+		p.done.Add(1)
+		return taken(n, to)
+	}})
+	p.Work(map[payment.WorkKind]Handler{payment.WorkAdvice: func(context.Context, string, int) (time.Time, error) {
+		p.done.Add(1)
+		return time.Time{}, nil
+	}})
 	p.StartWork()
 	return p
+}
+
+// tell makes a delivery to a peer due, as the commit of a notice does.
+func tell(s *Store, n int, peer string) error {
+	d := s.newDraft()
+	d.deliver(payment.Notice{ID: payment.EventID(fmt.Sprintf("e%04d", n))}, payment.Endpoint{ID: payment.EndpointID(peer)})
+	return d.commit(context.Background())
 }
 
 func (p *slowPeers) count(peer string, by int) {
@@ -340,7 +339,11 @@ func (p *slowPeers) finish(t *testing.T, all int64) {
 	t.Helper()
 	close(p.release)
 	eventually(t, "all done", func() bool { return p.done.Load() == all && rows(t, p.Store, "work", `1 = 1`) == 0 })
-	eventually(t, "nobody behind, so that work is handed over again", func() bool { return len(p.slots.room().behind) == 0 })
+	eventually(t, "nobody behind, so that work is handed over again", func() bool {
+		p.slots.mu.Lock()
+		defer p.slots.mu.Unlock()
+		return len(p.slots.behind) == 0 && len(p.slots.turns) == 0
+	})
 }
 
 // A slow endpoint has its slots full and holds up nobody else; when it moves again, all of its own is done.
@@ -349,13 +352,13 @@ func testSlowPeer(t *testing.T, db *database) {
 	const n = 40
 	for _, peer := range []string{"slow", "quick"} {
 		for i := range n {
-			must(t, wake(p.Store, payment.WorkWebhook, fmt.Sprint("e", i, "/", peer), time.Now()))
+			must(t, tell(p.Store, i, peer))
 		}
 	}
 	eventually(t, "the quick one's done", func() bool { return p.done.Load() == n })
 	p.finish(t, 2*n)
-	if p.most["slow"] != 2 || p.most["quick"] > 2 {
-		t.Errorf("slots at once: slow %d, quick %d, want 2", p.most["slow"], p.most["quick"])
+	if p.most["slow"] != 6 || p.most["quick"] > 6 {
+		t.Errorf("slots at once: slow %d, quick %d, want 6 of 12", p.most["slow"], p.most["quick"])
 	}
 }
 
@@ -364,7 +367,7 @@ func testSlowPeers(t *testing.T, db *database) {
 	p := newSlowPeers(t, db)
 	const n = 40
 	for i := range n {
-		must(t, wake(p.Store, payment.WorkWebhook, fmt.Sprintf("e%d/slow %d", i, i%10), time.Now()))
+		must(t, tell(p.Store, i, fmt.Sprintf("slow %d", i%20)))
 	}
 	for i := range n {
 		must(t, wake(p.Store, payment.WorkAdvice, fmt.Sprint(i), time.Now()))
@@ -398,7 +401,7 @@ func testStop(t *testing.T, db *database) {
 	patience, lose := context.WithCancel(context.Background())
 	stopped := make(chan struct{})
 	go func() { s.StopWork(patience); close(stopped) }()
-	eventually(t, "no more taken", func() bool { return len(s.slots.room().kinds) == 0 })
+	eventually(t, "no more taken", func() bool { return len(s.slots.room(false).kinds) == 0 })
 	must(t, wake(s, payment.WorkAttempt, "too late", time.Now()))
 	close(end)
 	eventually(t, "the one that finishes settled", func() bool { return rows(t, s, "work", `ref = 'finishes'`) == 0 })

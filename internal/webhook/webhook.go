@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,15 +15,24 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"reprise/internal/payment"
 )
 
-// tryLimit ends one try. It is shorter than the lease of a piece of work, so that no two nodes send the
-// same notice at the same time.
-const tryLimit = 10 * time.Second
+const (
+	// tryLimit ends one try. It is shorter than the lease of a piece of work, so that no two nodes send the
+	// same notice at the same time.
+	tryLimit = 10 * time.Second
+	// idleMax is how many connections are kept for the next notices, to one endpoint as well as to all: as many as
+	// notices are sent at once, or each burst would begin with handshakes.
+	idleMax = 64
+	// sessionsMax is of how many endpoints the TLS session is kept, so that the next handshake is a short one.
+	sessionsMax = 1024
+	// quiet is how long a connection of HTTP/2, which many tries share, may say nothing while one waits for it until it
+	// is asked whether it is still there, and answerless how long it may take to say so.
+	quiet, answerless = 3 * time.Second, 3 * time.Second
+)
 
 // DefaultSchedule is when a notice that was not taken is sent again, each counted from the try before
 // (https://docs.xendit.co/apidocs/webhook-behavior: after 15 minutes, then up to 24 hours after the first).
@@ -34,11 +44,6 @@ func DefaultSchedule() []time.Duration {
 
 // Options of a Sender.
 type Options struct {
-	// Delivery reads what is to be sent, and where. Record keeps what came of it; where disable says why, the
-	// endpoint is told nothing more.
-	Delivery func(ctx context.Context, e payment.EventID, to payment.EndpointID) (payment.Notice, payment.Endpoint, error)
-	Record   func(ctx context.Context, d payment.Delivery, disable string) error
-
 	// CallbackToken is the x-callback-token of a business. Secret signs for an endpoint (Standard Webhooks).
 	CallbackToken func(b payment.BusinessID) string
 	Secret        func(e payment.EndpointID) []byte
@@ -70,8 +75,12 @@ func New(o Options) *Sender {
 	s := &Sender{Options: o}
 	s.client = &http.Client{
 		Transport: &http.Transport{
-			DialContext: s.dial, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots, Time: o.Now},
-			MaxIdleConns: 64, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
+			DialContext: s.dial,
+			TLSClientConfig: &tls.Config{
+				MinVersion: tls.VersionTLS12, RootCAs: o.Roots, Time: o.Now, ClientSessionCache: tls.NewLRUClientSessionCache(sessionsMax),
+			},
+			ForceAttemptHTTP2: true, HTTP2: &http.HTTP2Config{SendPingTimeout: quiet, PingTimeout: answerless},
+			MaxIdleConns: idleMax, MaxIdleConnsPerHost: idleMax, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: tryLimit,
 			MaxResponseHeaderBytes: 16 << 10, DisableCompression: true, // what an endpoint says must not fill the memory
 		},
 		// A notice is for whom the merchant named, not for whom an answer names.
@@ -87,43 +96,38 @@ func (s *Sender) Close() { s.client.CloseIdleConnections() }
 // section 15.5.11).
 const gone = "It answered 410 Gone."
 
-// Deliver is the work of one try. ref is "event/endpoint"; tries counts those before. It returns when to
-// try again, zero when the notice was taken or the schedule is at its end; the notice itself is kept either
-// way, to be sent again by hand.
-func (s *Sender) Deliver(ctx context.Context, ref string, tries int) (next time.Time, err error) {
-	event, endpoint, _ := strings.Cut(ref, "/")
-	d := payment.Delivery{
-		Notice: payment.Notice{ID: payment.EventID(event)}, Endpoint: payment.EndpointID(endpoint), Status: payment.DeliveryFailed,
-	}
-	notice, to, err := s.Delivery(ctx, d.Notice.ID, d.Endpoint)
+// Deliver makes one try; tries counts those before. It says what came of it, and when to try again: no more when the
+// notice was taken or the schedule is at its end; the notice itself is kept either way, to be sent again by hand. An
+// endpoint without a URL is no longer the merchant's.
+func (s *Sender) Deliver(ctx context.Context, n payment.Notice, to payment.Endpoint, tries int) payment.Tried {
+	t := payment.Tried{Delivery: payment.Delivery{Notice: n, Endpoint: to.ID, Status: payment.DeliveryFailed}}
 	switch {
-	case errors.Is(err, payment.ErrNotFound):
-		s.Log.Warn("webhook dropped: the endpoint is no longer the merchant's", "event", event, "endpoint", endpoint)
-		return time.Time{}, s.Record(ctx, d, "")
-	case err != nil:
-		return time.Time{}, err
+	case to.URL == "":
+		s.Log.Warn("webhook dropped: the endpoint is no longer the merchant's", "event", n.ID, "endpoint", to.ID)
+		return t
 	case !to.Disabled.IsZero():
-		s.Log.Warn("webhook dropped: the endpoint is disabled", "event", event, "endpoint", endpoint)
-		return time.Time{}, s.Record(ctx, d, "")
+		s.Log.Warn("webhook dropped: the endpoint is disabled", "event", n.ID, "endpoint", to.ID)
+		return t
 	}
-	a, wait := s.send(ctx, notice, to)
-	d.Attempts = []payment.DeliveryAttempt{a}
-	log := s.Log.With("event", event, "kind", notice.Kind, "url", told(to.URL), "status", a.Status, "problem", a.Problem)
+	a, wait := s.send(ctx, n, to)
+	t.Attempts = []payment.DeliveryAttempt{a}
+	if a.Taken() {
+		t.Status = payment.DeliveryDelivered
+		return t
+	}
+	log := s.Log.With("event", n.ID, "kind", n.Kind, "url", told(to.URL), "status", a.Status, "problem", a.Problem)
 	switch {
-	case a.Taken():
-		d.Status = payment.DeliveryDelivered
-		return time.Time{}, s.Record(ctx, d, "")
 	case a.Status == http.StatusGone:
-		log.Warn("webhook endpoint disabled", "endpoint", endpoint)
-		return time.Time{}, s.Record(ctx, d, gone)
+		log.Warn("webhook endpoint disabled", "endpoint", to.ID)
+		t.Disable = gone
 	case tries >= len(s.Schedule):
 		log.Warn("webhook given up")
-		return time.Time{}, s.Record(ctx, d, "")
+	default:
+		wait = max(wait, s.Schedule[tries])
+		log.Info("webhook not taken", "again_in", wait)
+		t.Status, t.Next = payment.DeliveryPending, s.Now().Add(wait)
 	}
-	d.Status = payment.DeliveryPending
-	wait = max(wait, s.Schedule[tries])
-	log.Info("webhook not taken", "again_in", wait)
-	return s.Now().Add(wait), s.Record(ctx, d, "")
+	return t
 }
 
 // Test sends a notice once, whatever the state of the endpoint, and says what came of it. Nothing is kept.
@@ -199,7 +203,7 @@ func (s *Sender) post(ctx context.Context, n payment.Notice, to payment.Endpoint
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, strings.NewReader(string(body)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -30,12 +30,10 @@ type endpoint struct {
 	answer   func(w http.ResponseWriter, r *http.Request)
 	requests []*http.Request
 	bodies   [][]byte
-	records  []payment.Delivery
-	disabled string // why
+	records  []payment.Tried // what came of each try
 	known    payment.Endpoint
 	now      time.Time
 	over     chan time.Time
-	missing  error // what is answered to who asks for a delivery
 }
 
 func newEndpoint(t *testing.T) *endpoint {
@@ -49,16 +47,6 @@ func newEndpoint(t *testing.T) *endpoint {
 	t.Cleanup(e.Close)
 	e.known = payment.Endpoint{ID: "ep-1", URL: e.URL + "/hook"}
 	e.sender = New(Options{
-		Delivery: func(_ context.Context, id payment.EventID, to payment.EndpointID) (payment.Notice, payment.Endpoint, error) {
-			return payment.Notice{
-				ID: id, Business: "62440e322008e87fb29c1fd0", Kind: payment.NoticeCapture, Object: "py-1", Sequence: 7,
-				Data: []byte(`{"status":"SUCCEEDED"}`), Created: start,
-			}, e.known, e.missing
-		},
-		Record: func(_ context.Context, d payment.Delivery, disable string) error {
-			e.records, e.disabled = append(e.records, d), disable
-			return nil
-		},
 		CallbackToken: func(payment.BusinessID) string { return "token-of-the-business" },
 		Secret:        func(payment.EndpointID) []byte { return []byte("a secret of 32 bytes, or nearly!") },
 		Schedule:      []time.Duration{time.Second, 3 * time.Second},
@@ -75,11 +63,11 @@ func newEndpoint(t *testing.T) *endpoint {
 
 func (e *endpoint) deliver(t *testing.T, tries int) time.Time {
 	t.Helper()
-	next, err := e.sender.Deliver(context.Background(), "ev-1/ep-1", tries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return next
+	e.records = append(e.records, e.sender.Deliver(context.Background(), payment.Notice{
+		ID: "ev-1", Business: "62440e322008e87fb29c1fd0", Kind: payment.NoticeCapture, Object: "py-1", Sequence: 7,
+		Data: []byte(`{"status":"SUCCEEDED"}`), Created: start,
+	}, e.known, tries))
+	return e.records[len(e.records)-1].Next
 }
 
 func TestADeliveryCarriesTokenIDAndAVerifiableSignature(t *testing.T) {
@@ -287,19 +275,18 @@ func TestAnEndpointThatIsGoneIsDisabled(t *testing.T) {
 	if next := e.deliver(t, 0); !next.IsZero() {
 		t.Errorf("to be sent again at %s", next)
 	}
-	if r := e.records[0]; e.disabled != gone || r.Status != payment.DeliveryFailed || r.Attempts[0].Status != 410 {
-		t.Errorf("disabled: %q, kept: %+v", e.disabled, r)
+	if r := e.records[0]; r.Disable != gone || r.Status != payment.DeliveryFailed || r.Attempts[0].Status != 410 {
+		t.Errorf("disabled: %q, kept: %+v", r.Disable, r)
 	}
 
 	// What is due later is not sent, and not kept as a try.
-	e.known.Disabled = start
-	for name, missing := range map[string]error{"disabled": nil, "removed": payment.ErrNotFound} {
-		e.missing = missing
+	for name, known := range map[string]payment.Endpoint{"disabled": {ID: "ep-1", URL: e.URL, Disabled: start}, "removed": {ID: "ep-1"}} {
+		e.known = known
 		if next := e.deliver(t, 0); !next.IsZero() || len(e.requests) != 1 {
 			t.Errorf("%s: next at %s, %d requests", name, next, len(e.requests))
 		}
-		if r := e.records[len(e.records)-1]; r.Status != payment.DeliveryFailed || r.Attempts != nil || e.disabled != "" {
-			t.Errorf("%s: kept %+v, disabled: %q", name, r, e.disabled)
+		if r := e.records[len(e.records)-1]; r.Status != payment.DeliveryFailed || r.Attempts != nil || r.Disable != "" || r.Endpoint != "ep-1" {
+			t.Errorf("%s: kept %+v, disabled: %q", name, r, r.Disable)
 		}
 	}
 }

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+
+	"reprise/internal/payment"
+)
+
+// Courier takes notices to endpoints.
+type Courier struct {
+	// Deliver makes one try, which it ends by itself well within a lease, and says what came of it. tries counts those
+	// before it. An endpoint without a URL is no longer the merchant's. A try must be safe to repeat: a node that dies
+	// before it is written down leaves it to another.
+	Deliver func(ctx context.Context, n payment.Notice, to payment.Endpoint, tries int) payment.Tried
+	// Kept is told of each try that has been written down. It may be nil.
+	Kept func(t payment.Tried)
+}
+
+// Courier says who delivers. Without one, webhooks are left to other nodes. It must be called before StartWork, once.
+func (s *Store) Courier(c Courier) { s.courier = c }
+
+// errand is all that a try to deliver needs. It comes from the commit that made the notice or from the claim, so that
+// nothing is read for it.
+type errand struct {
+	notice payment.Notice
+	to     payment.Endpoint
+}
+
+// deliver has the courier make a try. One that was cut short is not what its endpoint came to.
+func (s *Store) deliver(j job, o *outcome) error {
+	t := s.courier.Deliver(s.working, j.errand.notice, j.errand.to, j.tries)
+	if err := s.working.Err(); err != nil && t.Status != payment.DeliveryDelivered {
+		return err
+	}
+	o.next, o.tried = t.Next, &t
+	return nil
+}
+
+// readErrands reads what is to be delivered of what a claim has leased for a peer, the oldest notice first.
+func (c claiming) readErrands(peer string, each func(job) error) stmt {
+	return stmt{
+		sql: `
+SELECT w.ref, w.attempt, w.failed, substr(w.ref, 1, length(w.ref) - length(w.peer) - 1),
+    COALESCE(n.business, ''), COALESCE(n.kind, ''), COALESCE(n.object, ''), COALESCE(n.sequence, 0), COALESCE(n.data, ''),
+    COALESCE(n.created, 0), COALESCE(e.url, ''), COALESCE(e.disabled, 0), COALESCE(e.reason, '')
+FROM work w
+LEFT JOIN notice n ON n.id = substr(w.ref, 1, length(w.ref) - length(w.peer) - 1)
+LEFT JOIN endpoint e ON e.id = w.peer AND e.business = n.business
+WHERE w.peer = $1 AND w.next_at = $2 AND w.claim = $3 ORDER BY w.ref`,
+		args: []any{peer, c.lease, c.claim},
+		each: func(r row) error {
+			j := job{work: payment.Work{Kind: payment.WorkWebhook}, claim: c.claim, lease: c.lease, errand: &errand{}}
+			n, to := &j.errand.notice, &j.errand.to
+			to.ID = payment.EndpointID(peer)
+			var created, disabled int64
+			err := r.Scan(&j.work.Ref, &j.tries, &j.failed, &n.ID, &n.Business, &n.Kind, &n.Object, &n.Sequence, &n.Data,
+				&created, &to.URL, &disabled, &to.Reason)
+			if err != nil {
+				return err
+			}
+			n.Created, to.Disabled = fromMicros(created), since(disabled)
+			return each(j)
+		},
+	}
+}
