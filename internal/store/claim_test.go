@@ -90,9 +90,7 @@ func testPutBack(t *testing.T, db *database) {
 	}
 	close(c.goOn)
 	eventually(t, "claimed and put back", func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return len(c.made) == 4 // both were woken, too
+		return len(c.begun("UPDATE")) == 2
 	})
 	eventually(t, "due for anybody", func() bool { return rows(t, s, "work", `ref = 'claimed' AND claim = 0 AND attempt = 0`) == 1 })
 	close(end)
