@@ -16,7 +16,7 @@ import (
 const mostCommits = 4
 
 // mostDeliveryCommits is what telling of it may cost, where two webhooks have nobody to share a commit with.
-const mostDeliveryCommits = 4
+const mostDeliveryCommits = 2
 
 // TestCommitsOfOneClick: a one-click payment is as few commits as docs/authorization.md says, and those that it says.
 // Counted is what the database did, not what it was asked for.

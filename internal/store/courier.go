@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"reprise/internal/payment"
 )
@@ -20,20 +21,46 @@ type Courier struct {
 func (s *Store) Courier(c Courier) { s.courier = c }
 
 // errand is all that a try to deliver needs. It comes from the commit that made the notice or from the claim, so that
-// nothing is read for it.
+// the notice is not read for it.
 type errand struct {
 	notice payment.Notice
 	to     payment.Endpoint
+	dated  bool // what is said of the endpoint may be of long before the commit, from when the acquirer was asked
 }
 
 // deliver has the courier make a try. One that was cut short is not what its endpoint came to.
 func (s *Store) deliver(j job, o *outcome) error {
-	t := s.courier.Deliver(s.working, j.errand.notice, j.errand.to, j.tries)
+	to := j.errand.to
+	if j.errand.dated {
+		var err error
+		if to, err = s.current(s.working, j.errand.notice.Business, to.ID); err != nil {
+			return err
+		}
+	}
+	t := s.courier.Deliver(s.working, j.errand.notice, to, j.tries)
 	if err := s.working.Err(); err != nil && t.Status != payment.DeliveryDelivered {
 		return err
 	}
 	o.next, o.tried = t.Next, &t
 	return nil
+}
+
+// current is an endpoint as it is, or was a second ago.
+func (s *Store) current(ctx context.Context, b payment.BusinessID, id payment.EndpointID) (payment.Endpoint, error) {
+	m, err := s.merchant(ctx, b)
+	for _, e := range m.Endpoints {
+		if e.ID == id {
+			return e, err
+		}
+	}
+	if err != nil && !errors.Is(err, payment.ErrNotFound) {
+		return payment.Endpoint{}, err
+	}
+	e, err := s.Endpoint(ctx, b, id) // it is disabled, or gone
+	if errors.Is(err, payment.ErrNotFound) {
+		return payment.Endpoint{ID: id}, nil
+	}
+	return e, err
 }
 
 // readErrands reads what is to be delivered of what a claim has leased for a peer, the oldest notice first.

@@ -17,7 +17,7 @@ import (
 func errands(s *Store) <-chan errand {
 	came := make(chan errand, 64)
 	s.Courier(Courier{Deliver: func(_ context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
-		came <- errand{n, to}
+		came <- errand{notice: n, to: to}
 		return taken(n, to)
 	}})
 	s.StartWork()
@@ -49,6 +49,17 @@ func testErrands(t *testing.T, db *database) {
 		eventually(t, "all settled", func() bool { return rows(t, s, "work", `1 = 1`) == 0 })
 	}
 	claimed()
+
+	// What a commit knows of an endpoint may be of before the acquirer was asked.
+	must(t, s.SaveEndpoint(t.Context(), business, payment.Endpoint{ID: "moved", URL: "https://new.example"}, actor, nil))
+	for name, url := range map[payment.EndpointID]string{"moved": "https://new.example", "removed": ""} {
+		d := s.newDraft()
+		d.deliver(payment.Notice{ID: "e1", Business: business}, payment.Endpoint{ID: name, URL: "https://old.example"})
+		must(t, d.commit(t.Context()))
+		if e := <-handed; e.to.ID != name || e.to.URL != url {
+			t.Errorf("%s: sent to %+v", name, e.to)
+		}
+	}
 
 	// Disabled, removed, or another's of the same name, while the delivery is due.
 	halt, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -15,7 +15,7 @@ func (d *draft) deliver(n payment.Notice, to payment.Endpoint) {
 	d.add(rankDelivery, `INSERT INTO delivery (business, notice, endpoint, status) VALUES ($1, $2, $3, $4)`,
 		string(n.Business), string(n.ID), string(to.ID), string(payment.DeliveryPending))
 	w := payment.Delivery{Notice: n, Endpoint: to.ID}.Work()
-	d.work[w], d.errands[w] = d.at, errand{n, to}
+	d.work[w], d.errands[w] = d.at, errand{notice: n, to: to, dated: true}
 }
 
 // deliverAgain makes a known delivery due now, with its whole schedule before it, whatever became of it: the
