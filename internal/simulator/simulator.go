@@ -236,6 +236,9 @@ func (w *World) History() []Passage { return w.stage.history.list() }
 // Deliveries are the webhooks that came to the merchant's server, oldest first; of many, the last.
 func (w *World) Deliveries() []Delivery { return w.merchant.list() }
 
+// Knobs are as they stand now; what has been used up is gone.
+func (w *World) Knobs() Knobs { return w.stage.knobs.now() }
+
 // Turn changes knobs. The function gets the present setting and alters it; an impossible setting
 // is refused and changes nothing.
 func (w *World) Turn(change func(*Knobs)) error { return w.stage.knobs.turn(change) }

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"reprise/internal/payment"
@@ -306,14 +307,12 @@ func (s *story) noticed(st *step) {
 	if len(s.set) == 0 {
 		return
 	}
-	now := map[string]int{}
-	s.knob(func(k *simulator.Knobs) {
-		for knob := range s.set {
-			if f := waiting(k, knob); f != nil {
-				now[knob] = f.Times
-			}
+	now, knobs := map[string]int{}, s.world.Knobs()
+	for knob := range s.set {
+		if f := waiting(&knobs, knob); f != nil {
+			now[knob] = f.Times
 		}
-	})
+	}
 	for _, knob := range slices.Sorted(maps.Keys(s.set)) {
 		a := s.set[knob]
 		for ; a.times > now[knob]; a.times-- {
@@ -325,15 +324,22 @@ func (s *story) noticed(st *step) {
 	}
 }
 
-// waiting is the fault that a knob holds ready; the knob goes by its name at the world's control door.
-func waiting(k *simulator.Knobs, knob string) *simulator.Fault {
-	all := reflect.ValueOf(k).Elem()
-	for i := range all.NumField() {
-		if all.Type().Field(i).Tag.Get("json") == knob {
-			return all.Field(i).Interface().(*simulator.Fault)
-		}
+// knobFields are the fields of the world's knobs, by the names at its control door.
+var knobFields = sync.OnceValue(func() map[string]int {
+	fields := map[string]int{}
+	for i := range reflect.TypeFor[simulator.Knobs]().NumField() {
+		fields[reflect.TypeFor[simulator.Knobs]().Field(i).Tag.Get("json")] = i
 	}
-	panic("the world has no knob " + knob)
+	return fields
+})
+
+// waiting is the fault that a knob holds ready.
+func waiting(k *simulator.Knobs, knob string) *simulator.Fault {
+	i, known := knobFields()[knob]
+	if !known {
+		panic("the world has no knob " + knob)
+	}
+	return reflect.ValueOf(k).Elem().Field(i).Interface().(*simulator.Fault)
 }
 
 // spoil sets a knob of the world for the next messages.
