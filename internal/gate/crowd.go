@@ -10,8 +10,8 @@ import (
 	"reprise/internal/payment"
 )
 
-// Bounds are how many requests are answered at once. Zero is the default, which fits a process of 130 MB
-// (docs/operations.md says how that was measured). What is above them is answered 503 before anything was done about
+// Bounds are how many requests are answered at once. Zero is the default, which fits a process of 110 MB
+// with GOMEMLIMIT=80MiB (docs/operations.md says how that was measured). What is above them is answered 503 before anything was done about
 // it, and where there is no room when it comes, before a byte of its body is read: what is refused early costs nothing
 // and can be repeated, what is taken in and not finished cannot.
 type Bounds struct {
