@@ -189,17 +189,25 @@ func (q *sqlite) next() (group, scrubs []*waiting, closed bool) {
 //
 // A savepoint has SQLite copy every page that is written after it, and is needed only where a constraint refuses one
 // of several. That is rare, so it is tried without, and if need be once more with a savepoint each. A commit that reads
-// what comes back is told once, so beside one nothing is tried.
+// what comes back is told once: beside others it has a savepoint, and comes last. Nobody was answered yet, so any order is as
+// good.
 func (q *sqlite) writeGroup(group []*waiting) error {
 	if err := q.connect(); err != nil {
 		return trouble(err)
 	}
 	q.dirty = true
-	if len(group) == 1 || !slices.ContainsFunc(group, (*waiting).reads) {
-		refused, err := q.writeWhole(group)
-		if err != nil || !refused || len(group) == 1 {
-			return err
+	slices.SortStableFunc(group, func(a, b *waiting) int {
+		switch {
+		case a.reads() == b.reads():
+			return 0
+		case a.reads():
+			return 1
 		}
+		return -1
+	})
+	refused, err := q.writeWhole(group)
+	if err != nil || !refused || len(group) == 1 {
+		return err
 	}
 	return q.writeEach(group)
 }
@@ -209,13 +217,18 @@ func (w *waiting) reads() bool {
 	return slices.ContainsFunc(w.list, func(st stmt) bool { return st.each != nil })
 }
 
-// writeWhole commits a group as one. Where a constraint refuses a commit, nothing is written.
+// writeWhole commits a group as one. Where a constraint refuses a commit that reads nothing, nothing is written.
 func (q *sqlite) writeWhole(group []*waiting) (refused bool, err error) {
 	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
 		return false, trouble(err)
 	}
 	for _, w := range group {
-		if refused, err = q.writeOne(w); err != nil {
+		if len(group) > 1 && w.reads() {
+			err = q.writeApart(w)
+		} else {
+			refused, err = q.writeOne(w)
+		}
+		if err != nil {
 			return false, trouble(err)
 		}
 		if refused {

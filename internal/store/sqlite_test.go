@@ -25,6 +25,8 @@ func TestGroup(t *testing.T) {
 		{"several", []string{"a", "b", "c"}, false, []string{"a", "b", "c"}},
 		{"several, one refused", []string{"a", "was", "c"}, false, []string{"a", "c"}},
 		{"several, the last refused by one of them", []string{"a", "b", "a"}, false, []string{"a", "b"}},
+		{"several, one reads", []string{"a", "b", "c"}, true, []string{"a", "b", "c"}},
+		{"several, one reads and is refused", []string{"was", "b", "c"}, true, []string{"b", "c"}},
 		{"several, one reads and one is refused", []string{"a", "was", "c"}, true, []string{"a", "c"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
