@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"reprise/internal/payment"
 )
@@ -68,4 +70,44 @@ func pay(s *Store, n int) error {
 		}
 	}
 	return nil
+}
+
+// BenchmarkBacklog delivers what waits for one endpoint, which takes a millisecond for each, and reports how many trips
+// to the database each delivery costs: claims, and commits of what came of it.
+func BenchmarkBacklog(b *testing.B) {
+	for _, kind := range []string{"SQLite", "PostgreSQL"} {
+		b.Run(kind, func(b *testing.B) {
+			if kind == "PostgreSQL" && os.Getenv("REPRISE_TEST_POSTGRES") == "" {
+				b.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+			}
+			var trips atomic.Int64
+			s := newDatabase(b, kind).open(b, func(o *Options) {
+				o.Poll = time.Second
+				o.Watch = func(_ string, _ []any, do func() error) error {
+					trips.Add(1)
+					return do()
+				}
+			})
+			d := s.newDraft()
+			for i := range b.N {
+				d.deliver(payment.Notice{ID: payment.EventID(fmt.Sprintf("e%09d", i))}, payment.Endpoint{ID: "shop"})
+			}
+			must(b, d.commit(b.Context()))
+			var done sync.WaitGroup
+			done.Add(b.N)
+			s.Courier(Courier{
+				Deliver: func(_ context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
+					time.Sleep(time.Millisecond)
+					return taken(n, to)
+				},
+				Kept: func(payment.Tried) { done.Done() },
+			})
+			trips.Store(0)
+			b.ResetTimer()
+			s.StartWork()
+			done.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+			b.ReportMetric(float64(trips.Load())/float64(b.N), "trips/delivery")
+		})
+	}
 }
