@@ -138,10 +138,6 @@ func grownValue(table string, c column, i int, now time.Time) any {
 		return ""
 	case name == "work.kind":
 		return []string{"session", "token", "webhook", "advice"}[i%4]
-	case name == "work.peer" && i%4 != 2:
-		return "" // only webhooks wait for somebody of the merchant's
-	case name == "work.peer":
-		return fmt.Sprint("endpoint ", i%5)
 	case c.name == "kind", c.name == "endpoint" && table != "idempotency", c.name == "actor", c.name == "act", c.name == "what", c.name == "type", c.name == "status" && c.kind == "TEXT", c.name == "state":
 		return fmt.Sprint("one of ", i%5)
 	case c.name == "link", c.name == "reason", c.name == "problem", name == "session.attempt" && rare:
