@@ -95,7 +95,7 @@ func (s *Store) due(ctx context.Context, r room) (jobs []job, more bool, err err
 	}
 	for i, share := range r.shares {
 		if counts[i] < share.n {
-			s.slots.caughtUp(share.peer)
+			s.slots.caughtUp(share)
 		}
 	}
 	if r.look {

@@ -24,7 +24,7 @@ type slots struct {
 	byKind  map[payment.WorkKind]int // of busy, by kind
 	waiting int                      // of busy, those that wait for some peer
 	byPeer  map[string]int           // of waiting, by peer
-	behind  map[string]bool          // peers with more work due than they had slots: it is claimed in its order
+	behind  map[string]int           // peers with more work due than they had slots, it is claimed in its order: how often some was left since
 	turns   []string                 // those behind, whose turn it is first
 	unseen  bool                     // work was left of which nobody here knows, for want of any slot
 	starved bool                     // a peer that is behind has no slot at all
@@ -34,7 +34,7 @@ type slots struct {
 func newSlots(all int) *slots {
 	return &slots{
 		all: all, peered: max(1, all*3/4),
-		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]bool{},
+		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]int{},
 	}
 }
 
@@ -54,7 +54,7 @@ func (s *slots) take(w payment.Work, claimed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	peer := peerOf(w)
-	if !s.does(w.Kind) || s.behind[peer] && !claimed {
+	if !s.does(w.Kind) || s.isBehind(peer) && !claimed {
 		return false
 	}
 	if s.full(peer) {
@@ -84,12 +84,17 @@ func (s *slots) full(peer string) bool {
 	return s.busy >= s.all || peer != "" && s.waiting >= s.peered
 }
 
+func (s *slots) isBehind(peer string) bool {
+	_, behind := s.behind[peer]
+	return behind
+}
+
 // lag notes that a peer has more work due than it has slots. It says whether that is news.
 func (s *slots) lag(peer string) bool {
-	if s.behind[peer] {
+	if s.isBehind(peer) {
 		return false
 	}
-	s.behind[peer] = true
+	s.behind[peer] = 0
 	s.turns = append(s.turns, peer)
 	return true
 }
@@ -107,6 +112,7 @@ func (s *slots) leave(w payment.Work) bool {
 		s.unseen = true
 	} else {
 		s.lag(peer)
+		s.behind[peer]++
 		s.starved = s.starved || s.byPeer[peer] == 0
 	}
 	return !s.full(peer)
@@ -133,7 +139,7 @@ func (s *slots) give(w payment.Work) (wanted bool) {
 		s.idle = nil
 	}
 	n := s.byPeer[peer]
-	return s.unseen || s.starved || s.behind[peer] && n <= s.most(s.waiting-n)/2
+	return s.unseen || s.starved || s.isBehind(peer) && n <= s.most(s.waiting-n)/2
 }
 
 // busyKinds names the kinds of work that are being done, sorted.
@@ -155,6 +161,7 @@ type room struct {
 type share struct {
 	peer string
 	n    int
+	left int // how often work had been left for it
 }
 
 // room says what a claim may take: for the peers that are behind, one in turn, and where it is to be looked, for the
@@ -180,7 +187,7 @@ func (s *slots) room(look bool) room {
 	var served, passed []string
 	for _, peer := range s.turns {
 		if n := given[peer]; n > 0 {
-			r.shares = append(r.shares, share{peer, n})
+			r.shares = append(r.shares, share{peer, n, s.behind[peer]})
 			served = append(served, peer)
 			continue
 		}
@@ -207,12 +214,16 @@ func (s *slots) found(peers []string, own bool) (news bool) {
 	return news
 }
 
-// caughtUp notes that a peer has no more work due.
-func (s *slots) caughtUp(peer string) {
+// caughtUp notes that a claim found less work due for a peer than its share. What was left meanwhile it may not have
+// seen: then the peer is still behind.
+func (s *slots) caughtUp(found share) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.behind, peer)
-	s.turns = slices.DeleteFunc(s.turns, func(p string) bool { return p == peer })
+	if s.behind[found.peer] > found.left {
+		return
+	}
+	delete(s.behind, found.peer)
+	s.turns = slices.DeleteFunc(s.turns, func(p string) bool { return p == found.peer })
 }
 
 // open lets work of these kinds in; with none, nothing more gets in. The channel it returns is closed once
