@@ -248,7 +248,7 @@ func (b *buyer) inSession() []string {
 	if b.once(4) {
 		request["channel_properties"] = map[string]any{"cards": map[string]any{"skip_three_ds": true}}
 	}
-	if b.once(3) && request["session_type"] == "PAY" {
+	if b.once(2) && request["session_type"] == "PAY" {
 		request["capture_method"] = "MANUAL"
 	}
 	status, session := b.ask("POST", "/sessions", app.SandboxSecretKey, request)
@@ -362,7 +362,10 @@ func (b *buyer) afterwards(id string) {
 	paid, _ := request["latest_payment_id"].(string)
 	switch request["status"] {
 	case "AUTHORIZED":
-		switch b.chance.IntN(6) {
+		if b.once(2) {
+			b.s.holdUp()
+		}
+		switch b.chance.IntN(7) {
 		case 4, 5: // two clerks who do not talk to each other
 			b.atOnce("clerk", func(b *buyer) {
 				b.ask("POST", "/v3/payments/"+paid+"/capture", app.SandboxSecretKey, map[string]any{"capture_amount": b.amount})

@@ -82,7 +82,7 @@ type plan struct {
 // newPlan draws a plan. Processes and the database are what most promises hang on: they have a good share.
 func (s *story) newPlan(within int) *plan {
 	p := &plan{}
-	for range 1 + s.roll(14) {
+	for range 1 + s.roll(19) {
 		p.at = append(p.at, s.taken+s.roll(within))
 	}
 	slices.Sort(p.at)
@@ -104,7 +104,7 @@ func (s *story) brewing(st *step) {
 	}
 	s.noticed(st)
 	p := s.plan
-	if len(p.at) > 0 && st.kind == "after" && strings.Contains(st.what, "INSERT advice") && s.toss(2) {
+	if len(p.at) > 0 && st.kind == "after" && (strings.Contains(st.what, "INSERT advice") && s.toss(2) || strings.Contains(st.what, "INSERT authentication") && s.toss(3)) {
 		p.at[0] = min(p.at[0], s.taken+s.roll(12)) // what follows is soon over, and is to be disturbed, too
 	}
 	for len(p.at) > 0 && s.taken >= p.at[0] {
@@ -352,8 +352,8 @@ func (s *story) spoil(of fault, knob, behaviour string) {
 	case "late", "stall":
 		f["delay_ms"] = 500 + s.roll(30_000)
 	case "decline":
-		f["code"] = []string{"05", "51", "91", "96", "1A", "65"}[s.roll(6)] // the last two: until the payer is authenticated
-		if knob == "next_advice" && !s.toss(15) {                           // a host that refuses for good means work for the operator
+		f["code"] = []string{"05", "51", "91", "96", "1A", "65", "1A", "65"}[s.roll(8)] // half of them: until the payer is authenticated
+		if knob == "next_advice" && !s.toss(15) {                                       // a host that refuses for good means work for the operator
 			f["code"] = "25"
 		}
 	case "after_reversal":
@@ -366,6 +366,14 @@ func (s *story) spoil(of fault, knob, behaviour string) {
 			s.wrong("%v", err)
 		}
 	})
+}
+
+// holdUp has the acquirer lose what it is advised of next. A capture is acknowledged at once otherwise, and hardly
+// anything ever happens meanwhile.
+func (s *story) holdUp() {
+	if s.stormy {
+		s.spoil("next_advice lost", "next_advice", "lost")
+	}
 }
 
 func spoilBank(k *simulator.Knobs, what string, on bool) {

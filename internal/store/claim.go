@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"reprise/internal/payment"
@@ -20,13 +21,18 @@ func (s *Store) claim(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var back []stmt
+		var spare []job
 		for _, j := range jobs {
 			if s.slots.take(j.work, true) {
 				s.begin(j)
 			} else {
-				back = append(back, s.putBack(j))
+				spare = append(spare, j)
 			}
+		}
+		slices.SortFunc(spare, func(a, b job) int { return inOrder(a.work, b.work) })
+		var back []stmt
+		for _, j := range spare {
+			back = append(back, s.putBack(j))
 		}
 		if len(back) > 0 {
 			if err := s.commit(ctx, back...); err != nil {

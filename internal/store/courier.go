@@ -3,13 +3,14 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"reprise/internal/payment"
 )
 
 // Courier takes notices to endpoints.
 type Courier struct {
-	// Deliver makes one try, which it ends by itself well within a lease, and says what came of it. tries counts those
+	// Deliver makes one try, which it ends by itself within 10/12 of a lease, and says what came of it. tries counts those
 	// before it. An endpoint without a URL is no longer the merchant's. A try must be safe to repeat: a node that dies
 	// before it is written down leaves it to another.
 	Deliver func(ctx context.Context, n payment.Notice, to payment.Endpoint, tries int) payment.Tried
@@ -28,6 +29,9 @@ type errand struct {
 	dated  bool // what is said of the endpoint may be of long before the commit, from when the acquirer was asked
 }
 
+// courierShare is the part of a lease that a courier's try takes at most.
+const courierShare = 10.0 / 12
+
 // deliver has the courier make a try. One that was cut short is not what its endpoint came to.
 func (s *Store) deliver(j job, o *outcome) error {
 	to := j.errand.to
@@ -37,8 +41,16 @@ func (s *Store) deliver(j job, o *outcome) error {
 			return err
 		}
 	}
-	t := s.courier.Deliver(s.working, j.errand.notice, to, j.tries)
-	if err := s.working.Err(); err != nil && t.Status != payment.DeliveryDelivered {
+	ctx := s.working
+	share := func(of float64) time.Duration { return time.Duration(float64(s.Options.Lease) * of) }
+	// The database may have taken so long to lease the work that a whole try would outlast the lease.
+	if left := fromMicros(j.lease).Sub(s.Now()) - share(1-tryShare); left < share(courierShare) {
+		var cancel context.CancelFunc
+		ctx, cancel = s.within(ctx, max(0, left))
+		defer cancel()
+	}
+	t := s.courier.Deliver(ctx, j.errand.notice, to, j.tries)
+	if err := ctx.Err(); err != nil && t.Status != payment.DeliveryDelivered {
 		return err
 	}
 	o.next, o.tried = t.Next, &t

@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -148,6 +151,134 @@ func testSettledTogether(t *testing.T, db *database) {
 	if settled := c.begun("UPDATE delivery"); len(settled) != 2 {
 		t.Errorf("%d commits say what came of it, want 2: %q", len(settled), settled)
 	}
+}
+
+// refusing is an engine that fails whatever is about a piece of work, as one whose row somebody else holds on to.
+type refusing struct {
+	engine
+	ref string
+}
+
+func (r *refusing) commit(ctx context.Context, list []stmt) error {
+	for _, st := range list {
+		if slices.Contains(st.args, any(r.ref)) && strings.HasPrefix(st.sql, "DELETE") {
+			return payment.ErrUnavailable
+		}
+	}
+	return r.engine.commit(ctx, list)
+}
+
+// One outcome that cannot be written does not keep those of its group from being written.
+func testSettledBesideTrouble(t *testing.T, db *database) {
+	c := &commits{held: make(chan struct{}, 16), goOn: make(chan struct{}), holder: "UPDATE delivery"}
+	s := db.open(t, func(o *Options) { o.Watch, o.Poll = c.watch, time.Hour })
+	s.engine = &refusing{s.engine, "e0002/shop"}
+	s.Courier(Courier{Deliver: func(_ context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
+		return taken(n, to)
+	}})
+	s.StartWork()
+	const n = 5
+	for i := range n {
+		must(t, tell(s, i, "shop"))
+	}
+	<-c.held
+	close(c.goOn)
+	eventually(t, "the others settled", func() bool { return rows(t, s, "work", `1 = 1`) == 1 })
+	if rows(t, s, "work", `ref = 'e0002/shop'`) != 1 || rows(t, s, "delivery", `status = 'DELIVERED'`) != n-1 {
+		t.Error("another than the one in trouble is not settled")
+	}
+}
+
+// Where nothing can be written down, no more is done than can wait for it.
+func testUnsettled(t *testing.T, db *database) {
+	c := &commits{held: make(chan struct{}, 1000), goOn: make(chan struct{}), holder: "UPDATE delivery"}
+	s := db.open(t, func(o *Options) { o.Watch, o.Workers = c.watch, 16 })
+	var tried atomic.Int64
+	s.Courier(Courier{Deliver: func(_ context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
+		tried.Add(1)
+		return taken(n, to)
+	}})
+	s.StartWork()
+	const n = 3 * outcomesMax
+	for i := range n {
+		must(t, tell(s, i, "shop"))
+	}
+	const slots = 6 // of 16, for one endpoint
+	eventually(t, "all slots wait", func() bool {
+		s.outcomes.mu.Lock()
+		defer s.outcomes.mu.Unlock()
+		return len(s.outcomes.waiting) == outcomesMax+slots
+	})
+	time.Sleep(100 * time.Millisecond)
+	if most := int64(slots + outcomesMax + slots); tried.Load() > most { // the first group is being written
+		t.Errorf("%d were tried, want %d at most", tried.Load(), most)
+	}
+	close(c.goOn)
+	eventually(t, "all settled", func() bool { return rows(t, s, "work", `1 = 1`) == 0 })
+	if tried.Load() != n {
+		t.Errorf("%d tries of %d", tried.Load(), n)
+	}
+}
+
+// Endpoints are turned off in the order of their rows in every commit, whoever found out first.
+func testTurnedOff(t *testing.T, db *database) {
+	c := &commits{held: make(chan struct{}, 16), goOn: make(chan struct{}), holder: "UPDATE delivery"}
+	var mu sync.Mutex
+	var off []any
+	s := db.open(t, func(o *Options) {
+		o.Poll = time.Hour
+		o.Watch = func(what string, args []any, do func() error) error {
+			if strings.HasPrefix(what, "UPDATE endpoint") {
+				mu.Lock()
+				off = append(off, args[0], args[3])
+				mu.Unlock()
+			}
+			return c.watch(what, args, do)
+		}
+	})
+	s.Courier(Courier{Deliver: func(_ context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
+		made := taken(n, to)
+		if n.ID != "e0000" {
+			made.Disable = "It is gone."
+		}
+		return made
+	}})
+	s.StartWork()
+	must(t, tell(s, 0, "shop"))
+	<-c.held
+	for i, peer := range []string{"b", "a", "b"} {
+		must(t, tell(s, i+1, peer))
+	}
+	eventually(t, "all wait", func() bool {
+		s.outcomes.mu.Lock()
+		defer s.outcomes.mu.Unlock()
+		return len(s.outcomes.waiting) == 3
+	})
+	close(c.goOn)
+	eventually(t, "all settled", func() bool { return rows(t, s, "work", `1 = 1`) == 0 })
+	if diff := cmp.Diff([]any{"a", "b"}, off); diff != "" {
+		t.Errorf("turned off (-want +got):\n%s", diff)
+	}
+}
+
+// A claim that took the database long leaves a try what is left of the lease, less what writing down takes.
+func testLateClaim(t *testing.T, db *database) {
+	s := db.open(t, func(o *Options) { o.Lease = 12 * time.Second })
+	until := make(chan error, 1)
+	s.Courier(Courier{Deliver: func(ctx context.Context, n payment.Notice, to payment.Endpoint, _ int) payment.Tried {
+		<-ctx.Done()
+		until <- ctx.Err()
+		return payment.Tried{Delivery: payment.Delivery{Notice: n, Endpoint: to.ID, Status: payment.DeliveryPending}, Next: s.Now()}
+	}})
+	late := job{
+		work: payment.Work{Kind: payment.WorkWebhook, Ref: "e1/shop"}, lease: micros(s.Now().Add(1100 * time.Millisecond)),
+		errand: &errand{notice: payment.Notice{ID: "e1", Business: business}, to: payment.Endpoint{ID: "shop"}},
+	}
+	var o outcome
+	if err := s.handle(late, &o); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a try that was cut short is no error of the work: %v", err)
+	}
+	<-until
 }
 
 // A try that was cut short when the node stopped is none of the schedule's; one that was taken all the same is kept.

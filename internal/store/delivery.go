@@ -26,13 +26,14 @@ func (d *draft) deliverAgain(v payment.Delivery) {
 	d.work[v.Work()] = d.at
 }
 
-// tried keeps what a try came to. Where Disable says why, the endpoint is told nothing from now on. A try that was in
-// vain takes nothing back from one that was not: it may be of a node that stood still while another did its work.
+// disable has an endpoint told nothing from now on.
+func (d *draft) disable(id payment.EndpointID, why string) {
+	d.add(rankEndpoint, `UPDATE endpoint SET disabled = $2, reason = $3 WHERE id = $1 AND disabled = 0`, string(id), micros(d.at), why)
+}
+
+// tried keeps what a try came to. One that was in vain takes nothing back from one that was not: it may be of a node that
+// stood still while another did its work.
 func (d *draft) tried(t payment.Tried) {
-	if t.Disable != "" {
-		d.add(rankEndpoint, `UPDATE endpoint SET disabled = $2, reason = $3 WHERE id = $1 AND disabled = 0`,
-			string(t.Endpoint), micros(d.at), t.Disable)
-	}
 	d.add(rankDelivery, `
 UPDATE delivery SET status = $4 WHERE business = $1 AND notice = $2 AND endpoint = $3 AND (status <> $5 OR $4 = $5)`,
 		string(t.Notice.Business), string(t.Notice.ID), string(t.Endpoint), string(t.Status), string(payment.DeliveryDelivered))

@@ -29,7 +29,10 @@ func told(t *testing.T, s *Store) []payment.Delivery {
 // record keeps a try as whoever made it does.
 func record(s *Store, d payment.Delivery, disable string) error {
 	made := s.newDraft()
-	made.tried(payment.Tried{Delivery: d, Disable: disable})
+	made.tried(payment.Tried{Delivery: d})
+	if disable != "" {
+		made.disable(d.Endpoint, disable)
+	}
 	return made.commit(context.Background())
 }
 

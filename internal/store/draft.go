@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"reprise/internal/payment"
@@ -87,10 +86,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 // schedule adds the work, in the order of its keys. What is due now goes to a worker here if one is free:
 // it is written as claimed already. What finds none free is left for the next claim, anyone's.
 func (d *draft) schedule() {
-	byKey := func(a, b payment.Work) int {
-		return strings.Compare(string(a.Kind)+"/"+a.Ref, string(b.Kind)+"/"+b.Ref)
-	}
-	for _, w := range slices.SortedFunc(maps.Keys(d.work), byKey) {
+	for _, w := range slices.SortedFunc(maps.Keys(d.work), inOrder) {
 		at, claim := d.work[w], int64(0)
 		if at.IsZero() {
 			d.add(rankWork, `DELETE FROM work WHERE kind = $1 AND ref = $2`, string(w.Kind), w.Ref)

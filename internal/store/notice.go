@@ -33,9 +33,16 @@ func (d *draft) tell(kind payment.NoticeKind) error {
 	n := payment.Notice{
 		ID: id, Business: d.after.Merchant.ID, Kind: kind, Object: object, Sequence: sequence, Data: data, Created: fromMicros(micros(d.at)),
 	}
+	args := []any{string(n.ID), string(n.Business), string(n.Kind), n.Object, string(n.Data), micros(n.Created), n.Sequence}
+	inBooks := `$7`
+	if r := d.after.Request; r != nil {
+		// An update of a row that is not there is no error. Where the database has lost the attempt, with a primary whose
+		// last commits no standby had, the merchant must not be told what is not in the books.
+		inBooks = `(SELECT CASE COUNT(*) WHEN 0 THEN 1 / COUNT(*) ELSE CAST($7 AS BIGINT) END FROM request WHERE id = $8)`
+		args = append(args, string(r.ID))
+	}
 	d.add(rankNotice, `
-INSERT INTO notice (id, business, kind, object, sequence, data, created) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		string(n.ID), string(n.Business), string(n.Kind), n.Object, n.Sequence, string(n.Data), micros(n.Created))
+INSERT INTO notice (id, business, kind, object, data, created, sequence) VALUES ($1, $2, $3, $4, $5, $6, `+inBooks+`)`, args...)
 	for _, e := range d.after.Merchant.Endpoints {
 		if e.Wants(kind) {
 			d.deliver(n, e)

@@ -327,8 +327,10 @@ func refusal(err error, st stmt) (meaning error, ok bool) {
 		return errConflict, true
 	case codes.SQLITE_CONSTRAINT_NOTNULL:
 		// Division by zero is NULL here, so this is how a guard refuses.
-		if strings.Contains(e.Error(), ".version") || strings.Contains(e.Error(), "card_count.n ") || strings.Contains(e.Error(), "advice.status") {
-			return errConflict, true
+		for _, guard := range []string{".version", "card_count.n ", "advice.status", "notice.sequence"} {
+			if strings.Contains(e.Error(), guard) {
+				return errConflict, true
+			}
 		}
 	}
 	return fmt.Errorf("store: SQLite refused a statement: %w", err), true // it names columns, not values

@@ -120,10 +120,10 @@ type job struct {
 }
 
 // begin gives a job, whose slot is taken, to a worker. What came of it is settled when the slot is another's already:
-// an endpoint need not wait for our disk.
+// an endpoint need not wait for our disk, unless that falls behind.
 func (s *Store) begin(j job) {
 	s.Go(func() {
-		s.settle(s.try(j))
+		<-s.settle(s.try(j))
 		s.free(j.work)
 	})
 }
