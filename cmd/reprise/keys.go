@@ -17,7 +17,7 @@ type keysCmd struct {
 	Create keysCreateCmd `cmd:"" help:"Make a key and print it, this once."`
 	List   keysListCmd   `cmd:"" help:"List keys, without their texts, which nobody has kept."`
 	Rotate keysRotateCmd `cmd:"" help:"Make a key in the place of another, which ends a little later."`
-	Revoke keysRevokeCmd `cmd:"" help:"End a key at once."`
+	Revoke keysRevokeCmd `cmd:"" help:"End a key, within a second."`
 }
 
 type keysCreateCmd struct {

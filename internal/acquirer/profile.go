@@ -209,7 +209,8 @@ func encode(m message) ([]byte, error) {
 // bit is that of a data element, in its byte of a bitmap.
 func bit(number int) byte { return grown >> ((number - 1) % 8) }
 
-// decode unpacks a message without its length. It accepts only what the profile could have packed.
+// decode unpacks a message without its length. It accepts only what the profile could have packed,
+// but for a second bitmap with nothing in it.
 func decode(body []byte) (message, error) {
 	m := message{mti: string(body[:min(typeSize, len(body))])}
 	if _, ok := columns[m.mti]; !ok {

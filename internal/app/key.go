@@ -78,7 +78,7 @@ func (o *Office) RotateKey(ctx context.Context, id string, overlap, lifetime tim
 	return text, k, old, o.store.ReplaceKey(ctx, old, old.Ends, k, o.by)
 }
 
-// RevokeKey ends a key at once. One that has ended is left as it is.
+// RevokeKey ends a key, on every node within a second. One that has ended is left as it is.
 func (o *Office) RevokeKey(ctx context.Context, id string) (payment.Key, error) {
 	k, err := o.key(ctx, id)
 	if err != nil {

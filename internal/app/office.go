@@ -19,7 +19,7 @@ import (
 const keyFileName = "keys.json"
 
 // Office is where the operator keeps merchants and keys: a database, without doors, lines or workers. A
-// gateway may run on the same database meanwhile; what is changed here it knows with its next request. Each change is audited.
+// gateway may run on the same database meanwhile; what is changed here it knows within a second. Each change is audited.
 type Office struct {
 	store    *store.Store
 	outside  Outside
