@@ -238,7 +238,7 @@ func tellElsewhere(t *testing.T, index, of int) (*report, error) {
 	file := filepath.Join(t.TempDir(), fmt.Sprintf("share%d.json", index))
 	c := exec.Command(os.Args[0], "-test.run=^TestSoak$", "-test.timeout=0",
 		fmt.Sprintf("-seeds=%d", *seeds), fmt.Sprintf("-first=%d", *first), fmt.Sprintf("-until-broken=%t", *until), fmt.Sprintf("-share=%d/%d@%s", index, of, file))
-	c.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=800", "GODEBUG=asyncpreemptoff=1,tlsmlkem=0")
+	c.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400", "GODEBUG=asyncpreemptoff=1,tlsmlkem=0")
 	var out strings.Builder
 	c.Stdout, c.Stderr = &out, os.Stderr
 	if err := c.Run(); err != nil {

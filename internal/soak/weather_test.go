@@ -212,7 +212,12 @@ func (w *weather) takeStep(s *step) {
 // mark adds a step to what tells one story from another.
 func (w *weather) mark(s *step) {
 	h := fnv.New64a()
-	fmt.Fprint(h, w.print, time.Since(w.began), s.who.called(), s.kind, s.what)
+	line := binary.LittleEndian.AppendUint64(make([]byte, 0, 128), w.print)
+	line = binary.LittleEndian.AppendUint64(line, uint64(time.Since(w.began)))
+	for _, word := range []string{s.who.called(), s.kind, s.what} {
+		line = append(append(line, word...), 0)
+	}
+	_, _ = h.Write(line)
 	w.print = h.Sum64()
 }
 
