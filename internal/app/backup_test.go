@@ -91,6 +91,9 @@ func TestBackupUnderLoad(t *testing.T) {
 		t.Errorf("%d CVNs were in the backup", n)
 	}
 	again.forward(answerTimeout + 5*time.Second) // what was with the acquirer at the backup is settled
+	again.eventually("no outcome is waited for", func() bool {
+		return again.count(`SELECT COUNT(*) FROM request WHERE state = $1`, string(payment.Authorizing)) == 0
+	})
 	again.acknowledged()
 	found := again.reconciled(again.bank.settlement(), payment.Window{})
 	lost := 0
