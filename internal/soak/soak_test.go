@@ -288,8 +288,8 @@ func (r *report) conclude(t *testing.T) {
 }
 
 // TestSameSeedSameStory: what is found can be told again. Of a select that two things are ready for, as a result and a
-// deadline are when a suspended node goes on, Go picks one by a chance that no seed decides. About one story in
-// 500 comes to such a fork; it is told a second way sometimes, and the first way again soon.
+// deadline are when a suspended node goes on, Go picks one by a chance that no seed decides. Of 600 stories that were told
+// twice, one came to such a fork: such a one is told a second way sometimes, and the first way again soon.
 func TestSameSeedSameStory(t *testing.T) {
 	before := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(before)
