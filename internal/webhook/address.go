@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -61,7 +62,7 @@ func within(list []netip.Prefix, a netip.Addr) bool {
 // when something is sent to it, and each time.
 func (n Networks) Check(where string) error {
 	u, err := url.Parse(where)
-	if err != nil || u.Hostname() == "" || u.User != nil {
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Port() != "" && !port(u.Port()) {
 		return ErrForbidden
 	}
 	a, err := netip.ParseAddr(u.Hostname())
@@ -73,6 +74,13 @@ func (n Networks) Check(where string) error {
 		return nil
 	}
 	return ErrForbidden
+}
+
+// port says whether there is one of that number (RFC 9293 section 3.1: 16 bits): a URL may name any number (RFC 3986
+// section 3.2.3).
+func port(number string) bool {
+	n, err := strconv.ParseUint(number, 10, 16)
+	return err == nil && n > 0
 }
 
 // here says whether a name is of this machine, whoever asks (RFC 6761 section 6.3).
@@ -100,9 +108,12 @@ func place(where string) string {
 // have the name mean one thing when the endpoint is added and another later. A name of this machine leads nowhere
 // else, whatever a resolver says: it may be told in the clear.
 func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
+	host, number, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
+	}
+	if !port(number) {
+		return nil, ErrForbidden
 	}
 	list, err := s.Resolve(ctx, host)
 	if err != nil {
@@ -114,7 +125,7 @@ func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, e
 			continue
 		}
 		var conn net.Conn
-		if conn, err = s.Dial(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
+		if conn, err = s.Dial(ctx, network, net.JoinHostPort(a.String(), number)); err == nil {
 			return conn, nil
 		}
 	}

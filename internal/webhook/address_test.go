@@ -58,6 +58,8 @@ func TestURLsAreCheckedAtOnce(t *testing.T) {
 		{"https://user:secret@shop.example/", false, false},
 		{"ftp://shop.example/", false, false},
 		{"https:///hook", false, false},
+		{"https://shop.example:0706433/", false, false}, {"https://shop.example:0/", false, false},
+		{"https://shop.example:/", true, true},
 		{"shop.example", false, false},
 		{"https://a b/", false, false},
 		{"", false, false},

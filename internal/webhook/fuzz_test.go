@@ -90,7 +90,7 @@ func FuzzSend(f *testing.F) {
 	for _, where := range []string{
 		"https://shop.example/hook", "https://0177.0.0.1/", "https://0x7f.1/", "https://2130706433/", "https://[::ffff:10.0.0.1]:8443/",
 		"https://①②⑦.⓪.⓪.①/", "https://localhost.:443/", "http://127.0.0.1:80/?a=b\r\nX-Callback-Token: c", "https://shop.example@10.0.0.1/",
-		"https://[fe80::1%25eth0]/", "http://shop.localhost:8080/%0d%0aa", "https://127.0.0.1。/", "http://[::1]/", "HTTPS://10.1/#a", "https://a:b:c/",
+		"https://[fe80::1%25eth0]/", "http://shop.localhost:8080/%0d%0aa", "https://127.0.0.1。/", "http://[::1]/", "HTTPS://10.1/#a", "https://a:b:c/", "https://shop.example:0706433/", "https://shop.example:0/",
 	} {
 		f.Add(where, four(127, 0, 0, 1, 8, 8, 8, 8), true)
 		f.Add(where, four(10, 0, 0, 1, 169, 254, 169, 254), false)
