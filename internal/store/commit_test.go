@@ -334,22 +334,17 @@ func TestQuietErrors(t *testing.T) {
 }
 
 // impatient gives a commit up that has been at the server for a moment.
-func impatient(o *Options) {
-	o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
-		if d == commitLimit {
-			d = 300 * time.Millisecond
-		}
-		timer := time.NewTimer(d)
-		return timer.C, timer.Stop
-	}
+func impatient(s *Store) *Store {
+	s.engine.(*postgres).limit = 300 * time.Millisecond
+	return s
 }
 
-// A commit that waits for a database which has stopped answering ends by the store's clock.
+// A commit that waits for a database which has stopped answering ends.
 func TestCommitLimit(t *testing.T) {
 	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
-	s := newDatabase(t, "PostgreSQL").open(t, impatient)
+	s := impatient(newDatabase(t, "PostgreSQL").open(t))
 	err := s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(30)`}})
 	if !errors.Is(err, payment.ErrUnsure) {
 		t.Errorf("%v, want it lost", err)
@@ -362,7 +357,7 @@ func TestNothingIsCancelled(t *testing.T) {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
 	db := newDatabase(t, "PostgreSQL")
-	hasty := db.open(t, impatient)
+	hasty := impatient(db.open(t))
 	must(t, hasty.Ping(t.Context()))
 	err := hasty.engine.commit(t.Context(), []stmt{{sql: `INSERT INTO lane (name, next) SELECT 'n', 1 FROM pg_sleep(1)`}})
 	if !errors.Is(err, payment.ErrUnsure) {

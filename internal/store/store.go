@@ -103,7 +103,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.claims.Store(int64(binary.BigEndian.Uint64(first[:]) >> 1))
 	if onPostgres(o.URL) {
 		s.dialect = postgresDialect
-		s.engine, err = openPostgres(ctx, o, s.within)
+		s.engine, err = openPostgres(ctx, o)
 	} else {
 		s.dialect = sqliteDialect
 		s.engine, err = openSQLite(ctx, o)
