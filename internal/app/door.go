@@ -188,7 +188,7 @@ func (d *door) held() (open int, turned uint64) {
 }
 
 // workers is how much work is done at once that nobody waits for.
-const workers = 64
+const workers = 128
 
 // inFlight is how many messages may wait for the acquirer's answer: all that can be asked for at once. So there is
 // room on the line for whatever was let in.

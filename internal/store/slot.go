@@ -24,17 +24,23 @@ type slots struct {
 	byKind  map[payment.WorkKind]int // of busy, by kind
 	waiting int                      // of busy, those that wait for some peer
 	byPeer  map[string]int           // of waiting, by peer
-	behind  map[string]int           // peers with more work due than they had slots, it is claimed in its order: how often some was left since
+	behind  map[string]*backlog      // of peers that had more work due than slots
 	turns   []string                 // those behind, whose turn it is first
 	unseen  bool                     // work was left of which nobody here knows, for want of any slot
 	starved bool                     // a peer that is behind has no slot at all
 	idle    chan struct{}            // closed when nothing is busy any more; nil: nobody asks
 }
 
+// backlog is what is known of the due work of a peer that the database alone has: it is claimed, in its order.
+type backlog struct {
+	left int  // how often some was left
+	open bool // all but what was left a moment ago has been claimed: what is new may be handed over again
+}
+
 func newSlots(all int) *slots {
 	return &slots{
 		all: all, peered: max(1, all*3/4),
-		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]int{},
+		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]*backlog{},
 	}
 }
 
@@ -49,12 +55,12 @@ func peerOf(w payment.Work) string {
 func (s *slots) most(others int) int { return max(1, (s.peered-others)/2) }
 
 // take reserves a slot for work of a kind that is done here. Work that is handed over does not overtake
-// what a peer is behind with; work that was claimed is that.
+// what a peer is behind with, but for what was left a moment ago; work that was claimed is that.
 func (s *slots) take(w payment.Work, claimed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	peer := peerOf(w)
-	if !s.does(w.Kind) || s.isBehind(peer) && !claimed {
+	if b := s.behind[peer]; !s.does(w.Kind) || !claimed && b != nil && !b.open {
 		return false
 	}
 	if s.full(peer) {
@@ -84,17 +90,13 @@ func (s *slots) full(peer string) bool {
 	return s.busy >= s.all || peer != "" && s.waiting >= s.peered
 }
 
-func (s *slots) isBehind(peer string) bool {
-	_, behind := s.behind[peer]
-	return behind
-}
-
 // lag notes that a peer has more work due than it has slots. It says whether that is news.
 func (s *slots) lag(peer string) bool {
-	if s.isBehind(peer) {
+	if b := s.behind[peer]; b != nil {
+		b.open = false
 		return false
 	}
-	s.behind[peer] = 0
+	s.behind[peer] = &backlog{}
 	s.turns = append(s.turns, peer)
 	return true
 }
@@ -112,7 +114,7 @@ func (s *slots) leave(w payment.Work) bool {
 		s.unseen = true
 	} else {
 		s.lag(peer)
-		s.behind[peer]++
+		s.behind[peer].left++
 		s.starved = s.starved || s.byPeer[peer] == 0
 	}
 	return !s.full(peer)
@@ -139,7 +141,7 @@ func (s *slots) give(w payment.Work) (wanted bool) {
 		s.idle = nil
 	}
 	n := s.byPeer[peer]
-	return s.unseen || s.starved || s.isBehind(peer) && n <= s.most(s.waiting-n)/2
+	return s.unseen || s.starved || s.behind[peer] != nil && n <= s.most(s.waiting-n)/2
 }
 
 // busyKinds names the kinds of work that are being done, sorted.
@@ -187,7 +189,7 @@ func (s *slots) room(look bool) room {
 	var served, passed []string
 	for _, peer := range s.turns {
 		if n := given[peer]; n > 0 {
-			r.shares = append(r.shares, share{peer, n, s.behind[peer]})
+			r.shares = append(r.shares, share{peer, n, s.behind[peer].left})
 			served = append(served, peer)
 			continue
 		}
@@ -215,11 +217,13 @@ func (s *slots) found(peers []string, own bool) (news bool) {
 }
 
 // caughtUp notes that a claim found less work due for a peer than its share. What was left meanwhile it may not have
-// seen: then the peer is still behind.
+// seen: then another claim has to look.
 func (s *slots) caughtUp(found share) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.behind[found.peer] > found.left {
+	b := s.behind[found.peer]
+	if b != nil && b.left > found.left {
+		b.open = true
 		return
 	}
 	delete(s.behind, found.peer)

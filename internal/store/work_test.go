@@ -346,6 +346,39 @@ func (p *slowPeers) finish(t *testing.T, all int64) {
 	})
 }
 
+// What is left while a claim looks has to be claimed, but keeps nothing else from being handed over: where work comes all
+// the time, some is always left meanwhile.
+func TestCaughtUp(t *testing.T) {
+	s := newSlots(16)
+	s.open([]string{string(payment.WorkWebhook)})
+	w := payment.Work{Kind: payment.WorkWebhook, Ref: "e/shop"}
+	taken := 0
+	for s.take(w, false) {
+		taken++
+	}
+	s.leave(w)
+	for range taken {
+		s.give(w)
+	}
+	if s.take(w, false) {
+		t.Fatal("work was handed over before what was left")
+	}
+	claimed := s.room(false).shares
+	s.leave(w)
+	s.caughtUp(claimed[0])
+	if !s.take(w, false) {
+		t.Error("nothing is handed over, though all but the last was claimed")
+	}
+	again := s.room(false).shares
+	if len(again) != 1 {
+		t.Fatalf("shares %v: what was left last is not claimed", again)
+	}
+	s.caughtUp(again[0])
+	if more := s.room(false).shares; len(more) != 0 {
+		t.Errorf("shares %v, with nothing left", more)
+	}
+}
+
 // A slow endpoint has its slots full and holds up nobody else; when it moves again, all of its own is done.
 func testSlowPeer(t *testing.T, db *database) {
 	p := newSlowPeers(t, db)
