@@ -16,6 +16,7 @@ type stmt struct {
 	sql  string
 	args []any
 	each func(row) error // called for each row that comes back; nil: none is expected
+	into string          // which rows may be added to it, where it inserts; see draft.insert
 	used error           // what it means when a unique key refuses a row; nil: errConflict
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"reprise/internal/payment"
@@ -31,6 +33,7 @@ const (
 	rankCount
 	rankNotice
 	rankDelivery
+	rankAttempt
 	rankAudit
 	rankWork
 	ranks
@@ -57,6 +60,35 @@ func (s *Store) newDraft() *draft {
 
 func (d *draft) add(r rank, sql string, args ...any) {
 	d.rows[r] = append(d.rows[r], stmt{sql: sql, args: args})
+}
+
+// rowsMax is how many rows one statement inserts at most: each number is a text of its own that a database prepares.
+const rowsMax = 8
+
+// insert adds a row. Those that follow each other into the same columns go in one statement, as a statement costs a
+// database as much as a row. into names the table and the columns; conflict says what becomes of a row that is there.
+func (d *draft) insert(r rank, into, conflict string, values ...any) {
+	list := d.rows[r]
+	if n := len(list); n == 0 || list[n-1].into != into+conflict || len(list[n-1].args) == rowsMax*len(values) {
+		d.rows[r] = append(list, stmt{into: into + conflict})
+	}
+	st := &d.rows[r][len(d.rows[r])-1]
+	st.args = append(st.args, values...)
+	var sql strings.Builder
+	sql.WriteString("INSERT INTO " + into + " VALUES ")
+	for i := range st.args {
+		switch {
+		case i == 0:
+			sql.WriteString("($")
+		case i%len(values) == 0:
+			sql.WriteString("), ($")
+		default:
+			sql.WriteString(", $")
+		}
+		sql.WriteString(strconv.Itoa(i + 1))
+	}
+	sql.WriteString(") " + conflict)
+	st.sql = sql.String()
 }
 
 // once lays down the answer to a command under its key.
@@ -104,10 +136,12 @@ func (d *draft) schedule() {
 		default:
 			d.left = append(d.left, w)
 		}
-		d.add(rankWork, `
-INSERT INTO work (kind, ref, peer, next_at, claim, attempt) VALUES ($1, $2, $3, $4, $5, 0)
-ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, claim = excluded.claim, attempt = 0, failed = 0`,
-			string(w.Kind), w.Ref, peerOf(w), micros(at), claim)
+		conflict := `ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, claim = excluded.claim, attempt = 0, failed = 0`
+		if _, made := d.errands[w]; made {
+			conflict = ``
+		}
+		d.insert(rankWork, `work (kind, ref, peer, next_at, claim, attempt)`, conflict,
+			string(w.Kind), w.Ref, peerOf(w), micros(at), claim, int64(0))
 	}
 }
 

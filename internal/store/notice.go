@@ -35,9 +35,10 @@ func (d *draft) tell(kind payment.NoticeKind) error {
 	}
 	args := []any{string(n.ID), string(n.Business), string(n.Kind), n.Object, string(n.Data), micros(n.Created), n.Sequence}
 	inBooks := `$7`
-	if r := d.after.Request; r != nil {
+	if r := d.after.Request; r != nil && len(d.rows[rankNotice]) == 0 {
 		// An update of a row that is not there is no error. Where the database has lost the attempt, with a primary whose
-		// last commits no standby had, the merchant must not be told what is not in the books.
+		// last commits no standby had, the merchant must not be told what is not in the books: the first notice has the
+		// whole commit refused.
 		inBooks = `(SELECT CASE COUNT(*) WHEN 0 THEN 1 / COUNT(*) ELSE CAST($7 AS BIGINT) END FROM request WHERE id = $8)`
 		args = append(args, string(r.ID))
 	}
