@@ -19,7 +19,7 @@ var seams = []struct {
 			"time.NewTimer", "time.NewTicker", "time.Tick",
 			"context.WithTimeout*", "context.WithDeadline*",
 		},
-		"the clock is a seam: take Now and Timer from your Options",
+		"the clock is a seam: take Now, Timer and Within from your Options",
 	},
 	{
 		[]string{"crypto/rand", "math/rand", "math/rand/v2", "github.com/google/uuid.New*"},

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -43,6 +44,23 @@ func (c *clock) timer(d time.Duration) (<-chan time.Time, func() bool) {
 		was := c.alarms[a]
 		delete(c.alarms, a)
 		return was
+	}
+}
+
+// within is a context that ends when its time has come either way.
+func (c *clock) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	over, stop := c.timer(d)
+	go func() {
+		select {
+		case <-over:
+			cancel(context.DeadlineExceeded)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		stop()
+		cancel(nil)
 	}
 }
 

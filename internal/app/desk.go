@@ -38,7 +38,7 @@ func newDesk(o Outside, memory *store.Store, v *vault.Vault, callbackToken func(
 		return secret[:]
 	}}
 	w.CallbackToken, w.Secret = callbackToken, d.secret
-	w.Now, w.Timer, w.Go, w.Dial, w.Resolve = o.Now, o.Timer, o.Go, o.Dial, o.Resolve
+	w.Now, w.Within, w.Dial, w.Resolve = o.Now, o.Within, o.Dial, o.Resolve
 	d.sender = webhook.New(w)
 	return d
 }

@@ -116,7 +116,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 			return merchants.NoticeData(k, c)
 		},
 		NoMigrate: s.NoMigrate, Watch: s.Watch, MaxSkew: s.maxSkew(),
-		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Within: o.Within, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -138,14 +138,14 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 	h.threeDS, err = threeds.New(threeds.Options{
 		Directories: s.Directories, Keep: rangeKeep{h.store}, AllowHTTP: s.Sandbox,
 		Result: func(ctx context.Context, r payment.Result) error { return h.flow.Result(ctx, r) },
-		Now:    o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		Now:    o.Now, Rand: o.Rand, Timer: o.Timer, Within: o.Within, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	h.flow = flow.New(flow.Options{
 		Store: counted{h.store, h.metrics.ended}, Vault: h.vault, ThreeDS: authenticator{h.threeDS}, Acquirer: acquiring{h.line},
-		Now: o.Now, Timer: o.Timer, Rand: o.Rand, Go: o.Go, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
+		Now: o.Now, Within: o.Within, Rand: o.Rand, Log: h.log, AnswerTimeout: s.AnswerTimeout, PublicURL: h.PublicURL,
 		Simulates: s.Sandbox,
 	})
 	merchants.Flow = h.flow

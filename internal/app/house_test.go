@@ -44,7 +44,7 @@ func openTown(t *testing.T, change ...func(*SandboxSettings)) *town {
 	}
 	w.dir = s.Data
 	w.outside = Real()
-	w.outside.Now, w.outside.Timer = w.clock.now, w.clock.timer
+	w.outside.Now, w.outside.Timer, w.outside.Within = w.clock.now, w.clock.timer, w.clock.within
 	w.severed, w.cards, w.urls, w.wires = &atomic.Value{}, &atomic.Int64{}, &atomic.Int64{}, &wires{}
 	w.outside.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if w.severed.Load() == address {

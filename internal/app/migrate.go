@@ -21,7 +21,7 @@ func Missing(ctx context.Context, o Outside, database string) ([]string, error) 
 // go on working (docs/operations.md).
 func Migrate(ctx context.Context, o Outside, database string, log *slog.Logger) error {
 	memory, err := store.Open(ctx, store.Options{
-		URL: database, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: log,
+		URL: database, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Within: o.Within, Go: o.Go, Dial: o.Dial, Log: log,
 	})
 	if err != nil {
 		return err

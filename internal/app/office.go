@@ -35,7 +35,7 @@ func OpenOffice(ctx context.Context, o Outside, database, account string, log *s
 		return nil, err
 	}
 	memory, err := store.Open(ctx, store.Options{
-		URL: database, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: log,
+		URL: database, Now: o.Now, Rand: o.Rand, Timer: o.Timer, Within: o.Within, Go: o.Go, Dial: o.Dial, Log: log,
 	})
 	if err != nil {
 		return nil, err

@@ -14,8 +14,10 @@ import (
 type Outside struct {
 	Now   func() time.Time
 	Timer func(d time.Duration) (<-chan time.Time, func() bool)
-	Rand  io.Reader
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	// Within is a context that ends after d. Its cause is context.DeadlineExceeded then.
+	Within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	Rand   io.Reader
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	// Resolve finds the addresses of a host for whom must know them before it dials. An address is its own.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	Listen  func(network, address string) (net.Listener, error)
@@ -30,8 +32,9 @@ func Real() Outside {
 			t := time.NewTimer(d)
 			return t.C, t.Stop
 		},
-		Rand: rand.Reader,
-		Dial: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		Within: context.WithTimeout,
+		Rand:   rand.Reader,
+		Dial:   (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		Resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			list, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 			for i, a := range list {

@@ -285,6 +285,7 @@ func TestRequestWaits(t *testing.T) {
 		var made []string
 		for range 7 {
 			made = append(made, w.newRequest(visaChallenge)["payment_request_id"].(string))
+			w.clock.forward(time.Millisecond) // within one, chance says which is the newest
 		}
 		slices.Reverse(made)
 		var listed []string

@@ -220,10 +220,11 @@ func newDoor(t *testing.T, c payment.Case) *door {
 	checkout, err := New(Options{
 		Flow: flow.New(flow.Options{
 			Store: d.world, Vault: d.world, ThreeDS: d.world, Acquirer: d.world,
-			Now:   func() time.Time { return noon },
-			Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
-			Go:    func(task func()) { go task() },
-			Rand:  rand.Reader, Log: log, AnswerTimeout: time.Second, PublicURL: "https://pay.example",
+			Now: func() time.Time { return noon },
+			Within: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+				return context.WithCancel(ctx)
+			},
+			Rand: rand.Reader, Log: log, AnswerTimeout: time.Second, PublicURL: "https://pay.example",
 		}),
 		Now: func() time.Time { return noon }, PublicURL: "https://pay.example",
 		Rand: rand.Reader, Log: log, FrameSources: []string{"http://acs.localhost:4243"},

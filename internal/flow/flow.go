@@ -172,11 +172,10 @@ type Options struct {
 	ThreeDS  ThreeDS
 	Acquirer Acquirer
 
-	Now   func() time.Time
-	Timer func(d time.Duration) (<-chan time.Time, func() bool)
-	Rand  io.Reader // ids and page addresses
-	Go    func(func())
-	Log   *slog.Logger
+	Now    func() time.Time
+	Within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) // ctx, ended after d
+	Rand   io.Reader                                                                        // ids and page addresses
+	Log    *slog.Logger
 
 	// Simulates lets merchants play the payer (a sandbox).
 	Simulates bool
@@ -197,17 +196,5 @@ func New(o Options) *Flow { return &Flow{o} }
 // through is a context for what must be seen through although the caller may leave. It ends when no answer
 // of the acquirer is waited for any more.
 func (f *Flow) through(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	over, stop := f.o.Timer(f.o.AnswerTimeout + settleMargin)
-	f.o.Go(func() {
-		select {
-		case <-over:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	return ctx, func() {
-		stop()
-		cancel()
-	}
+	return f.o.Within(context.WithoutCancel(ctx), f.o.AnswerTimeout+settleMargin)
 }

@@ -89,9 +89,10 @@ func setScene(t reporter) *scene {
 func (s *scene) open(simulates bool, change ...func(*flow.Options)) {
 	o := flow.Options{
 		Store: s.memory, Vault: s.safe, ThreeDS: s.bank, Acquirer: s.host,
-		Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
-		Go:    func(task func()) { go task() },
-		Now:   s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: timeless})),
+		Within: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+			return context.WithCancel(ctx)
+		},
+		Now: s.clock.now, Rand: &chance{source: rand.NewChaCha8([32]byte{1})}, Log: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: timeless})),
 		AnswerTimeout: 8 * time.Second, PublicURL: "https://pay.example",
 		Simulates: simulates,
 	}

@@ -170,28 +170,19 @@ func (l leaving) Change(ctx context.Context, look payment.Lookup, once *payment.
 func TestLowerVersionTakesLong(t *testing.T) {
 	s := newScene(t)
 	k := s.bring(s.session(), payment.Opened)
-	first, over := make(chan time.Time), make(chan struct{})
-	timers := 0
+	var end context.CancelFunc // of what is begun first
 	s.open(false, func(o *flow.Options) {
 		o.Store = leaving{s.memory}
-		o.Timer = func(time.Duration) (<-chan time.Time, func() bool) {
-			if timers++; timers > 1 {
-				return nil, func() bool { return true }
+		o.Within = func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			if end == nil {
+				end = cancel
 			}
-			return first, func() bool { return true }
-		}
-		o.Go = func(task func()) {
-			mine := timers == 1
-			go func() {
-				if task(); mine {
-					close(over)
-				}
-			}()
+			return ctx, cancel
 		}
 	})
 	s.bank.refuses(1, flow.LowerVersion{Version: "2.1.0"}, func(a payment.Authentication) (payment.Authentication, error) {
-		first <- s.clock.now() // what began before the first AReq is over by now
-		<-over
+		end() // what began before the first AReq is over by now
 		return a, nil
 	})
 	if c, err := s.Authenticate(ctx, k.page, flow.Browser{}, "Y"); err != nil || c.Request.State != payment.Challenging {

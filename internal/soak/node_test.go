@@ -55,7 +55,10 @@ func (s *story) outside(n *node, of byte) app.Outside {
 			return time.Now().Add(n.skew)
 		},
 		Timer: func(d time.Duration) (<-chan time.Time, func() bool) { return s.timer(n, d) },
-		Rand:  newRandom(s.seed, of),
+		Within: func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+			return s.within(n, ctx, d)
+		},
+		Rand: newRandom(s.seed, of),
 		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return s.net.dial(ctx, n, address)
 		},

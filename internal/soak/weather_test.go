@@ -2,6 +2,7 @@ package soak
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -114,13 +115,28 @@ func (w *weather) turn(who *node, kind, what string, about func() string) <-chan
 // timer is the Timer of a node.
 func (w *weather) timer(who *node, d time.Duration) (<-chan time.Time, func() bool) {
 	fired := make(chan time.Time, 1)
-	s := &step{at: time.Now().Add(max(d, 0)), who: who, kind: "timer", what: d.String()}
+	s := w.after(who, d, func() { fired <- time.Now() })
+	return fired, func() bool { return w.drop(s) }
+}
+
+// within is the Within of a node.
+func (w *weather) within(who *node, ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s := w.after(who, d, func() { cancel(context.DeadlineExceeded) })
+	return ctx, func() {
+		w.drop(s)
+		cancel(nil)
+	}
+}
+
+// after has something happen to a node when a time has passed.
+func (w *weather) after(who *node, d time.Duration, take func()) *step {
+	s := &step{at: time.Now().Add(max(d, 0)), who: who, kind: "timer", what: d.String(), take: take}
 	if who.isDead() { // it is to come to its end, and time has to pass meanwhile
 		s.at = time.Now().Add(min(max(d, 0), 50*time.Millisecond))
 	}
-	s.take = func() { fired <- time.Now() }
 	w.next(s)
-	return fired, func() bool { return w.drop(s) }
+	return s
 }
 
 // drop takes a step off the list, if it was not taken yet.

@@ -196,8 +196,9 @@ func (d *database) options(set ...func(*Options)) Options {
 			timer := time.NewTimer(d)
 			return timer.C, timer.Stop
 		},
-		Go:  func(task func()) { go task() },
-		Log: slog.New(slog.DiscardHandler),
+		Within: context.WithTimeout,
+		Go:     func(task func()) { go task() },
+		Log:    slog.New(slog.DiscardHandler),
 		Render: func(kind payment.NoticeKind, c payment.Case, _ time.Time) ([]byte, error) {
 			return json.Marshal(map[string]any{"kind": kind, "session": c.Session.Status, "version": c.Session.Version})
 		},

@@ -46,7 +46,7 @@ func (s *Store) deliver(j job, o *outcome) error {
 	// The database may have taken so long to lease the work that a whole try would outlast the lease.
 	if left := fromMicros(j.lease).Sub(s.Now()) - share(1-tryShare); left < share(courierShare) {
 		var cancel context.CancelFunc
-		ctx, cancel = s.within(ctx, max(0, left))
+		ctx, cancel = s.Within(ctx, max(0, left))
 		defer cancel()
 	}
 	t := s.courier.Deliver(ctx, j.errand.notice, to, j.tries)

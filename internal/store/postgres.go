@@ -40,8 +40,9 @@ var errCutOff = fmt.Errorf("store: a read was cut off: %w", payment.ErrUnavailab
 
 // postgres hands a commit over as one batch: one implicit transaction, one round trip.
 type postgres struct {
-	pool  *pgxpool.Pool
-	limit time.Duration // commitLimit
+	pool   *pgxpool.Pool
+	limit  time.Duration // commitLimit
+	within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
 // postgresConfig is how connections are made.
@@ -85,7 +86,7 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &postgres{pool, commitLimit}, nil
+	return &postgres{pool, commitLimit, o.Within}, nil
 }
 
 // neverCancel keeps a connection from dialling a second time, which it does when it is given up: to have the
@@ -112,14 +113,14 @@ func neverCancel(_ context.Context, config *pgx.ConnConfig) error {
 // commit waits for a connection as long as the caller does, within bounds, but once the list is on its way it is
 // seen through: a caller who leaves must not make the outcome uncertain.
 func (p *postgres) commit(ctx context.Context, list []stmt) error {
-	waiting, done := context.WithTimeout(ctx, acquireLimit)
+	waiting, done := p.within(ctx, acquireLimit)
 	conn, err := p.acquire(waiting)
 	done()
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.limit)
+	ctx, cancel := p.within(context.WithoutCancel(ctx), p.limit)
 	defer cancel()
 
 	var batch pgx.Batch
@@ -182,7 +183,7 @@ func each(rows pgx.Rows, st stmt) error {
 
 // query reads, once more where the connection was lost before the first row: a read changes nothing.
 func (p *postgres) query(ctx context.Context, q stmt) error {
-	limited, done := context.WithTimeout(ctx, p.limit)
+	limited, done := p.within(ctx, p.limit)
 	defer done()
 	rows := 0
 	read := func() error {

@@ -37,9 +37,11 @@ type Options struct {
 	Now   func() time.Time
 	Rand  io.Reader // ids of notices, where claims are counted from, and how long to wait before a commit is tried again
 	Timer func(d time.Duration) (<-chan time.Time, func() bool)
-	Go    func(func())
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // to PostgreSQL; nil: its own
-	Log   *slog.Logger
+	// Within is a context that ends after d.
+	Within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	Go     func(func())
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error) // to PostgreSQL; nil: its own
+	Log    *slog.Logger
 
 	// Watch, when not nil, stands between the store and its database. It is told of each commit and each read
 	// before it is made, and makes it by calling do, or not; what it returns is what became of it. A test lets
@@ -166,21 +168,6 @@ func (s *Store) one(ctx context.Context, sql string, args []any, into ...any) er
 		return payment.ErrNotFound
 	}
 	return err
-}
-
-// within is a context that ends after d, by the store's own clock.
-func (s *Store) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	over, stop := s.Timer(d)
-	s.Go(func() {
-		defer stop()
-		select {
-		case <-over:
-			cancel(context.DeadlineExceeded)
-		case <-ctx.Done():
-		}
-	})
-	return ctx, func() { cancel(nil) }
 }
 
 // micros is a time as the tables hold it.

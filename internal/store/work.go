@@ -170,7 +170,7 @@ func (s *Store) handle(j job, o *outcome) (err error) {
 	if j.errand != nil {
 		return s.deliver(j, o)
 	}
-	ctx, cancel := s.within(s.working, time.Duration(float64(s.Options.Lease)*tryShare))
+	ctx, cancel := s.Within(s.working, time.Duration(float64(s.Options.Lease)*tryShare))
 	defer cancel()
 	o.next, err = s.handlers[j.work.Kind](ctx, j.work.Ref, j.tries)
 	return err

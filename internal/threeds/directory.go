@@ -64,7 +64,7 @@ func (s *Server) connect(ctx context.Context, d *directory, network, address str
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := s.limit(ctx, requestTimeout)
+	ctx, done := s.o.Within(ctx, requestTimeout)
 	defer done()
 	plain, err := s.o.Dial(ctx, network, address)
 	if err != nil {
@@ -100,11 +100,14 @@ func (s *Server) exchange(ctx context.Context, d *directory, request Message, wa
 		return Message{}, err
 	}
 	want.version, want.about = request.Version, request
-	ctx, done := s.limit(ctx, limit)
+	ctx, done := s.o.Within(ctx, limit)
 	defer done()
 	answer, violation, err := d.ask(ctx, request, want)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
+		if cause == context.DeadlineExceeded {
+			err = ErrTimeout
+		}
 	}
 	if err != nil {
 		return Message{}, fmt.Errorf("threeds: %s to directory %s: %w", request.Type, d.Name, silent(err))
@@ -130,7 +133,7 @@ func (s *Server) object(ctx context.Context, d *directory, request Message, viol
 	violation.Version = request.Version // the answer's own may be none
 	ctx = context.WithoutCancel(ctx)
 	s.o.Go(func() {
-		ctx, done := s.limit(ctx, requestTimeout)
+		ctx, done := s.o.Within(ctx, requestTimeout)
 		defer done()
 		response, err := d.post(ctx, violation.message())
 		if err != nil {

@@ -84,7 +84,7 @@ func newHouse(t *testing.T) *house {
 			return nil
 		},
 		AllowHTTP: true, Keep: threeds.NewShelf(),
-		Now: time.Now, Rand: rand.Reader, Timer: timer, Go: task, Dial: dial, Log: slog.New(slog.DiscardHandler),
+		Now: time.Now, Rand: rand.Reader, Timer: timer, Within: context.WithTimeout, Go: task, Dial: dial, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

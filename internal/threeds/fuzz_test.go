@@ -192,7 +192,7 @@ func FuzzResults(f *testing.F) {
 			}
 			return nil
 		},
-		Now: time.Now, Rand: rand.Reader, Timer: (&timers{}).timer, Go: func(f func()) { go f() }, Log: slog.New(slog.DiscardHandler),
+		Now: time.Now, Rand: rand.Reader, Timer: (&timers{}).timer, Within: context.WithTimeout, Go: func(f func()) { go f() }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		f.Fatal(err)

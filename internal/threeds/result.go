@@ -91,7 +91,7 @@ func (s *Server) conclude(ctx context.Context, directory string, m Message) *Err
 	if category != forPayment && category != nonPayment { // of the directory server's own kind: we never ask so
 		return refuse(invalidData, "messageCategory", m)
 	}
-	ctx, done := s.limit(ctx, resultTimeout)
+	ctx, done := s.o.Within(ctx, resultTimeout)
 	defer done()
 	err := s.o.Result(ctx, payment.Result{
 		Directory:     directory,

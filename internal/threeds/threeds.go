@@ -44,12 +44,13 @@ type Options struct {
 	// AllowHTTP lets the URLs of the ACS be loopback http. For the sandbox.
 	AllowHTTP bool
 
-	Now   func() time.Time
-	Rand  io.Reader
-	Timer func(d time.Duration) (<-chan time.Time, func() bool)
-	Go    func(func())
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
-	Log   *slog.Logger
+	Now    func() time.Time
+	Rand   io.Reader
+	Timer  func(d time.Duration) (<-chan time.Time, func() bool)
+	Within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) // ctx, ended after d
+	Go     func(func())
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Log    *slog.Logger
 }
 
 // Directory is how we are enrolled with one directory server. The ids are given by the scheme.
@@ -167,23 +168,6 @@ func (s *Server) named(name string) *directory {
 		}
 	}
 	return nil
-}
-
-// limit ends a context after d, by the house's timer; its cause is then ErrTimeout. The caller calls done.
-func (s *Server) limit(ctx context.Context, d time.Duration) (limited context.Context, done func()) {
-	limited, cancel := context.WithCancelCause(ctx)
-	expired, stop := s.o.Timer(d)
-	s.o.Go(func() {
-		select {
-		case <-expired:
-			cancel(ErrTimeout)
-		case <-limited.Done():
-		}
-	})
-	return limited, func() {
-		stop()
-		cancel(nil)
-	}
 }
 
 // browserURL says whether a URL that a counterparty gave may be put before a browser.

@@ -116,7 +116,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		}},
 		Result: func(_ context.Context, r payment.Result) error { return w.result(r) },
 		Keep:   w.keep,
-		Now:    w.timer.now, Rand: rand.Reader, Timer: w.timer.timer,
+		Now:    w.timer.now, Rand: rand.Reader, Timer: w.timer.timer, Within: w.timer.within,
 		Go:   func(f func()) { go f() },
 		Dial: (&net.Dialer{}).DialContext,
 		Log:  slog.New(slog.NewTextHandler(w.log, nil)),
@@ -332,6 +332,28 @@ func (ts *timers) timer(d time.Duration) (<-chan time.Time, func() bool) {
 		defer ts.mu.Unlock()
 		one.stopped = true
 		return true
+	}
+}
+
+// within is a context that ends when its timer is fired.
+func (ts *timers) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	over, stop := ts.timer(d)
+	return ending(ctx, over, stop)
+}
+
+// ending is a context that ends when a timer expires.
+func ending(ctx context.Context, over <-chan time.Time, stop func() bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-over:
+			cancel(context.DeadlineExceeded)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		stop()
+		cancel(nil)
 	}
 }
 

@@ -112,8 +112,10 @@ func FuzzSend(f *testing.F) {
 		}
 		s := New(Options{
 			CallbackToken: func(payment.BusinessID) string { return "token" }, Secret: func(payment.EndpointID) []byte { return []byte("secret") },
-			Networks: networks, Now: func() time.Time { return start }, Log: slog.New(slog.DiscardHandler), Go: func(task func()) { go task() },
-			Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
+			Networks: networks, Now: func() time.Time { return start }, Log: slog.New(slog.DiscardHandler),
+			Within: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+				return context.WithCancel(ctx)
+			},
 			Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
 				if a, ok := lenient(host); ok {
 					return []netip.Addr{a}, nil

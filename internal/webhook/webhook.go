@@ -52,10 +52,9 @@ type Options struct {
 	Networks Networks
 	Roots    *x509.CertPool // who may have issued an endpoint's certificate; nil: whom the machine trusts
 
-	Now   func() time.Time
-	Timer func(d time.Duration) (<-chan time.Time, func() bool)
-	Go    func(func())
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error) // address is no name
+	Now    func() time.Time
+	Within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) // ctx, ended after d
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)             // address is no name
 	// Resolve finds the addresses of a host, which may be an address itself.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	Log     *slog.Logger
@@ -150,18 +149,8 @@ func told(where string) string {
 func (s *Sender) send(ctx context.Context, n payment.Notice, to payment.Endpoint) (a payment.DeliveryAttempt, wait time.Duration) {
 	at := s.Now()
 	a = payment.DeliveryAttempt{At: at}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	over, stop := s.Timer(tryLimit)
-	defer stop()
-	s.Go(func() {
-		select {
-		case <-over:
-			cancel(context.DeadlineExceeded)
-		case <-ctx.Done():
-		}
-	})
-
+	ctx, cancel := s.Within(ctx, tryLimit)
+	defer cancel()
 	response, err := s.post(ctx, n, to, at)
 	now := s.Now()
 	a.Took = now.Sub(at)

@@ -51,8 +51,7 @@ func newEndpoint(t *testing.T) *endpoint {
 		Secret:        func(payment.EndpointID) []byte { return []byte("a secret of 32 bytes, or nearly!") },
 		Schedule:      []time.Duration{time.Second, 3 * time.Second},
 		Now:           func() time.Time { return e.now },
-		Timer:         func(time.Duration) (<-chan time.Time, func() bool) { return e.over, func() bool { return true } },
-		Go:            func(f func()) { go f() },
+		Within:        e.within,
 		Dial:          (&net.Dialer{}).DialContext,
 		Resolve:       func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{loopback}, nil },
 		Networks:      Networks{Allowed: []netip.Prefix{netip.PrefixFrom(loopback, 8)}, HTTP: true},
@@ -149,6 +148,19 @@ func TestAny2xxIsTakenAndRedirectsAreNotFollowed(t *testing.T) {
 	if len(e.requests) != before+1 {
 		t.Error("a redirect was followed")
 	}
+}
+
+// within is a context that ends once the time of the try is said to be over.
+func (e *endpoint) within(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-e.over:
+			cancel(context.DeadlineExceeded)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 func TestAnEndpointThatHangsOrIsGoneIsGivenUpAndTriedAgain(t *testing.T) {
