@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,7 @@ func TestInABrowser(t *testing.T) {
 	browser := newBrowser(t)
 	for name, visit := range map[string]func(*testing.T, visitor){
 		"pay with one click":               payWithOneClick,
+		"prepares while the payer types":   preparesWhileThePayerTypes,
 		"pay by keyboard on a phone":       payByKeyboardOnAPhone,
 		"the bank refuses":                 theBankRefuses,
 		"the webhook is late":              theWebhookIsLate,
@@ -184,6 +186,27 @@ func payWithOneClick(t *testing.T, v visitor) {
 	// Back and back again: the basket notices that it is paid.
 	v.back(2)
 	v.until(`location.pathname.startsWith("/orders/") || document.querySelector(".notice a[href^='/orders/']")`)
+}
+
+// The session is prepared while the payer types, and paid in at the click.
+func preparesWhileThePayerTypes(t *testing.T, v visitor) {
+	v.do(chromedp.SendKeys(css("#cvn"), "1"))
+	v.until(`performance.getEntriesByType("resource").some((r) => r.name.endsWith("/ps-000000000000000000000001/preparation"))`)
+	if n := v.collects(); n != 0 {
+		t.Errorf("%d submits before the click", n)
+	}
+	v.open("/")
+	if v.read(`document.body.innerText.includes("was not finished")`) == "true" {
+		t.Error("who only turned to the field has begun a payment")
+	}
+	v.pay("123")
+	v.do(chromedp.Click(css("#done")))
+	v.title("your order is paid")
+	v.g.mu.Lock()
+	defer v.g.mu.Unlock()
+	if len(v.g.created) != 1 || slices.ContainsFunc(v.g.prepared, func(s string) bool { return s != "ps-000000000000000000000001" }) {
+		t.Errorf("%d sessions, prepared %v; want one, prepared and paid in", len(v.g.created), v.g.prepared)
+	}
 }
 
 func payByKeyboardOnAPhone(t *testing.T, v visitor) {
@@ -272,8 +295,8 @@ func errorsAtTheField(t *testing.T, v visitor) {
 	fieldSays("Enter the security code.")
 	v.pay("12")
 	fieldSays("The security code has 3 digits.")
-	if n := len(v.g.sessions()); n != 0 {
-		t.Errorf("%d sessions for codes that cannot be right", n)
+	if n := v.collects(); n != 0 {
+		t.Errorf("%d submits of codes that cannot be right", n)
 	}
 	v.do(chromedp.KeyEvent("x3")) // what is no digit is not taken, and typing takes the message away
 	v.until(`document.getElementById("cvn").value === "123" && document.getElementById("cvn-error").textContent === "" && !document.getElementById("cvn").hasAttribute("aria-invalid")`)

@@ -7,7 +7,8 @@ import (
 )
 
 // checkout answers the pay button: it names the session that the page then hands the CVN to. The
-// CVN itself never comes here.
+// CVN itself never comes here. It answers the field for the CVN too, ahead of the button: then the page
+// prepares the session while the payer types, and nothing else has begun.
 //
 // A session stays ACTIVE when an attempt fails, so a second try uses the same one. That is also what
 // makes two clicks or two tabs one payment: the gateway completes a session once.
@@ -15,6 +16,7 @@ func (s *Shop) checkout(w http.ResponseWriter, r *http.Request) {
 	var asked struct {
 		Order string `json:"order"`
 		Card  string `json:"card"` // the saved card's token
+		Ahead bool   `json:"ahead"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&asked); err != nil {
 		s.refuse(w, http.StatusBadRequest, "Please reload the page and try again.")
@@ -59,6 +61,10 @@ func (s *Shop) checkout(w http.ResponseWriter, r *http.Request) {
 			return
 		case read.Status == "ACTIVE" && sameCard:
 			use = read
+		case read.Status == "ACTIVE" && asked.Ahead:
+			// Another card is still being paid with, maybe; only a click gives that up.
+			s.answer(w, http.StatusOK, checkoutAnswer{Receipt: "/orders/" + asked.Order})
+			return
 		case read.Status == "ACTIVE":
 			// One order, one open session: the one for the other card must not be payable as well.
 			if err := s.cancelSession(r.Context(), last); err != nil {
@@ -79,14 +85,17 @@ func (s *Shop) checkout(w http.ResponseWriter, r *http.Request) {
 
 	s.mu.Lock()
 	if o.status != statusPaid { // a webhook may have been faster
-		o.begin(card, use.ID, reference)
+		o.card, o.session, o.reference = card, use.ID, reference
+		if !asked.Ahead {
+			o.begin()
+		}
 	}
 	s.orders.index(o)
 	s.mu.Unlock()
 	s.answer(w, http.StatusOK, checkoutAnswer{Session: use.ID, Receipt: "/orders/" + asked.Order})
 }
 
-// checkoutAnswer names the session to pay in; without one there is nothing left to pay.
+// checkoutAnswer names the session to pay in; without one there is nothing to pay, or to prepare.
 type checkoutAnswer struct {
 	Session string `json:"payment_session_id,omitempty"`
 	Receipt string `json:"receipt,omitempty"`

@@ -26,6 +26,7 @@ type gateway struct {
 	mu       sync.Mutex
 	created  []map[string]any // bodies of POST /sessions
 	status   map[string]string
+	prepared []string // sessions, each time
 	collects int
 	events   int
 	release  chan struct{} // closed: collections are answered
@@ -74,6 +75,11 @@ func newShop(t *testing.T) *gateway {
 		w.Header().Set("Access-Control-Allow-Headers", "authorization, content-type")
 	})
 	mux.HandleFunc("POST /v3/payment_with_session", g.collect)
+	mux.HandleFunc("OPTIONS /v3/payment_with_session/{session}/preparation", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Headers", "authorization")
+	})
+	mux.HandleFunc("GET /v3/payment_with_session/{session}/preparation", g.prepare)
 	mux.HandleFunc("GET /bank/{session}/{cvn}", g.bank)
 	mux.HandleFunc("GET /bank/{session}/{cvn}/done", g.bankDone)
 	g.Server = httptest.NewServer(mux)
@@ -161,6 +167,18 @@ func (g *gateway) sessions() []map[string]any {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.created
+}
+
+// prepare says that the payer's bank does not want to look at the browser.
+func (g *gateway) prepare(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if !g.authorised(w, r, publicKey) {
+		return
+	}
+	g.mu.Lock()
+	g.prepared = append(g.prepared, r.PathValue("session"))
+	g.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(map[string]any{})
 }
 
 func (g *gateway) collect(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ type order struct {
 	card    SavedCard
 	status  status
 
-	session   string // ps-…, the session of the last checkout
+	session   string // ps-…, the session of the last checkout, with its card
 	reference string // its reference_id
 
 	request     string // pr-…, the attempt under way, once known
@@ -48,12 +48,12 @@ func (o *order) number() string {
 
 // begin starts another attempt. One before that is not over still counts until the gateway has taken this one:
 // it may refuse, for that very reason.
-func (o *order) begin(card SavedCard, session, reference string) {
+func (o *order) begin() {
 	if o.status == statusFailed {
 		o.leave()
 	}
 	o.failedHere, o.failureCode, o.event, o.paid = false, "", nil, payment{}
-	o.card, o.session, o.reference, o.status = card, session, reference, statusWaiting
+	o.status = statusWaiting
 }
 
 // leave puts the attempt under way among those whose failure is of no interest any more.

@@ -1,10 +1,11 @@
 // Package shop is a small coffee shop that takes one-click payments with a fresh CVN, written as a
 // merchant would write it: it knows the gateway's public API and its browser library, nothing else.
 //
-// The order of things: the payer clicks, the shop's server opens a payment session with its secret
-// key (checkout.go), the page hands the CVN to the gateway (web/shop.js), the payer visits the bank
-// and comes back (return.go), and the webhook says what happened (webhook.go). Only the webhook
-// makes an order paid: anybody can visit a return address.
+// The order of things: the payer turns to the field for the CVN, the shop's server opens a payment session
+// with its secret key (checkout.go), the page has it prepared while the payer types, and at the click
+// hands the CVN to the gateway (web/shop.js); the payer visits the bank, where the bank asks for it, and comes
+// back (return.go), and the webhook says what happened (webhook.go). Only the webhook makes an order
+// paid: anybody can visit a return address.
 package shop
 
 import (

@@ -157,6 +157,33 @@ func TestCheckoutReusesTheSessionWhileItIsActive(t *testing.T) {
 	}
 }
 
+func TestCheckoutAheadBeginsNothing(t *testing.T) {
+	g := newShop(t)
+	p := newPayer(g)
+	order, _ := p.basket()
+	ahead := func(card int) (answer checkoutAnswer) {
+		_, body := p.do(http.MethodPost, "/checkout", `{"order":"`+order+`","card":"`+savedCards()[card].TokenID+`","ahead":true}`)
+		if err := json.Unmarshal([]byte(body), &answer); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		return answer
+	}
+	first := ahead(0).Session
+	if again := ahead(0).Session; first == "" || again != first {
+		t.Errorf("sessions %q and %q, want one", first, again)
+	}
+	g.send(`{"event":"payment_session.expired","data":{"payment_session_id":"` + first + `"}}`)
+	if _, page := p.basket(); strings.Contains(page, "was not finished") || !strings.Contains(page, `role="alert" tabindex="-1" hidden`) {
+		t.Error("the basket tells of a payment that was never begun")
+	}
+	if ahead(1).Session != "" || g.session(first) != "ACTIVE" {
+		t.Error("another card was looked at, and what is paid with the first is given up")
+	}
+	if clicked := p.checkout(order, 1).Session; clicked == "" || clicked == first || g.session(first) != "CANCELED" {
+		t.Errorf("a click with the other card pays in %q, and the first session is %s", clicked, g.session(first))
+	}
+}
+
 func TestTwoTabsOpenOneSession(t *testing.T) {
 	g := newShop(t)
 	p := newPayer(g)
@@ -453,7 +480,8 @@ func FuzzWebhook(f *testing.F) {
 	f.Add(`{"data":{"captures":[null]}}`)
 	f.Fuzz(func(t *testing.T, event string) {
 		o := &order{id: "o"}
-		o.begin(savedCards()[0], "ps-1", "ref")
+		o.card, o.session, o.reference = savedCards()[0], "ps-1", "ref"
+		o.begin()
 		s := &Shop{options: Options{CallbackToken: callbackToken, Log: discard()}, orders: newOrders()}
 		s.orders.add(o)
 		s.orders.index(o)

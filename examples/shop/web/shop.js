@@ -17,6 +17,7 @@ function basket(form) {
   const { order, key } = form.dataset;
   const receipt = `/orders/${encodeURIComponent(order)}`;
   let busy = false;
+  let ahead = ""; // the card for which a session has been opened ahead of the click
 
   const card = () => form.querySelector("input[name=card]:checked, input[name=card][type=hidden]");
   const digits = () => Number(card().dataset.digits);
@@ -64,6 +65,21 @@ function basket(form) {
     if (id("problem").hidden) return;
     cvn.focus({ preventScroll: true });
     id("problem").scrollIntoView({ block: "start" });
+  }
+
+  /** Opens the session while the payer types, and has the bank look at the browser meanwhile. The click does without. */
+  async function getReady() {
+    const chosen = card().value;
+    if (busy || ahead === chosen || !window.Xendit) return;
+    ahead = chosen;
+    try {
+      const opened = await post("/checkout", { order, card: chosen, ahead: true });
+      if (!opened.payment_session_id) return;
+      Xendit.setPublishableKey(key);
+      Xendit.payment.prepare({ payment_session_id: opened.payment_session_id });
+    } catch {
+      ahead = ""; // the next time, maybe
+    }
   }
 
   async function pay() {
@@ -148,6 +164,7 @@ function basket(form) {
     fieldError("");
     show();
   });
+  cvn.addEventListener("focus", getReady);
   cvn.addEventListener("input", () => {
     const only = cvn.value.replace(/\D/g, "");
     if (only !== cvn.value) cvn.value = only;
@@ -160,6 +177,8 @@ function basket(form) {
     cvn.value = "";
     show();
     attend();
+    ahead = "";
+    if (document.activeElement === cvn) getReady();
     if (event.persisted) {
       const now = await get(`${receipt}/status`);
       if (now && now.status === "paid") location.replace(receipt);
