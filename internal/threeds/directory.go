@@ -100,16 +100,16 @@ func (s *Server) exchange(ctx context.Context, d *directory, request Message, wa
 		return Message{}, err
 	}
 	want.version, want.about = request.Version, request
-	ctx, done := s.o.Within(ctx, limit)
+	waited, done := s.o.Within(ctx, limit)
 	defer done()
-	answer, violation, err := d.ask(ctx, request, want)
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-		if cause == context.DeadlineExceeded {
+	answer, violation, err := d.ask(waited, request, want)
+	if err != nil {
+		switch {
+		case ctx.Err() != nil: // whoever asked waits no more, which says nothing of the directory server
+			err = context.Canceled
+		case waited.Err() != nil:
 			err = ErrTimeout
 		}
-	}
-	if err != nil {
 		return Message{}, fmt.Errorf("threeds: %s to directory %s: %w", request.Type, d.Name, silent(err))
 	}
 	if answer.Type == "Erro" {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -261,6 +262,20 @@ func TestAuthenticateCancelled(t *testing.T) {
 	w.received(t, "AReq", 1)
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) || errors.Is(err, payment.ErrUnanswered) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// TestAuthenticateOutOfTime: time that runs out before the directory server's own does says nothing of it.
+func TestAuthenticateOutOfTime(t *testing.T) {
+	w := newWorld(t)
+	w.loaded(t, row("4000000000000000", "4999999999999999"))
+	release := make(chan struct{})
+	defer close(release)
+	w.answer = func(http.ResponseWriter, map[string]any) { <-release }
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := w.Authenticate(ctx, request(t)); !errors.Is(err, context.Canceled) || errors.Is(err, ErrTimeout) || errors.Is(err, payment.ErrUnanswered) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }

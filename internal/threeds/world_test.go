@@ -338,11 +338,6 @@ func (ts *timers) timer(d time.Duration) (<-chan time.Time, func() bool) {
 // within is a context that ends when its timer is fired.
 func (ts *timers) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	over, stop := ts.timer(d)
-	return ending(ctx, over, stop)
-}
-
-// ending is a context that ends when a timer expires.
-func ending(ctx context.Context, over <-chan time.Time, stop func() bool) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
