@@ -18,9 +18,6 @@ func (s *Store) claim(ctx context.Context) error {
 			return nil
 		}
 		jobs, more, err := s.due(ctx, r)
-		if err != nil {
-			return err
-		}
 		var spare []job
 		for _, j := range jobs {
 			if s.slots.take(j.work, true) {
@@ -28,6 +25,10 @@ func (s *Store) claim(ctx context.Context) error {
 			} else {
 				spare = append(spare, j)
 			}
+		}
+		s.slots.claimed()
+		if err != nil {
+			return err
 		}
 		slices.SortFunc(spare, func(a, b job) int { return inOrder(a.work, b.work) })
 		var back []stmt

@@ -25,6 +25,7 @@ type slots struct {
 	waiting int                      // of busy, those that wait for some peer
 	byPeer  map[string]int           // of waiting, by peer
 	behind  map[string]*backlog      // of peers that had more work due than slots
+	lent    map[string]int           // slots that a claim under way may take, by peer
 	turns   []string                 // those behind, whose turn it is first
 	unseen  bool                     // work was left of which nobody here knows, for want of any slot
 	starved bool                     // a peer that is behind has no slot at all
@@ -40,7 +41,7 @@ type backlog struct {
 func newSlots(all int) *slots {
 	return &slots{
 		all: all, peered: max(1, all*3/4),
-		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]*backlog{},
+		byKind: map[payment.WorkKind]int{}, byPeer: map[string]int{}, behind: map[string]*backlog{}, lent: map[string]int{},
 	}
 }
 
@@ -55,7 +56,8 @@ func peerOf(w payment.Work) string {
 func (s *slots) most(others int) int { return max(1, (s.peered-others)/2) }
 
 // take reserves a slot for work of a kind that is done here. Work that is handed over does not overtake
-// what a peer is behind with, but for what was left a moment ago; work that was claimed is that.
+// what a peer is behind with, but for what was left while a claim looked that found the rest; nor does it take what is lent
+// to a claim. Work that was claimed is what it was lent to.
 func (s *slots) take(w payment.Work, claimed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,11 +65,20 @@ func (s *slots) take(w payment.Work, claimed bool) bool {
 	if b := s.behind[peer]; !s.does(w.Kind) || !claimed && b != nil && !b.open {
 		return false
 	}
-	if s.full(peer) {
+	lent, all := 0, 0
+	if claimed {
+		s.lent[peer] = max(0, s.lent[peer]-1)
+	} else {
+		lent = s.lent[peer]
+		for _, n := range s.lent {
+			all += n
+		}
+	}
+	if s.full(peer, all) {
 		s.unseen = true
 		return false
 	}
-	if peer != "" && !claimed && s.byPeer[peer] >= s.most(s.waiting-s.byPeer[peer]) {
+	if n := s.byPeer[peer] + lent; peer != "" && !claimed && n >= s.most(s.waiting+all-n) {
 		s.lag(peer)
 		return false
 	}
@@ -85,9 +96,9 @@ func (s *slots) does(kind payment.WorkKind) bool {
 	return here
 }
 
-// full says whether there is no slot for a peer, or for nobody's work, whoever had it.
-func (s *slots) full(peer string) bool {
-	return s.busy >= s.all || peer != "" && s.waiting >= s.peered
+// full says whether there is no slot for a peer, or for nobody's work, whoever had it, besides those that are lent.
+func (s *slots) full(peer string, lent int) bool {
+	return s.busy+lent >= s.all || peer != "" && s.waiting+lent >= s.peered
 }
 
 // lag notes that a peer has more work due than it has slots. It says whether that is news.
@@ -117,11 +128,12 @@ func (s *slots) leave(w payment.Work) bool {
 		s.behind[peer].left++
 		s.starved = s.starved || s.byPeer[peer] == 0
 	}
-	return !s.full(peer)
+	return !s.full(peer, 0)
 }
 
 // give returns a slot. It says whether there may be work that waits for it. A peer that is behind has the next claimed
-// when half of its slots are free, so that a claim is of many.
+// when half of its slots are free, so that a claim is of many, or at once when that is only what was left while the last
+// claim looked.
 func (s *slots) give(w payment.Work) (wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,8 +152,8 @@ func (s *slots) give(w payment.Work) (wanted bool) {
 		close(s.idle)
 		s.idle = nil
 	}
-	n := s.byPeer[peer]
-	return s.unseen || s.starved || s.behind[peer] != nil && n <= s.most(s.waiting-n)/2
+	n, b := s.byPeer[peer], s.behind[peer]
+	return s.unseen || s.starved || b != nil && (b.open || n <= s.most(s.waiting-n)/2)
 }
 
 // busyKinds names the kinds of work that are being done, sorted.
@@ -190,6 +202,7 @@ func (s *slots) room(look bool) room {
 	for _, peer := range s.turns {
 		if n := given[peer]; n > 0 {
 			r.shares = append(r.shares, share{peer, n, s.behind[peer].left})
+			s.lent[peer] = n
 			served = append(served, peer)
 			continue
 		}
@@ -202,6 +215,13 @@ func (s *slots) room(look bool) room {
 	}
 	s.unseen = look && free == 0
 	return r
+}
+
+// claimed ends a claim: what it did not take of the room that it had is free.
+func (s *slots) claimed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.lent)
 }
 
 // found notes the peers that have work due, and whether there may be more of the gateway's own. It says whether

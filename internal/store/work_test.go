@@ -363,9 +363,10 @@ func TestCaughtUp(t *testing.T) {
 	if s.take(w, false) {
 		t.Fatal("work was handed over before what was left")
 	}
-	claimed := s.room(false).shares
+	first := s.room(false).shares
 	s.leave(w)
-	s.caughtUp(claimed[0])
+	s.caughtUp(first[0])
+	s.claimed()
 	if !s.take(w, false) {
 		t.Error("nothing is handed over, though all but the last was claimed")
 	}
@@ -373,6 +374,18 @@ func TestCaughtUp(t *testing.T) {
 	if len(again) != 1 {
 		t.Fatalf("shares %v: what was left last is not claimed", again)
 	}
+	if s.take(w, false) {
+		t.Error("a slot that is lent to a claim was taken by work that was handed over")
+	}
+	for range again[0].n {
+		if !s.take(w, true) {
+			t.Error("what was claimed finds less room than it was lent")
+		}
+	}
+	if n := s.byPeer["shop"]; n != taken {
+		t.Errorf("%d at once, want %d as before", n, taken)
+	}
+	s.claimed()
 	s.caughtUp(again[0])
 	if more := s.room(false).shares; len(more) != 0 {
 		t.Errorf("shares %v, with nothing left", more)
