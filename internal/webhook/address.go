@@ -62,7 +62,7 @@ func within(list []netip.Prefix, a netip.Addr) bool {
 // when something is sent to it, and each time.
 func (n Networks) Check(where string) error {
 	u, err := url.Parse(where)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Port() != "" && !port(u.Port()) {
+	if err != nil || u.Hostname() == "" || u.User != nil || number(u) == 0 {
 		return ErrForbidden
 	}
 	a, err := netip.ParseAddr(u.Hostname())
@@ -76,18 +76,27 @@ func (n Networks) Check(where string) error {
 	return ErrForbidden
 }
 
-// port says whether there is one of that number (RFC 9293 section 3.1: 16 bits): a URL may name any number (RFC 3986
-// section 3.2.3).
-func port(number string) bool {
-	n, err := strconv.ParseUint(number, 10, 16)
-	return err == nil && n > 0
+// usual are the ports of the schemes.
+var usual = map[string]uint64{"https": 443, "http": 80}
+
+// number is that of a URL's port; 0: there is none of it. Ports have 16 bits (RFC 9293 section 3.1), but a URL may name any
+// number, with zeros before it, or leave it out after the colon (RFC 3986 section 3.2.3).
+func number(u *url.URL) uint64 {
+	if u.Port() == "" {
+		return usual[u.Scheme]
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // here says whether a name is of this machine, whoever asks (RFC 6761 section 6.3).
 func here(host string) bool { return host == "localhost" || strings.HasSuffix(host, ".localhost") }
 
-// Same says whether two URLs that Check lets pass are one place: however its host is written, with its scheme's
-// own port or without (RFC 3986 section 6.2.3). A fragment is never sent.
+// Same says whether two URLs that Check lets pass are one place: however its host and its port are written, with its
+// scheme's own port or without (RFC 3986 section 6.2.3). A fragment is never sent.
 func Same(one, other string) bool { return place(one) == place(other) }
 
 func place(where string) string {
@@ -95,8 +104,7 @@ func place(where string) string {
 	if err != nil {
 		return where
 	}
-	u.Host = strings.ToLower(u.Host)
-	u.Host = strings.TrimSuffix(u.Host, map[string]string{"https": ":443", "http": ":80"}[u.Scheme])
+	u.Host = net.JoinHostPort(strings.ToLower(u.Hostname()), strconv.FormatUint(number(u), 10))
 	if u.Path == "" {
 		u.Path = "/"
 	}
@@ -108,12 +116,9 @@ func place(where string) string {
 // have the name mean one thing when the endpoint is added and another later. A name of this machine leads nowhere
 // else, whatever a resolver says: it may be told in the clear.
 func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, number, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
-	}
-	if !port(number) {
-		return nil, ErrForbidden
 	}
 	list, err := s.Resolve(ctx, host)
 	if err != nil {
@@ -125,7 +130,7 @@ func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, e
 			continue
 		}
 		var conn net.Conn
-		if conn, err = s.Dial(ctx, network, net.JoinHostPort(a.String(), number)); err == nil {
+		if conn, err = s.Dial(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
 			return conn, nil
 		}
 	}

@@ -26,7 +26,7 @@ const (
 	tryLimit = 10 * time.Second
 	// idleMax is how many connections are kept for the next notices, to one endpoint as well as to all: as many as
 	// notices are sent at once, or each burst would begin with handshakes.
-	idleMax = 64
+	idleMax = 96
 	// sessionsMax is of how many endpoints the TLS session is kept, so that the next handshake is a short one.
 	sessionsMax = 1024
 	// quiet is how long a connection of HTTP/2, which many tries share, may say nothing while one waits for it until it
