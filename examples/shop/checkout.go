@@ -41,7 +41,7 @@ func (s *Shop) checkout(w http.ResponseWriter, r *http.Request) {
 	o.opening.Lock() // two tabs of one basket open one session
 	defer o.opening.Unlock()
 	s.mu.Lock()
-	paid, last, reference, sameCard := o.status == statusPaid, o.session, o.reference, o.card.TokenID == card.TokenID
+	paid, begun, last, reference, sameCard := o.status == statusPaid, o.status != statusOpen, o.session, o.reference, o.card.TokenID == card.TokenID
 	s.mu.Unlock()
 
 	if paid {
@@ -61,7 +61,7 @@ func (s *Shop) checkout(w http.ResponseWriter, r *http.Request) {
 			return
 		case read.Status == "ACTIVE" && sameCard:
 			use = read
-		case read.Status == "ACTIVE" && asked.Ahead:
+		case read.Status == "ACTIVE" && asked.Ahead && begun:
 			// Another card is still being paid with, maybe; only a click gives that up.
 			s.answer(w, http.StatusOK, checkoutAnswer{Receipt: "/orders/" + asked.Order})
 			return

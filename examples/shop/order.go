@@ -30,6 +30,7 @@ type order struct {
 
 	session   string // ps-…, the session of the last checkout, with its card
 	reference string // its reference_id
+	begun     string // the last session in which the payer clicked
 
 	request     string // pr-…, the attempt under way, once known
 	past        []string
@@ -53,7 +54,7 @@ func (o *order) begin() {
 		o.leave()
 	}
 	o.failedHere, o.failureCode, o.event, o.paid = false, "", nil, payment{}
-	o.status = statusWaiting
+	o.begun, o.status = o.session, statusWaiting
 }
 
 // leave puts the attempt under way among those whose failure is of no interest any more.

@@ -1,7 +1,7 @@
 // Package shop is a small coffee shop that takes one-click payments with a fresh CVN, written as a
 // merchant would write it: it knows the gateway's public API and its browser library, nothing else.
 //
-// The order of things: the payer turns to the field for the CVN, the shop's server opens a payment session
+// The order of things: the field for the CVN has the focus, the shop's server opens a payment session
 // with its secret key (checkout.go), the page has it prepared while the payer types, and at the click
 // hands the CVN to the gateway (web/shop.js); the payer visits the bank, where the bank asks for it, and comes
 // back (return.go), and the webhook says what happened (webhook.go). Only the webhook makes an order

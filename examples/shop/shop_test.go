@@ -176,11 +176,19 @@ func TestCheckoutAheadBeginsNothing(t *testing.T) {
 	if _, page := p.basket(); strings.Contains(page, "was not finished") || !strings.Contains(page, `role="alert" tabindex="-1" hidden`) {
 		t.Error("the basket tells of a payment that was never begun")
 	}
-	if ahead(1).Session != "" || g.session(first) != "ACTIVE" {
-		t.Error("another card was looked at, and what is paid with the first is given up")
+	other := ahead(1).Session
+	if other == "" || other == first || g.session(first) != "CANCELED" {
+		t.Errorf("for the other card session %q, and the first is %s", other, g.session(first))
 	}
-	if clicked := p.checkout(order, 1).Session; clicked == "" || clicked == first || g.session(first) != "CANCELED" {
-		t.Errorf("a click with the other card pays in %q, and the first session is %s", clicked, g.session(first))
+	if clicked := p.checkout(order, 1).Session; clicked != other {
+		t.Errorf("paid in %q, and %q was prepared", clicked, other)
+	}
+	if ahead(0).Session != "" || g.session(other) != "ACTIVE" {
+		t.Error("another card was looked at, and what is being paid with is given up")
+	}
+	g.send(`{"event":"payment_session.expired","data":{"payment_session_id":"` + other + `"}}`)
+	if _, page := p.basket(); !strings.Contains(page, "ran out") {
+		t.Error("the basket does not tell that the time to pay ran out")
 	}
 }
 

@@ -93,7 +93,7 @@ func (s *Shop) webhook(w http.ResponseWriter, r *http.Request) {
 	case event.Event == "payment.failure" && !slices.Contains(o.past, event.Data.Request):
 		o.request = event.Data.Request
 		o.status, o.failureCode, o.paid, o.event = statusFailed, event.Data.Failure, event.Data, body
-	case event.Event == "payment_session.expired" && event.Data.Session == o.session && o.status != statusOpen:
+	case event.Event == "payment_session.expired" && event.Data.Session == o.begun:
 		o.status, o.paid, o.event = statusExpired, event.Data, body
 	}
 }

@@ -176,8 +176,8 @@ function basket(form) {
     setBusy(false);
     cvn.value = "";
     show();
-    attend();
     ahead = "";
+    attend();
     if (document.activeElement === cvn) getReady();
     if (event.persisted) {
       const now = await get(`${receipt}/status`);
