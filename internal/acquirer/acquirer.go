@@ -49,12 +49,13 @@ type Options struct {
 	Late func(ctx context.Context, key string, judge func(sent payment.Trace) payment.Answer) error
 
 	// Now also sets write deadlines: on real sockets it must not be behind the machine's clock.
-	Now   func() time.Time
-	Rand  io.Reader // jitter
-	Timer func(d time.Duration) (<-chan time.Time, func() bool)
-	Go    func(func())
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
-	Log   *slog.Logger
+	Now    func() time.Time
+	Rand   io.Reader // jitter
+	Timer  func(d time.Duration) (<-chan time.Time, func() bool)
+	Within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) // ctx, ended after d
+	Go     func(func())
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Log    *slog.Logger
 }
 
 // Authorisation is what an 0200 or 0100 is made from.
@@ -118,7 +119,7 @@ func New(o Options) (*Line, error) {
 			*d.value = d.usual
 		}
 	}
-	if o.Lease == nil || o.Late == nil || o.Now == nil || o.Rand == nil || o.Timer == nil || o.Go == nil || o.Dial == nil || o.Log == nil {
+	if o.Lease == nil || o.Late == nil || o.Now == nil || o.Rand == nil || o.Timer == nil || o.Within == nil || o.Go == nil || o.Dial == nil || o.Log == nil {
 		wrong = append(wrong, errors.New("acquirer line lacks a part of the world around it"))
 	}
 	if o.MaxInFlight == 0 {

@@ -140,7 +140,7 @@ func newTill(t *testing.T, digits string) *till {
 			return numbers.Add(size) - size, period, nil
 		},
 		Late: func(context.Context, string, func(payment.Trace) payment.Answer) error { return nil },
-		Now:  time.Now, Rand: rand.Reader, Timer: timer, Go: task, Dial: (&net.Dialer{}).DialContext,
+		Now:  time.Now, Rand: rand.Reader, Timer: timer, Within: context.WithTimeout, Go: task, Dial: (&net.Dialer{}).DialContext,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -119,7 +119,10 @@ func FuzzFrames(f *testing.F) {
 				Late: func(context.Context, string, func(payment.Trace) payment.Answer) error { return nil },
 				Now:  func() time.Time { return sampleTime }, Rand: rand.Reader, Go: func(task func()) { task() },
 				Timer: func(time.Duration) (<-chan time.Time, func() bool) { return nil, func() bool { return true } },
-				Dial:  (&net.Dialer{}).DialContext, Log: slog.New(slog.NewTextHandler(&log, nil)),
+				Within: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+					return context.WithCancel(ctx)
+				},
+				Dial: (&net.Dialer{}).DialContext, Log: slog.New(slog.NewTextHandler(&log, nil)),
 			})
 			if err != nil {
 				t.Fatal(err)

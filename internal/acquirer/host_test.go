@@ -46,9 +46,10 @@ func newLine(t *testing.T, address string, change func(*Options)) *Line {
 			timer := time.NewTimer(d)
 			return timer.C, timer.Stop
 		},
-		Go:   func(task func()) { go task() },
-		Dial: (&net.Dialer{}).DialContext,
-		Log:  slog.New(slog.NewTextHandler(log, nil)),
+		Within: context.WithTimeout,
+		Go:     func(task func()) { go task() },
+		Dial:   (&net.Dialer{}).DialContext,
+		Log:    slog.New(slog.NewTextHandler(log, nil)),
 	}
 	if change != nil {
 		change(&o)

@@ -88,17 +88,8 @@ func (l *Line) open() (*conn, error) {
 
 // dial makes the connection, TLS included, within the time for it.
 func (l *Line) dial() (net.Conn, *tally, error) {
-	ctx, cancel := context.WithCancel(l.ctx)
+	ctx, cancel := l.o.Within(l.ctx, l.o.DialTimeout)
 	defer cancel()
-	late, stop := l.o.Timer(l.o.DialTimeout)
-	defer stop()
-	l.spawn(func() {
-		select {
-		case <-late:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
 	nc, err := l.o.Dial(ctx, "tcp", l.o.Address)
 	if err != nil {
 		return nil, nil, err

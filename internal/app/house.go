@@ -127,7 +127,7 @@ func (h *House) furnish(ctx context.Context, o Outside, s Settings) (door, resul
 		Late: func(ctx context.Context, key string, judge func(payment.Trace) payment.Answer) error {
 			return h.flow.Late(ctx, key, judge)
 		},
-		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Go: o.Go, Dial: o.Dial, Log: h.log,
+		Now: o.Now, Rand: o.Rand, Timer: o.Timer, Within: o.Within, Go: o.Go, Dial: o.Dial, Log: h.log,
 	})
 	if err != nil {
 		return nil, nil, err

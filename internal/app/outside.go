@@ -14,7 +14,7 @@ import (
 type Outside struct {
 	Now   func() time.Time
 	Timer func(d time.Duration) (<-chan time.Time, func() bool)
-	// Within is a context that ends after d. Its cause is context.DeadlineExceeded then.
+	// Within is a context that ends after d. Its cause is context.DeadlineExceeded then, whatever Err says.
 	Within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 	Rand   io.Reader
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
