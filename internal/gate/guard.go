@@ -57,7 +57,7 @@ func (g *Gate) guard(load Load, operation string, f func(w http.ResponseWriter, 
 		answer := &answered{ResponseWriter: w, visit: visit, crowd: g.crowd}
 		if visit != nil {
 			defer g.crowd.leave(visit)
-			g.arriving(answer, r, visit)
+			r = g.arriving(answer, r, visit)
 		}
 		if g.o.Served != nil {
 			defer func() { g.o.Served(operation, answer.status, g.o.Now().Sub(here.began)) }()

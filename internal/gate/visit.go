@@ -96,15 +96,18 @@ func (b *coming) Read(p []byte) (int, error) {
 // longAgo is a deadline that has passed by any clock.
 var longAgo = time.Unix(1, 0)
 
-// arriving has a request's body waited for outside. Headers of answers come from w.
-func (g *Gate) arriving(w http.ResponseWriter, r *http.Request, v *visit) {
+// arriving is a request whose body is waited for outside. Headers of answers come from w. It is a copy: in its own, net/http
+// sees what was not read of the body, and then lets the client read the answer before it hangs up.
+func (g *Gate) arriving(w http.ResponseWriter, r *http.Request, v *visit) *http.Request {
 	if r.ContentLength == 0 {
-		return
+		return r
 	}
 	connection := http.NewResponseController(w)
+	r = r.WithContext(r.Context())
 	r.Body = &coming{r.Body, v, g.crowd,
 		func() { _ = connection.SetReadDeadline(longAgo) },
 		func() error { return g.turnAway(w, r) }}
+	return r
 }
 
 // answered remembers the status that was answered; zero is none. While the client takes the answer, its request waits
