@@ -13,11 +13,11 @@ import (
 // stmt is one statement of a commit. A commit is a list of them in one fixed order of rows, so that no two
 // commits wait for each other.
 type stmt struct {
-	sql  string
-	args []any
-	each func(row) error // called for each row that comes back; nil: none is expected
-	into string          // which rows may be added to it, where it inserts; see draft.insert
-	used error           // what it means when a unique key refuses a row; nil: errConflict
+	sql     string
+	args    []any
+	each    func(row) error // called for each row that comes back; nil: none is expected
+	inserts insertion       // nothing: it does not, or what it inserts is alone
+	used    error           // what it means when a unique key refuses a row; nil: errConflict
 }
 
 // row is one row that came back.

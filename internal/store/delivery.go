@@ -12,7 +12,7 @@ import (
 
 // deliver writes a new delivery, due now.
 func (d *draft) deliver(n payment.Notice, to payment.Endpoint) {
-	d.insert(rankDelivery, `delivery (business, notice, endpoint, status)`, ``,
+	d.insert(rankDelivery, insertion{into: `delivery (business, notice, endpoint, status)`},
 		string(n.Business), string(n.ID), string(to.ID), string(payment.DeliveryPending))
 	w := payment.Delivery{Notice: n, Endpoint: to.ID}.Work()
 	d.work[w], d.errands[w] = d.at, errand{notice: n, to: to, dated: true}
@@ -38,7 +38,7 @@ func (d *draft) tried(t payment.Tried) {
 UPDATE delivery SET status = $4 WHERE business = $1 AND notice = $2 AND endpoint = $3 AND (status <> $5 OR $4 = $5)`,
 		string(t.Notice.Business), string(t.Notice.ID), string(t.Endpoint), string(t.Status), string(payment.DeliveryDelivered))
 	for _, a := range t.Attempts {
-		d.insert(rankAttempt, `delivery_attempt (notice, endpoint, at, status, problem, took)`, `ON CONFLICT (notice, endpoint, at) DO NOTHING`,
+		d.insert(rankAttempt, insertion{`delivery_attempt (notice, endpoint, at, status, problem, took)`, `ON CONFLICT (notice, endpoint, at) DO NOTHING`},
 			string(t.Notice.ID), string(t.Endpoint), micros(a.At), int64(a.Status), a.Problem, a.Took.Microseconds())
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"reprise/internal/payment"
@@ -62,35 +60,6 @@ func (d *draft) add(r rank, sql string, args ...any) {
 	d.rows[r] = append(d.rows[r], stmt{sql: sql, args: args})
 }
 
-// rowsMax is how many rows one statement inserts at most: each number is a text of its own that a database prepares.
-const rowsMax = 8
-
-// insert adds a row. Those that follow each other into the same columns go in one statement, as a statement costs a
-// database as much as a row. into names the table and the columns; conflict says what becomes of a row that is there.
-func (d *draft) insert(r rank, into, conflict string, values ...any) {
-	list := d.rows[r]
-	if n := len(list); n == 0 || list[n-1].into != into+conflict || len(list[n-1].args) == rowsMax*len(values) {
-		d.rows[r] = append(list, stmt{into: into + conflict})
-	}
-	st := &d.rows[r][len(d.rows[r])-1]
-	st.args = append(st.args, values...)
-	var sql strings.Builder
-	sql.WriteString("INSERT INTO " + into + " VALUES ")
-	for i := range st.args {
-		switch {
-		case i == 0:
-			sql.WriteString("($")
-		case i%len(values) == 0:
-			sql.WriteString("), ($")
-		default:
-			sql.WriteString(", $")
-		}
-		sql.WriteString(strconv.Itoa(i + 1))
-	}
-	sql.WriteString(") " + conflict)
-	st.sql = sql.String()
-}
-
 // once lays down the answer to a command under its key.
 func (d *draft) once(o *payment.Once) error {
 	if o == nil {
@@ -140,7 +109,7 @@ func (d *draft) schedule() {
 		if _, made := d.errands[w]; made {
 			conflict = ``
 		}
-		d.insert(rankWork, `work (kind, ref, peer, next_at, claim, attempt)`, conflict,
+		d.insert(rankWork, insertion{`work (kind, ref, peer, next_at, claim, attempt)`, conflict},
 			string(w.Kind), w.Ref, peerOf(w), micros(at), claim, int64(0))
 	}
 }

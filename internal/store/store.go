@@ -63,14 +63,15 @@ type Options struct {
 // Store keeps everything. It implements what flow asks of a memory.
 type Store struct {
 	Options
-	engine   engine
-	dialect  dialect
-	slots    *slots
-	handlers map[payment.WorkKind]Handler
-	courier  Courier
-	claims   atomic.Int64 // the number of the last claim
-	looked   time.Time    // when it was last looked for whom there is work; whoever claims has it
-	outcomes outcomes
+	engine     engine
+	dialect    dialect
+	slots      *slots
+	handlers   map[payment.WorkKind]Handler
+	courier    Courier
+	claims     atomic.Int64 // the number of the last claim
+	looked     time.Time    // when it was last looked for whom there is work; whoever claims has it
+	outcomes   outcomes
+	insertions insertions
 
 	recentKeys      recent[[32]byte, payment.Key] // by hash
 	recentMerchants recent[payment.BusinessID, payment.Merchant]
