@@ -65,13 +65,13 @@ mutants: ## break the gateway on purpose, one mistake at a time, and see that th
 BENCH = env -u REPRISE_TEST_POSTGRES scripts/with-postgres sh -c 'REPRISE_BENCH_DATABASE="$$REPRISE_TEST_POSTGRES sqlite" \
 	exec bin/reprise bench --limits --own --profile "$$@"' bench
 
-bench: setup build ## how fast it is, beside the limits of this machine (twenty minutes by its rounds): bin/bench.json, bin/bench.svg
+bench: setup build ## how fast it is, beside the limits of this machine (twenty minutes): bin/bench.json, bin/bench.svg
 	@$(BENCH) oneclick session frictionless challenge refund mixed webhooks --cold --rounds=5 --duration=8s --json=bin/bench.json --svg=bin/bench.svg
 
 bench-quick: setup build ## the same in under four minutes, less certain
 	@$(BENCH) oneclick session --rounds=3 --duration=3s --warm-up=1s --json=bin/bench.json
 
-bench-growth: setup build ## does it slow down as it fills? A million stored payments: a quarter of an hour, and 20 GB for the while
+bench-growth: setup build ## does it slow down as it fills? A million stored payments: some ten minutes, and 20 GB for the while
 	@$(BENCH) growth --duration=20s --json=bin/growth.json
 
 bench-check: ## do hot paths allocate more than is committed? UPDATE=1 writes the figures anew

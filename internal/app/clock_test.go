@@ -15,7 +15,7 @@ type clock struct {
 
 type alarm struct {
 	at   time.Time
-	ring chan time.Time
+	ring func()
 	real *time.Timer
 }
 
@@ -28,16 +28,32 @@ func (c *clock) now() time.Time {
 }
 
 func (c *clock) timer(d time.Duration) (<-chan time.Time, func() bool) {
+	rung := make(chan time.Time, 1)
+	return rung, c.after(d, func() { rung <- time.Now().Add(c.ahead) })
+}
+
+// within is a context that ends when its time has come either way.
+func (c *clock) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := c.after(d, func() { cancel(context.DeadlineExceeded) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// after has something done, once, when a time has come either way, unless it is stopped before.
+func (c *clock) after(d time.Duration, ring func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a := &alarm{at: time.Now().Add(c.ahead + d), ring: make(chan time.Time, 1)}
+	a := &alarm{at: time.Now().Add(c.ahead + d), ring: ring}
 	c.alarms[a] = true
 	a.real = time.AfterFunc(d, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.ringLocked(a)
 	})
-	return a.ring, func() bool {
+	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		a.real.Stop()
@@ -47,27 +63,10 @@ func (c *clock) timer(d time.Duration) (<-chan time.Time, func() bool) {
 	}
 }
 
-// within is a context that ends when its time has come either way.
-func (c *clock) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	over, stop := c.timer(d)
-	go func() {
-		select {
-		case <-over:
-			cancel(context.DeadlineExceeded)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		stop()
-		cancel(nil)
-	}
-}
-
 func (c *clock) ringLocked(a *alarm) {
 	if c.alarms[a] {
 		delete(c.alarms, a)
-		a.ring <- time.Now().Add(c.ahead)
+		a.ring()
 	}
 }
 

@@ -334,9 +334,13 @@ func TestQuietErrors(t *testing.T) {
 }
 
 // impatient gives a commit up that has been at the server for a moment.
-func impatient(s *Store) *Store {
-	s.engine.(*postgres).limit = 300 * time.Millisecond
-	return s
+func impatient(o *Options) {
+	o.Within = func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+		if d == commitLimit {
+			d = 300 * time.Millisecond
+		}
+		return context.WithTimeout(ctx, d)
+	}
 }
 
 // A commit that waits for a database which has stopped answering ends.
@@ -344,7 +348,7 @@ func TestCommitLimit(t *testing.T) {
 	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
-	s := impatient(newDatabase(t, "PostgreSQL").open(t))
+	s := newDatabase(t, "PostgreSQL").open(t, impatient)
 	err := s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(30)`}})
 	if !errors.Is(err, payment.ErrUnsure) {
 		t.Errorf("%v, want it lost", err)
@@ -357,7 +361,7 @@ func TestNothingIsCancelled(t *testing.T) {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
 	db := newDatabase(t, "PostgreSQL")
-	hasty := impatient(db.open(t))
+	hasty := db.open(t, impatient)
 	must(t, hasty.Ping(t.Context()))
 	err := hasty.engine.commit(t.Context(), []stmt{{sql: `INSERT INTO lane (name, next) SELECT 'n', 1 FROM pg_sleep(1)`}})
 	if !errors.Is(err, payment.ErrUnsure) {

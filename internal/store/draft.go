@@ -106,7 +106,7 @@ func (d *draft) schedule() {
 			d.left = append(d.left, w)
 		}
 		conflict := `ON CONFLICT (kind, ref) DO UPDATE SET next_at = excluded.next_at, claim = excluded.claim, attempt = 0, failed = 0`
-		if _, made := d.errands[w]; made {
+		if _, made := d.errands[w]; made { // in this commit, so nothing can be there, and not to look is cheaper
 			conflict = ``
 		}
 		d.insert(rankWork, insertion{`work (kind, ref, peer, next_at, claim, attempt)`, conflict},

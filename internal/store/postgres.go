@@ -41,7 +41,6 @@ var errCutOff = fmt.Errorf("store: a read was cut off: %w", payment.ErrUnavailab
 // postgres hands a commit over as one batch: one implicit transaction, one round trip.
 type postgres struct {
 	pool   *pgxpool.Pool
-	limit  time.Duration // commitLimit
 	within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
@@ -86,7 +85,7 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &postgres{pool, commitLimit, o.Within}, nil
+	return &postgres{pool, o.Within}, nil
 }
 
 // neverCancel keeps a connection from dialling a second time, which it does when it is given up: to have the
@@ -120,7 +119,7 @@ func (p *postgres) commit(ctx context.Context, list []stmt) error {
 		return err
 	}
 	defer conn.Release()
-	ctx, cancel := p.within(context.WithoutCancel(ctx), p.limit)
+	ctx, cancel := p.within(context.WithoutCancel(ctx), commitLimit)
 	defer cancel()
 
 	var batch pgx.Batch
@@ -183,7 +182,7 @@ func each(rows pgx.Rows, st stmt) error {
 
 // query reads, once more where the connection was lost before the first row: a read changes nothing.
 func (p *postgres) query(ctx context.Context, q stmt) error {
-	limited, done := p.within(ctx, p.limit)
+	limited, done := p.within(ctx, commitLimit)
 	defer done()
 	rows := 0
 	read := func() error {

@@ -318,37 +318,35 @@ func (ts *timers) pass(d time.Duration) {
 
 type timer struct {
 	d       time.Duration
-	c       chan time.Time
+	expire  func()
 	stopped bool
 }
 
 func (ts *timers) timer(d time.Duration) (<-chan time.Time, func() bool) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	one := &timer{d: d, c: make(chan time.Time, 1)}
-	ts.set = append(ts.set, one)
-	return one.c, func() bool {
-		ts.mu.Lock()
-		defer ts.mu.Unlock()
-		one.stopped = true
-		return true
-	}
+	expired := make(chan time.Time, 1)
+	return expired, ts.after(d, func() { expired <- time.Time{} })
 }
 
 // within is a context that ends when its timer is fired.
 func (ts *timers) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	over, stop := ts.timer(d)
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-over:
-			cancel(context.DeadlineExceeded)
-		case <-ctx.Done():
-		}
-	}()
+	stop := ts.after(d, func() { cancel(context.DeadlineExceeded) })
 	return ctx, func() {
 		stop()
 		cancel(nil)
+	}
+}
+
+func (ts *timers) after(d time.Duration, expire func()) (stop func() bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	one := &timer{d: d, expire: expire}
+	ts.set = append(ts.set, one)
+	return func() bool {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		one.stopped = true
+		return true
 	}
 }
 
@@ -362,7 +360,7 @@ func (ts *timers) fire(t *testing.T, d time.Duration) {
 			if one.d == d && !one.stopped {
 				one.stopped = true
 				ts.ahead += d
-				one.c <- time.Time{}
+				one.expire()
 				return true
 			}
 		}

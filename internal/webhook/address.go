@@ -76,14 +76,14 @@ func (n Networks) Check(where string) error {
 	return ErrForbidden
 }
 
-// usual are the ports of the schemes.
-var usual = map[string]uint64{"https": 443, "http": 80}
-
 // number is that of a URL's port; 0: there is none of it. Ports have 16 bits (RFC 9293 section 3.1), but a URL may name any
 // number, with zeros before it, or leave it out after the colon (RFC 3986 section 3.2.3).
 func number(u *url.URL) uint64 {
-	if u.Port() == "" {
-		return usual[u.Scheme]
+	switch {
+	case u.Port() == "" && u.Scheme == "http":
+		return 80
+	case u.Port() == "":
+		return 443
 	}
 	n, err := strconv.ParseUint(u.Port(), 10, 16)
 	if err != nil {
