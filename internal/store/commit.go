@@ -33,6 +33,9 @@ type engine interface {
 	// query reads. It sees everything that was committed before it was called. It fails with
 	// payment.ErrUnavailable or an error that is the database's own.
 	query(ctx context.Context, q stmt) error
+	// find is query of what keys lead to, which takes no time: it may wait for others that do no more. Rows may
+	// be told once more, from the first.
+	find(ctx context.Context, q stmt) error
 	connections() Connections
 	close()
 }

@@ -108,6 +108,8 @@ func TestConformance(t *testing.T) {
 		{"work moved by itself", testMovedByItself},
 		{"work of a dead node", testDeadNode},
 		{"work taken up in time", testTakenUpInTime},
+		{"a group", testGroup},
+		{"a group of twins", testGroupOfTwins},
 		{"work claimed twice in a moment", testClaims},
 		{"work put back", testPutBack},
 		{"work of others", testForeignKinds},

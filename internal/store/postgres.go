@@ -29,8 +29,15 @@ const (
 	// show that it still leads somewhere.
 	acquireLimit = 3 * time.Second
 	pingLimit    = time.Second
-	// connections of one node, where the URL does not say (pool_max_conns).
+	// connections of one node, where the URL does not say (pool_max_conns). A quarter of them are for groups.
 	connections = 24
+	// groupMost is how many commits or reads share a trip, at most.
+	groupMost = 32
+	// groupPatience is how long a group is waited for that is under way before another goes beside it, and groupLockLimit how
+	// long one waits for a row that somebody else has, before those in it go each for itself: so nobody is held up by
+	// what is in another's way.
+	groupPatience  = 10 * time.Millisecond
+	groupLockLimit = 100 * time.Millisecond
 	// readOnlyTransaction is the SQLSTATE of a standby that is asked to write.
 	readOnlyTransaction = "25006"
 )
@@ -38,10 +45,14 @@ const (
 // errCutOff: a connection was lost while it was read from.
 var errCutOff = fmt.Errorf("store: a read was cut off: %w", payment.ErrUnavailable)
 
-// postgres hands a commit over as one batch: one implicit transaction, one round trip.
+// postgres hands a commit over as one batch: one implicit transaction, one round trip, which it shares with those that
+// come at the same time. So do reads by keys.
 type postgres struct {
-	pool   *pgxpool.Pool
-	within func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	pool     *pgxpool.Pool // for each alone
+	together *pgxpool.Pool // for groups
+	commits  groups
+	finds    groups
+	within   func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
 // postgresConfig is how connections are made.
@@ -81,11 +92,22 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 	}
 	config.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(commitLimit.Milliseconds())
 	config.BeforeConnect = neverCancel
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	p := &postgres{within: o.Within}
+	patience := func() (<-chan time.Time, func() bool) { return o.Timer(groupPatience) }
+	p.commits = groups{lead: p.commitGroup, most: groupMost, patience: patience}
+	p.finds = groups{lead: p.findGroup, most: groupMost, patience: patience}
+	grouped := config.Copy()
+	grouped.MaxConns = max(1, config.MaxConns/4)
+	config.MaxConns = max(1, config.MaxConns-grouped.MaxConns)
+	grouped.ConnConfig.RuntimeParams["lock_timeout"] = fmt.Sprint(groupLockLimit.Milliseconds())
+	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	return &postgres{pool, o.Within}, nil
+	if p.together, err = pgxpool.NewWithConfig(ctx, grouped); err != nil {
+		p.pool.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // neverCancel keeps a connection from dialling a second time, which it does when it is given up: to have the
@@ -109,11 +131,44 @@ func neverCancel(_ context.Context, config *pgx.ConnConfig) error {
 	return nil
 }
 
-// commit waits for a connection as long as the caller does, within bounds, but once the list is on its way it is
-// seen through: a caller who leaves must not make the outcome uncertain.
+// commit goes with others unless something comes back from it. Where a row of one of them, or somebody else, is in the way,
+// each goes for itself.
 func (p *postgres) commit(ctx context.Context, list []stmt) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m := newMember(list...)
+	if !m.reads() {
+		if err := p.commits.join(m); err != errApart {
+			return err
+		}
+	}
+	return p.write(ctx, p.pool, list)
+}
+
+// errApart: the database refused what a member of a group wants. Nothing was written for any.
+var errApart = errors.New("store: each for itself")
+
+// commitGroup writes a group as one commit.
+func (p *postgres) commitGroup(group []*member) {
+	var list []stmt
+	for _, m := range group {
+		list = append(list, m.list...)
+	}
+	err := p.write(context.Background(), p.together, list)
+	if err != nil && !errors.Is(err, payment.ErrUnavailable) && !errors.Is(err, payment.ErrUnsure) {
+		err = errApart // also where there is one: it may be that it has not waited long enough for a row
+	}
+	for _, m := range group {
+		m.err = err
+	}
+}
+
+// write waits for a connection as long as the caller does, within bounds, but once the list is on its way it is
+// seen through: a caller who leaves must not make the outcome uncertain.
+func (p *postgres) write(ctx context.Context, pool *pgxpool.Pool, list []stmt) error {
 	waiting, done := p.within(ctx, acquireLimit)
-	conn, err := p.acquire(waiting)
+	conn, err := acquire(waiting, pool)
 	done()
 	if err != nil {
 		return err
@@ -122,23 +177,29 @@ func (p *postgres) commit(ctx context.Context, list []stmt) error {
 	ctx, cancel := p.within(context.WithoutCancel(ctx), commitLimit)
 	defer cancel()
 
+	_, err = p.send(ctx, conn, list)
+	return err
+}
+
+// send makes one trip with a list, and says how many of it were answered.
+func (p *postgres) send(ctx context.Context, conn *pgxpool.Conn, list []stmt) (answered int, err error) {
 	var batch pgx.Batch
 	for _, st := range list {
 		batch.Queue(st.sql, st.args...)
 	}
 	results := conn.SendBatch(ctx, &batch)
-	for _, st := range list {
+	for i, st := range list {
 		if err := drain(results, st); err != nil {
 			_ = results.Close() // tells of the same error
-			return p.fault(err, st, conn)
+			return i, p.fault(err, st, conn)
 		}
 	}
-	return p.fault(results.Close(), stmt{}, conn) // the commit itself
+	return len(list), p.fault(results.Close(), stmt{}, conn) // the commit itself
 }
 
 // acquire takes a connection from the pool, or makes one.
-func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	conn, err := p.pool.Acquire(ctx)
+func acquire(ctx context.Context, from *pgxpool.Pool) (*pgxpool.Conn, error) {
+	conn, err := from.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("store: no connection: %w: %w", payment.ErrUnavailable, err)
 	}
@@ -154,6 +215,7 @@ func (p *postgres) fault(err error, st stmt, conn *pgxpool.Conn) error {
 	var refused *pgconn.PgError
 	if conn.Conn().IsClosed() || errors.As(err, &refused) && refused.Code == readOnlyTransaction {
 		p.pool.Reset()
+		p.together.Reset()
 	}
 	return fault(err, st)
 }
@@ -180,6 +242,42 @@ func each(rows pgx.Rows, st stmt) error {
 	return rows.Err()
 }
 
+// find goes with others. Where one of them fails, those that have no answer yet go each for itself.
+func (p *postgres) find(ctx context.Context, q stmt) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := p.finds.join(newMember(q)); err != errApart {
+		return err
+	}
+	return p.query(ctx, q)
+}
+
+// findGroup makes the reads of a group in one trip.
+func (p *postgres) findGroup(group []*member) {
+	ctx, done := p.within(context.Background(), commitLimit)
+	defer done()
+	var list []stmt
+	for _, m := range group {
+		list = append(list, m.list...)
+	}
+	answered := 0
+	conn, err := acquire(ctx, p.together)
+	if err == nil {
+		answered, err = p.send(ctx, conn, list)
+		conn.Release()
+		if err = errApart; ctx.Err() != nil {
+			err = errCutOff
+		}
+	}
+	for i, m := range group {
+		m.err = err
+		if i < answered {
+			m.err = nil
+		}
+	}
+}
+
 // query reads, once more where the connection was lost before the first row: a read changes nothing.
 func (p *postgres) query(ctx context.Context, q stmt) error {
 	limited, done := p.within(ctx, commitLimit)
@@ -202,7 +300,7 @@ func (p *postgres) query(ctx context.Context, q stmt) error {
 }
 
 func (p *postgres) read(ctx context.Context, q stmt) error {
-	conn, err := p.acquire(ctx)
+	conn, err := acquire(ctx, p.pool)
 	if err != nil {
 		return err
 	}
@@ -225,7 +323,12 @@ func (p *postgres) read(ctx context.Context, q stmt) error {
 	return err
 }
 
-func (p *postgres) close() { p.pool.Close() }
+func (p *postgres) close() {
+	p.commits.close()
+	p.finds.close()
+	p.together.Close()
+	p.pool.Close()
+}
 
 // fault says what an error of the database means. Its texts are dropped, the detail above all, because
 // they quote values.

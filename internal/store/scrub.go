@@ -12,10 +12,13 @@ import (
 // scrub empties the journal if anything was written since it was emptied last. Where a reader is in the
 // way, here or in another process, the next scrub does it.
 func (q *sqlite) scrub(ctx context.Context) error {
-	return q.await(ctx, &q.scrubs, &waiting{answer: make(chan struct{})})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return q.commits.join(newMember())
 }
 
-// scrubNow is the writer's part of it, outside a transaction. It waits for readers only a moment, for
+// scrubNow is the leader's part of it, outside a transaction. It waits for readers only a moment, for
 // whoever wants to commit waits with it.
 func (q *sqlite) scrubNow() error {
 	if !q.dirty {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -26,31 +27,21 @@ const (
 	busyTimeout = 5 * time.Second
 )
 
-// sqlite has one writer, who puts the commits that are waiting into one transaction and answers none before the
-// transaction is on disk. So many commits share one fsync, and each is as durable
-// as if it had one of its own. Reads go to connections that cannot write.
+// sqlite writes the commits that are waiting in one transaction and answers none before the transaction is on disk. So many
+// commits share one fsync, and each is as durable as if it had one of its own. Reads go to connections that cannot
+// write.
 type sqlite struct {
 	write, read *sql.DB
-	wake        chan struct{} // there is something waiting
-	done        chan struct{} // the writer has left
+	commits     groups
 
 	mu      sync.Mutex
-	waiting []*waiting
-	scrubs  []*waiting // who waits for a scrub, behind the commits
 	closed  bool
 	queries map[string]*sql.Stmt // prepared on the read connections
 
-	// The writer's own.
+	// Those of whoever leads a group.
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
 	dirty    bool // the journal may hold what was overwritten
-}
-
-// waiting is a commit and where its answer goes.
-type waiting struct {
-	list   []stmt
-	err    error
-	answer chan struct{}
 }
 
 func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
@@ -71,10 +62,10 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	}
 
 	q := &sqlite{
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		queries: map[string]*sql.Stmt{}, prepared: map[string]*sql.Stmt{},
 		dirty: true, // by whoever wrote before us
 	}
+	q.commits = groups{lead: q.lead, most: groupSize}
 	busy := fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())
 	// synchronous FULL: an answered commit survives a power cut. secure_delete: what is deleted from the
 	// escrow is overwritten in the page it was on.
@@ -94,7 +85,6 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	}
 	q.read.SetMaxOpenConns(readers)
 	q.read.SetMaxIdleConns(readers)
-	o.Go(q.serve)
 	return q, nil
 }
 
@@ -105,83 +95,49 @@ func location(path string, parameters url.Values) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + parameters.Encode()
 }
 
-// commit waits for the writer whatever becomes of the caller: a statement that is interrupted would roll
-// the whole group back.
+// commit goes on whatever becomes of the caller: a statement that is interrupted would roll the whole group back.
 func (q *sqlite) commit(ctx context.Context, list []stmt) error {
-	return q.await(ctx, &q.waiting, &waiting{list: list, answer: make(chan struct{})})
-}
-
-// await puts something into a queue of the writer's and waits for its answer.
-func (q *sqlite) await(ctx context.Context, queue *[]*waiting, w *waiting) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
-		return errClosed
-	}
-	*queue = append(*queue, w)
-	q.mu.Unlock()
-	q.signal()
-	<-w.answer
-	return w.err
+	return q.commits.join(newMember(list...))
 }
 
-func (q *sqlite) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default: // the writer knows already
+// lead writes a group and tells each what became of it. A scrub comes when what was waiting is written.
+func (q *sqlite) lead(group []*member) {
+	slices.SortStableFunc(group, func(a, b *member) int { return cmp.Compare(a.place(), b.place()) })
+	commits := slices.IndexFunc(group, func(m *member) bool { return m.place() == toScrub })
+	if commits < 0 {
+		commits = len(group)
 	}
-}
-
-// serve is the writer.
-func (q *sqlite) serve() {
-	defer close(q.done)
-	for range q.wake {
-		for {
-			group, scrubs, closed := q.next()
-			if len(group) == 0 && len(scrubs) == 0 {
-				if !closed {
-					break
-				}
-				_ = q.scrubNow() // what is left of it, the next who opens the file does
-				return
+	if commits > 0 {
+		if err := q.writeGroup(group[:commits]); err != nil {
+			for _, m := range group[:commits] {
+				m.err = err
 			}
-			if len(group) > 0 {
-				q.answerGroup(group)
-			}
-			for _, w := range scrubs {
-				w.err = q.scrubNow()
-				close(w.answer)
-			}
+			q.hangUp()
 		}
 	}
-}
-
-// answerGroup writes a group and tells each what became of it.
-func (q *sqlite) answerGroup(group []*waiting) {
-	if err := q.writeGroup(group); err != nil {
-		for _, w := range group {
-			w.err = err
-		}
-		q.hangUp()
-	}
-	for _, w := range group {
-		close(w.answer)
+	for _, m := range group[commits:] {
+		m.err = q.scrubNow()
 	}
 }
 
-// next takes a group, and who waits for a scrub once no commit stands before them.
-func (q *sqlite) next() (group, scrubs []*waiting, closed bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	n := min(len(q.waiting), groupSize)
-	group, q.waiting = q.waiting[:n:n], q.waiting[n:]
-	if len(q.waiting) == 0 {
-		scrubs, q.scrubs = q.scrubs, nil
+// The places of members in a group. Nobody was answered yet, so any order is as good.
+const (
+	toWrite = iota
+	toRead  // a commit from which something comes back
+	toScrub // there is nothing to commit
+)
+
+func (m *member) place() int {
+	switch {
+	case len(m.list) == 0:
+		return toScrub
+	case m.reads():
+		return toRead
 	}
-	return group, scrubs, q.closed
+	return toWrite
 }
 
 // writeGroup commits a group. An error of a single commit is a constraint and that commit's own; any other
@@ -189,22 +145,12 @@ func (q *sqlite) next() (group, scrubs []*waiting, closed bool) {
 //
 // A savepoint has SQLite copy every page that is written after it, and is needed only where a constraint refuses one
 // of several. That is rare, so it is tried without, and if need be once more with a savepoint each. A commit that reads
-// what comes back is told once: beside others it has a savepoint, and comes last. Nobody was answered yet, so any order is as
-// good.
-func (q *sqlite) writeGroup(group []*waiting) error {
+// what comes back is told once: beside others it has a savepoint, and comes last.
+func (q *sqlite) writeGroup(group []*member) error {
 	if err := q.connect(); err != nil {
 		return trouble(err)
 	}
 	q.dirty = true
-	slices.SortStableFunc(group, func(a, b *waiting) int {
-		switch {
-		case a.reads() == b.reads():
-			return 0
-		case a.reads():
-			return 1
-		}
-		return -1
-	})
 	refused, err := q.writeWhole(group)
 	if err != nil || !refused || len(group) == 1 {
 		return err
@@ -212,21 +158,16 @@ func (q *sqlite) writeGroup(group []*waiting) error {
 	return q.writeEach(group)
 }
 
-// reads says whether anything comes back from a commit.
-func (w *waiting) reads() bool {
-	return slices.ContainsFunc(w.list, func(st stmt) bool { return st.each != nil })
-}
-
 // writeWhole commits a group as one. Where a constraint refuses a commit that reads nothing, nothing is written.
-func (q *sqlite) writeWhole(group []*waiting) (refused bool, err error) {
+func (q *sqlite) writeWhole(group []*member) (refused bool, err error) {
 	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
 		return false, trouble(err)
 	}
-	for _, w := range group {
-		if len(group) > 1 && w.reads() {
-			err = q.writeApart(w)
+	for _, m := range group {
+		if len(group) > 1 && m.reads() {
+			err = q.writeApart(m)
 		} else {
-			refused, err = q.writeOne(w)
+			refused, err = q.writeOne(m)
 		}
 		if err != nil {
 			return false, trouble(err)
@@ -239,12 +180,12 @@ func (q *sqlite) writeWhole(group []*waiting) (refused bool, err error) {
 }
 
 // writeEach commits those of a group that no constraint refuses.
-func (q *sqlite) writeEach(group []*waiting) error {
+func (q *sqlite) writeEach(group []*member) error {
 	if err := q.exec(stmt{sql: `BEGIN IMMEDIATE`}); err != nil {
 		return trouble(err)
 	}
-	for _, w := range group {
-		if err := q.writeApart(w); err != nil {
+	for _, m := range group {
+		if err := q.writeApart(m); err != nil {
 			return trouble(err)
 		}
 	}
@@ -282,11 +223,11 @@ func trouble(err error) error {
 }
 
 // writeApart writes a commit within a savepoint, and takes back what a constraint refuses.
-func (q *sqlite) writeApart(w *waiting) error {
+func (q *sqlite) writeApart(m *member) error {
 	if err := q.exec(stmt{sql: `SAVEPOINT one`}); err != nil {
 		return err
 	}
-	refused, err := q.writeOne(w)
+	refused, err := q.writeOne(m)
 	if err != nil {
 		return err
 	}
@@ -300,11 +241,11 @@ func (q *sqlite) writeApart(w *waiting) error {
 
 // writeOne writes the statements of a commit, up to one that a constraint refuses. That is the commit's own error; any
 // other is returned.
-func (q *sqlite) writeOne(w *waiting) (refused bool, err error) {
-	w.err = nil
-	for _, st := range w.list {
+func (q *sqlite) writeOne(m *member) (refused bool, err error) {
+	m.err = nil
+	for _, st := range m.list {
 		if err := q.exec(st); err != nil {
-			if w.err, refused = refusal(err, st); !refused {
+			if m.err, refused = refusal(err, st); !refused {
 				return false, err
 			}
 			return true, nil
@@ -403,6 +344,8 @@ func (q *sqlite) query(ctx context.Context, st stmt) error {
 	return trouble(err)
 }
 
+func (q *sqlite) find(ctx context.Context, st stmt) error { return q.query(ctx, st) }
+
 func (q *sqlite) isClosed() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -429,13 +372,13 @@ func (q *sqlite) reader(ctx context.Context, text string) (*sql.Stmt, error) {
 	return p, nil
 }
 
-// close lets the writer finish what is waiting.
+// close lets who is waiting finish.
 func (q *sqlite) close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
-	q.signal()
-	<-q.done
+	q.commits.close()
+	_ = q.scrubNow()               // what is left of it, the next who opens the file does
 	for _, p := range q.prepared { // else SQLite keeps the connection, and the file, for them
 		_ = p.Close()
 	}

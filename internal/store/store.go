@@ -158,10 +158,10 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
-// one reads one row, or payment.ErrNotFound.
+// one reads one row by its key, or payment.ErrNotFound.
 func (s *Store) one(ctx context.Context, sql string, args []any, into ...any) error {
 	found := false
-	err := s.engine.query(ctx, stmt{sql: sql, args: args, each: func(r row) error {
+	err := s.engine.find(ctx, stmt{sql: sql, args: args, each: func(r row) error {
 		found = true
 		return r.Scan(into...)
 	}})

@@ -74,6 +74,11 @@ func (n noting) commit(ctx context.Context, list []stmt) error {
 	return n.engine.commit(ctx, list)
 }
 
+func (n noting) find(ctx context.Context, q stmt) error {
+	n.in.note(q)
+	return n.engine.find(ctx, q)
+}
+
 func (n noting) query(ctx context.Context, q stmt) error {
 	n.in.note(q)
 	return n.engine.query(ctx, q)

@@ -36,6 +36,10 @@ func (w watched) query(ctx context.Context, q stmt) error {
 	return w.watch(verb(q.sql), q.args, func() error { return w.engine.query(ctx, q) })
 }
 
+func (w watched) find(ctx context.Context, q stmt) error {
+	return w.watch(verb(q.sql), q.args, func() error { return w.engine.find(ctx, q) })
+}
+
 // verb is what a statement does, and to which table: "INSERT work", "SELECT request".
 func verb(sql string) string {
 	first, before := "", ""
