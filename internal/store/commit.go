@@ -50,6 +50,11 @@ var (
 	errLost = fmt.Errorf("store: the answer to a commit was lost: %w", payment.ErrUnsure)
 )
 
+// unreached is what becomes of who does not get to the database.
+func unreached(err error) error {
+	return fmt.Errorf("store: no connection: %w: %w", payment.ErrUnavailable, err)
+}
+
 // patience is how often a commit is tried that the database took back.
 const patience = 5
 

@@ -110,6 +110,7 @@ func TestConformance(t *testing.T) {
 		{"work taken up in time", testTakenUpInTime},
 		{"a group", testGroup},
 		{"a group of twins", testGroupOfTwins},
+		{"a panic in a group", testPanicInGroup},
 		{"work claimed twice in a moment", testClaims},
 		{"work put back", testPutBack},
 		{"work of others", testForeignKinds},

@@ -25,6 +25,8 @@ type dialect struct {
 	besides string
 	// versioned counts the table in which migrations are noted.
 	versioned string
+	// lockLimit says for the rest of a commit how many milliseconds a statement waits for a row that somebody else has.
+	lockLimit string
 	// clock is the database's time in microseconds, where the database may be on another machine than we are.
 	clock string
 }
@@ -37,6 +39,7 @@ var (
 		readOnly:   `SELECT current_setting('transaction_read_only')`,
 		besides:    `CONCURRENTLY`,
 		versioned:  `SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')`,
+		lockLimit:  `SELECT set_config('lock_timeout', $1, TRUE)`,
 		clock:      `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 	}
 	sqliteDialect = dialect{

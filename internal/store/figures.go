@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"reprise/internal/payment"
 )
 
@@ -88,12 +86,10 @@ type Connections struct {
 func (s *Store) Connections() Connections { return s.engine.connections() }
 
 func (p *postgres) connections() Connections {
-	var all Connections
-	for _, now := range []*pgxpool.Stat{p.pool.Stat(), p.together.Stat()} {
-		all.Busy, all.Idle = all.Busy+int(now.AcquiredConns()), all.Idle+int(now.IdleConns())
-		all.Max, all.Waits = all.Max+int(now.MaxConns()), all.Waits+now.EmptyAcquireCount()
+	now := p.pool.Stat()
+	return Connections{
+		Busy: int(now.AcquiredConns()), Idle: int(now.IdleConns()), Max: int(now.MaxConns()), Waits: now.EmptyAcquireCount(),
 	}
-	return all
 }
 
 // connections of a file are the writer's and those that read.

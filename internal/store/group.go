@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -10,17 +11,19 @@ import (
 // each costs, and what comes alone goes at once and waits for nobody. There is no task for it: the first of a group leads
 // it, and whoever has led hands over to the first of those who came meanwhile.
 type groups struct {
-	// lead makes the trip, and notes in each member what came of it.
-	lead func(group []*member)
-	most int // members of a group
+	// open waits for a way to the database as long as ctx lasts. trip makes a trip on it, and notes in each member what came
+	// of it; closed gives the way back.
+	open func(ctx context.Context) (trip func(group []*member), closed func(), err error)
+	most int   // members of a group
+	lost error // what those are told whose trip does not come back
 	// patience runs out for who has waited long: the trip that is under way is stuck, and another goes beside it. Nil: there
 	// is no other way than after it.
 	patience func() (over <-chan time.Time, stop func() bool)
 
 	mu      sync.Mutex
 	waiting []*member
-	leaders int
-	closed  bool
+	leaders int // who lead a group, or wait for a way to do it; one at least while anybody waits
+	shut    bool
 	idle    chan struct{} // closed when there is no leader any more; nil: nobody asks
 }
 
@@ -28,11 +31,15 @@ type groups struct {
 type member struct {
 	list []stmt
 	err  error
-	turn chan []*member // the group that it is to lead; closed once it was led
+	done chan struct{} // closed when err says what came of it
+
+	turn  chan struct{} // it is to lead
+	leads bool          // it is a leader
+	taken func()        // ends its waiting for a way; nil: it does not
 }
 
 func newMember(list ...stmt) *member {
-	return &member{list: list, err: errLost, turn: make(chan []*member, 1)} // lost, if the trip does not come back
+	return &member{list: list, done: make(chan struct{}), turn: make(chan struct{}, 1)}
 }
 
 // reads says whether anything comes back but an answer.
@@ -40,29 +47,59 @@ func (m *member) reads() bool {
 	return slices.ContainsFunc(m.list, func(st stmt) bool { return st.each != nil })
 }
 
-// join takes a member there and back, whatever becomes of who asked for it: others may be with it.
-func (g *groups) join(m *member) error {
-	g.mu.Lock()
-	if g.closed {
-		g.mu.Unlock()
+// lists are what the members of a group want of the database.
+func lists(group []*member) [][]stmt {
+	all := make([][]stmt, len(group))
+	for i, m := range group {
+		all[i] = m.list
+	}
+	return all
+}
+
+// join takes a member there and back. ctx ends the waiting, and not what is on its way: others may be with it.
+func (g *groups) join(ctx context.Context, m *member) error {
+	if !g.enter(m) {
 		return errClosed
 	}
-	if g.leaders == 0 {
-		g.leaders++
-		g.mu.Unlock()
-		g.leadOn([]*member{m})
-		return m.err
-	}
-	g.waiting = append(g.waiting, m)
-	g.mu.Unlock()
-	if group := g.await(m); group != nil {
-		g.leadOn(group)
-	}
+	g.travel(ctx, m)
+	<-m.done
 	return m.err
 }
 
-// await returns the group that a member is to lead, or nil once others have led it.
-func (g *groups) await(m *member) []*member {
+func (g *groups) enter(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return false
+	}
+	g.waiting = append(g.waiting, m)
+	if g.leaders == 0 {
+		g.appoint(m)
+	}
+	return true
+}
+
+// appoint makes a member a leader.
+func (g *groups) appoint(m *member) {
+	m.leads = true
+	g.leaders++
+	m.turn <- struct{}{}
+}
+
+func (g *groups) travel(ctx context.Context, m *member) {
+	defer g.handOver(m)
+	if g.await(ctx, m) {
+		g.lead(ctx, m)
+	}
+}
+
+// await says whether a member is to lead.
+func (g *groups) await(ctx context.Context, m *member) bool {
+	select {
+	case <-m.turn:
+		return true
+	default:
+	}
 	var over <-chan time.Time
 	if g.patience != nil {
 		var stop func() bool
@@ -70,56 +107,103 @@ func (g *groups) await(m *member) []*member {
 		defer stop()
 	}
 	select {
-	case group := <-m.turn:
-		return group
+	case <-m.turn:
+		return true
+	case <-m.done:
+		return false
+	case <-ctx.Done():
+		g.leave(m, unreached(ctx.Err()))
+		return false
 	case <-over:
 	}
-	if group := g.overtake(m); group != nil {
-		return group
-	}
-	return <-m.turn
-}
-
-// overtake makes a member the leader of a group that does not wait for those under way. Nil: it is in one of those, or so
-// far behind that those before it will.
-func (g *groups) overtake(m *member) []*member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if at := slices.Index(g.waiting, m); at < 0 || at >= g.most {
-		return nil
+	if !m.leads && slices.Contains(g.waiting, m) {
+		g.appoint(m)
 	}
-	g.leaders++
-	return g.next()
+	return m.leads
 }
 
-// next takes a group from those that wait.
-func (g *groups) next() []*member {
-	n := min(len(g.waiting), g.most)
-	group := g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
-	return group
-}
-
-// leadOn leads a group, has its members know, and hands over.
-func (g *groups) leadOn(group []*member) {
-	defer func() {
-		for _, m := range group {
-			close(m.turn)
-		}
-		g.handOver()
-	}()
-	g.lead(group)
-}
-
-// handOver makes the first of those who wait the leader of the next group, in the place of who has led.
-func (g *groups) handOver() {
+// lead makes trips until one of them has taken the member, or it is on another's already.
+func (g *groups) lead(ctx context.Context, m *member) {
+	ctx, taken := context.WithCancel(ctx)
+	defer taken()
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if next := g.next(); len(next) > 0 {
-		next[0].turn <- next
+	m.taken = taken
+	gone := !slices.Contains(g.waiting, m)
+	g.mu.Unlock()
+	if gone {
 		return
 	}
+	trip, closed, err := g.open(ctx)
+	if err != nil {
+		g.leave(m, err)
+		return
+	}
+	defer closed()
+	defer g.leave(m, g.lost) // if a trip without it ends in a panic
+	for {
+		group, last := g.take(m)
+		if len(group) > 0 {
+			g.make(trip, group)
+		}
+		if last {
+			return
+		}
+	}
+}
+
+// take takes a group from those who wait, as large as it is by now. last says that the member does not wait any more.
+func (g *groups) take(m *member) (group []*member, last bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), g.most)
+	group = slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n)
+	for _, other := range group {
+		if other.taken != nil {
+			other.taken()
+		}
+	}
+	return group, !slices.Contains(g.waiting, m)
+}
+
+// make makes a trip, and has its members know.
+func (g *groups) make(trip func(group []*member), group []*member) {
+	for _, m := range group {
+		m.err = g.lost
+	}
+	defer func() {
+		for _, m := range group {
+			close(m.done)
+		}
+	}()
+	trip(group)
+}
+
+// leave lets a member go that is on no trip.
+func (g *groups) leave(m *member, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(g.waiting, m); i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+		m.err = err
+		close(m.done)
+	}
+}
+
+// handOver has the first of those who wait lead in the place of who has led.
+func (g *groups) handOver(m *member) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !m.leads {
+		return
+	}
+	m.leads = false
 	g.leaders--
+	if i := slices.IndexFunc(g.waiting, func(m *member) bool { return !m.leads }); i >= 0 {
+		g.appoint(g.waiting[i])
+	}
 	if g.leaders == 0 && g.idle != nil {
 		close(g.idle)
 		g.idle = nil
@@ -129,7 +213,7 @@ func (g *groups) handOver() {
 // close lets nobody in any more and waits until all are back.
 func (g *groups) close() {
 	g.mu.Lock()
-	g.closed = true
+	g.shut = true
 	idle := make(chan struct{})
 	if g.leaders == 0 {
 		close(idle)

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,13 +28,25 @@ func groupsOf(e engine) *groups {
 	panic("an engine without groups")
 }
 
-// inOneGroup has commits made at the same time, in this order: as if a trip had been under way when they came.
+// patient lets nobody overtake a group.
+func patient(o *Options) {
+	timer := o.Timer
+	o.Timer = func(d time.Duration) (<-chan time.Time, func() bool) {
+		if d == groupPatience {
+			return nil, func() bool { return true }
+		}
+		return timer(d)
+	}
+}
+
+// inOneGroup has commits made at the same time, in this order: as if a trip had been under way when they came. The store
+// is patient.
 func inOneGroup(t *testing.T, s *Store, commits ...[]stmt) []error {
 	t.Helper()
 	g := groupsOf(s.engine)
+	before := newMember()
 	g.mu.Lock()
-	g.leaders++
-	g.patience = nil
+	g.appoint(before)
 	g.mu.Unlock()
 	waiting := func() int {
 		g.mu.Lock()
@@ -40,13 +56,13 @@ func inOneGroup(t *testing.T, s *Store, commits ...[]stmt) []error {
 	answers := make([]chan error, len(commits))
 	for i, list := range commits {
 		answers[i] = make(chan error, 1)
-		before := waiting()
+		n := waiting()
 		go func() { answers[i] <- s.engine.commit(t.Context(), list) }()
-		if !slices.ContainsFunc(list, func(st stmt) bool { return st.each != nil }) || s.dialect.skipLocked == "" {
-			eventually(t, "the commit waits", func() bool { return waiting() > before })
+		if !newMember(list...).reads() || s.dialect.skipLocked == "" {
+			eventually(t, "the commit waits", func() bool { return waiting() > n })
 		}
 	}
-	g.handOver()
+	g.handOver(before)
 	errs := make([]error, len(commits))
 	for i := range commits {
 		errs[i] = <-answers[i]
@@ -77,7 +93,7 @@ func testGroup(t *testing.T, db *database) {
 		{"several, one reads and one is refused", []string{"a", "was", "c"}, true, []string{"a", "c"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := db.open(t)
+			s := db.open(t, patient)
 			must(t, s.commit(t.Context(), stmt{sql: `DELETE FROM lane`}, insert("was", nil)))
 			told := 0
 			var commits [][]stmt
@@ -121,7 +137,7 @@ func testGroup(t *testing.T, db *database) {
 
 // testGroupOfTwins: of two commits in a group that are each other's conflict one is made, and its twin is told.
 func testGroupOfTwins(t *testing.T, db *database) {
-	s := db.open(t)
+	s := db.open(t, patient)
 	twin := func(mark string) []stmt {
 		return []stmt{
 			{sql: `INSERT INTO pin (name, value) VALUES ('p', $1)`, args: []any{[]byte(mark)}, used: payment.ErrRepeated},
@@ -139,12 +155,12 @@ func testGroupOfTwins(t *testing.T, db *database) {
 }
 
 // onPostgresOnly opens a store on PostgreSQL, or skips.
-func onPostgresOnly(t *testing.T) *Store {
+func onPostgresOnly(t *testing.T, options ...func(*Options)) *Store {
 	t.Helper()
 	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
-	return newDatabase(t, "PostgreSQL").open(t)
+	return newDatabase(t, "PostgreSQL").open(t, options...)
 }
 
 func insertLane(name string) stmt {
@@ -153,7 +169,7 @@ func insertLane(name string) stmt {
 
 // A row that somebody holds on to is in the way of who wants it, and of nobody else, though they go together.
 func TestHeldUp(t *testing.T) {
-	s := onPostgresOnly(t)
+	s := onPostgresOnly(t, patient)
 	must(t, s.commit(t.Context(), insertLane("held")))
 	tx, err := s.engine.(*postgres).pool.Begin(t.Context())
 	must(t, err)
@@ -161,13 +177,13 @@ func TestHeldUp(t *testing.T) {
 	must(t, err)
 
 	held := []stmt{{sql: `UPDATE lane SET next = next + 1 WHERE name = 'held'`}}
-	alone, together := make(chan error, 1), make(chan []error, 1)
-	go func() { alone <- s.engine.commit(t.Context(), held) }()
-	eventually(t, "it waits for the row", func() bool { return rows(t, s, "pg_locks", `NOT granted`) == 1 })
+	together := make(chan []error, 1)
 	go func() {
 		together <- inOneGroup(t, s, append(held, insertLane("with it")), []stmt{insertLane("other")})
 	}()
 	eventually(t, "the other is made", func() bool { return rows(t, s, "lane", `name = 'other'`) == 1 })
+	alone := make(chan error, 1)
+	go func() { alone <- s.engine.commit(t.Context(), held) }()
 	time.Sleep(2 * groupLockLimit)
 	select {
 	case err := <-alone:
@@ -184,22 +200,17 @@ func TestHeldUp(t *testing.T) {
 	}
 }
 
-// A trip that is stuck holds up nobody who comes after it.
-func TestBesideAStuckTrip(t *testing.T) {
+// Trips that are stuck, more of them than a few, hold up nobody who comes after them.
+func TestBesideStuckTrips(t *testing.T) {
 	s := onPostgresOnly(t)
-	stuck := make(chan error, 2)
-	go func() { stuck <- s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(2)`}}) }()
-	go func() {
-		stuck <- s.engine.find(t.Context(), stmt{sql: `SELECT 1 FROM pg_sleep(2)`, each: func(row) error { return nil }})
-	}()
-	eventually(t, "both are stuck", func() bool {
-		n := 0
-		must(t, s.engine.query(t.Context(), stmt{
-			sql:  `SELECT COUNT(*) FROM pg_stat_activity WHERE query LIKE 'SELECT%pg_sleep(2)' AND state = 'active' AND datname = current_database()`,
-			each: func(r row) error { return r.Scan(&n) },
-		}))
-		return n == 2
-	})
+	stuck := make(chan error, 2*8)
+	for range 8 {
+		go func() { stuck <- s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(2)`}}) }()
+		go func() {
+			stuck <- s.engine.find(t.Context(), stmt{sql: `SELECT 1 FROM pg_sleep(2)`, each: func(row) error { return nil }})
+		}()
+		time.Sleep(2 * groupPatience) // so that they do not go together
+	}
 	began := time.Now()
 	must(t, s.engine.commit(t.Context(), []stmt{insertLane("beside")}))
 	if n := rows(t, s, "lane", `name = 'beside'`); n != 1 {
@@ -208,12 +219,60 @@ func TestBesideAStuckTrip(t *testing.T) {
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("a commit and a read beside those that were stuck took %v", took)
 	}
-	must(t, errors.Join(<-stuck, <-stuck))
+	for range cap(stuck) {
+		must(t, <-stuck)
+	}
+}
+
+// slowConn is a connection over which it takes a while until anything is there.
+type slowConn struct {
+	net.Conn
+	slow *atomic.Bool
+}
+
+func (c slowConn) Write(b []byte) (int, error) {
+	if c.slow.Load() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return c.Conn.Write(b)
+}
+
+// A database that is far away is asked by as many at once as there are connections, and what does not find one goes
+// with the next that is free.
+func TestFarDatabase(t *testing.T) {
+	var slow atomic.Bool
+	s := onPostgresOnly(t, func(o *Options) {
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, address)
+			return slowConn{c, &slow}, err
+		}
+	})
+	slow.Store(true)
+	const n = 600
+	began := time.Now()
+	answers := make(chan error, n)
+	for i := range n {
+		go func() { answers <- s.engine.commit(t.Context(), []stmt{insertLane(fmt.Sprint("far-", i))}) }()
+		time.Sleep(2 * time.Millisecond)
+	}
+	failed := 0
+	for range n {
+		if err := <-answers; err != nil {
+			failed++
+			t.Log(err)
+		}
+	}
+	if took := time.Since(began); failed > 0 || took > 3*time.Second {
+		t.Errorf("%d of %d commits failed, and all together took %v", failed, n, took)
+	}
+	if made := rows(t, s, "lane", `name LIKE 'far-%'`); made != n {
+		t.Errorf("%d of %d commits are there", made, n)
+	}
 }
 
 // Where a trip is lost, all that were on it may have been made; and nobody knows.
 func TestLostTogether(t *testing.T) {
-	s := onPostgresOnly(t)
+	s := onPostgresOnly(t, patient)
 	errs := inOneGroup(t, s, []stmt{insertLane("a")}, []stmt{{sql: `SELECT 1 FROM pg_terminate_backend(pg_backend_pid())`}}, []stmt{insertLane("b")})
 	for i, err := range errs {
 		if !errors.Is(err, payment.ErrUnsure) {
@@ -222,6 +281,21 @@ func TestLostTogether(t *testing.T) {
 	}
 	if n := rows(t, s, "lane", `name IN ('a', 'b')`); n != 0 {
 		t.Errorf("%d commits were made on a trip that was ended", n)
+	}
+}
+
+// Who was long on the way with others is told that nothing was written, and not sent on another way as long.
+func TestRefusedLate(t *testing.T) {
+	s := onPostgresOnly(t, patient)
+	must(t, s.commit(t.Context(), insertLane("was")))
+	errs := inOneGroup(t, s, []stmt{{sql: `SELECT pg_sleep(1.1)`}}, []stmt{insertLane("was")}, []stmt{insertLane("new")})
+	for i, err := range errs {
+		if !errors.Is(err, payment.ErrUnavailable) || errors.Is(err, payment.ErrUnsure) {
+			t.Errorf("commit %d: %v", i, err)
+		}
+	}
+	if n := rows(t, s, "lane", `name = 'new'`); n != 0 {
+		t.Error("what is told to be not written is there")
 	}
 }
 
@@ -239,7 +313,10 @@ func TestFoundTogether(t *testing.T) {
 		find(2, `SELECT CAST(1 / length(substr($1, 9)) AS TEXT)`),
 		find(3, `SELECT CAST($1 AS TEXT)`),
 	}
-	p.findGroup(group)
+	conn, err := p.acquire(t.Context())
+	must(t, err)
+	defer conn.Release()
+	p.findGroup(conn, group)
 	for i, want := range []error{nil, nil, errApart, errApart} {
 		if group[i].err != want {
 			t.Errorf("read %d: %v, want %v", i, group[i].err, want)
@@ -253,31 +330,68 @@ func TestFoundTogether(t *testing.T) {
 	}
 }
 
+// testPanicInGroup: a commit in which something panics leaves nobody in the belief that theirs was made, and the next goes its
+// way.
+func testPanicInGroup(t *testing.T, db *database) {
+	s := db.open(t, patient)
+	g := groupsOf(s.engine)
+	read := []stmt{{sql: `INSERT INTO lane (name, period, next) VALUES ('r', 0, 0) RETURNING name`, each: func(row) error { panic("while it is read") }}}
+	paid := newMember(insertLane("paid"))
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("nothing has panicked")
+			}
+		}()
+		reads := newMember(read...)
+		g.mu.Lock()
+		g.waiting = append(g.waiting, reads, paid)
+		g.appoint(reads)
+		g.mu.Unlock()
+		g.travel(t.Context(), reads)
+	}()
+	<-paid.done
+	if !errors.Is(paid.err, payment.ErrUnsure) {
+		t.Errorf("a commit on the same trip came to %v", paid.err)
+	}
+	must(t, s.commit(t.Context(), insertLane("next")))
+}
+
 // scripted are groups whose trips a test makes.
 type scripted struct {
 	groups
+	opens chan struct{} // a way to the database
 	trips chan []*member
 	done  chan struct{}
+	over  chan time.Time
 }
 
 func newScripted(most int) *scripted {
-	s := &scripted{trips: make(chan []*member), done: make(chan struct{})}
-	s.groups = groups{most: most, lead: func(group []*member) {
+	s := &scripted{opens: make(chan struct{}, 100), trips: make(chan []*member), done: make(chan struct{}), over: make(chan time.Time)}
+	trip := func(group []*member) {
 		s.trips <- group
 		<-s.done
 		for _, m := range group {
 			m.err = nil
 		}
-	}}
+	}
+	s.groups = groups{most: most, lost: errLost, open: func(ctx context.Context) (func([]*member), func(), error) {
+		select {
+		case <-s.opens:
+			return trip, func() { s.opens <- struct{}{} }, nil
+		case <-ctx.Done():
+			return nil, nil, unreached(ctx.Err())
+		}
+	}, patience: func() (<-chan time.Time, func() bool) { return s.over, func() bool { return true } }}
 	return s
 }
 
-// come has so many members join, one after the other, of which all but the first of all wait.
-func (s *scripted) come(t *testing.T, members ...*member) <-chan error {
+// come has members join, one after the other, of which each waits.
+func (s *scripted) come(t *testing.T, ctx context.Context, members ...*member) <-chan error {
 	t.Helper()
 	errs := make(chan error, len(members))
 	for _, m := range members {
-		go func() { errs <- s.join(m) }()
+		go func() { errs <- s.join(ctx, m) }()
 		eventually(t, "it waits", func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -287,85 +401,168 @@ func (s *scripted) come(t *testing.T, members ...*member) <-chan error {
 	return errs
 }
 
-// TestTrips: who comes alone goes alone, and who comes meanwhile goes together, in the order in which they came, no more at once
-// than may; who is in a hurry does not wait for a trip that is stuck, and takes along who waits.
-func TestTrips(t *testing.T) {
-	s := newScripted(3)
-	alone := newMember()
-	first := make(chan error, 1)
-	go func() { first <- s.join(alone) }()
+func someMembers(n int) (list []*member) {
+	for range n {
+		list = append(list, newMember())
+	}
+	return list
+}
+
+// under makes the first trip, and leaves it under way.
+func (s *scripted) under(t *testing.T) <-chan error {
+	t.Helper()
+	s.opens <- struct{}{}
+	alone, came := newMember(), make(chan error, 1)
+	go func() { came <- s.join(t.Context(), alone) }()
 	if trip := <-s.trips; len(trip) != 1 || trip[0] != alone {
 		t.Fatalf("the first trip is of %d", len(trip))
 	}
-	m := []*member{newMember(), newMember(), newMember(), newMember()}
-	errs := s.come(t, m...)
-	s.done <- struct{}{}
-	must(t, <-first)
-	if trip := <-s.trips; !slices.Equal(trip, m[:3]) {
-		t.Errorf("the second trip is of %d, or in another order", len(trip))
-	}
+	return came
+}
 
-	over := make(chan time.Time)
-	s.mu.Lock()
-	s.patience = func() (<-chan time.Time, func() bool) { return over, func() bool { return true } }
-	s.mu.Unlock()
-	hasty := newMember()
-	hurried := s.come(t, hasty)
-	over <- time.Time{}
-	if trip := <-s.trips; !slices.Equal(trip, []*member{m[3], hasty}) {
-		t.Errorf("beside the second trip goes one of %d", len(trip))
-	}
-	s.done <- struct{}{}
-	s.done <- struct{}{}
-	for range m {
-		must(t, <-errs)
-	}
-	must(t, <-hurried)
+// settled says that nothing is left of what was.
+func (s *scripted) settled(t *testing.T) {
+	t.Helper()
 	s.close()
-	if err := s.join(newMember()); !errors.Is(err, errClosed) {
+	if s.leaders != 0 || len(s.waiting) != 0 {
+		t.Errorf("%d lead and %d wait when all is over", s.leaders, len(s.waiting))
+	}
+	if err := s.join(t.Context(), newMember()); !errors.Is(err, errClosed) {
 		t.Errorf("after the end: %v", err)
 	}
 }
 
-// Who waits is led, and told that nobody knows, where a trip ends in a panic.
-func TestPanicOnTheWay(t *testing.T) {
+// TestTrips: who comes alone goes alone, and who comes meanwhile goes together, in the order in which they came, no more at once
+// than may.
+func TestTrips(t *testing.T) {
 	s := newScripted(3)
-	s.lead = func(group []*member) {
-		s.trips <- group
-		<-s.done
-		panic("on the way")
+	first := s.under(t)
+	m := someMembers(4)
+	errs := s.come(t, t.Context(), m...)
+	s.done <- struct{}{}
+	must(t, <-first)
+	for _, want := range [][]*member{m[:3], m[3:]} {
+		if trip := <-s.trips; !slices.Equal(trip, want) {
+			t.Errorf("a trip of %d, or in another order, instead of %d", len(trip), len(want))
+		}
+		s.done <- struct{}{}
 	}
-	join := func(m *member) <-chan error {
-		err := make(chan error, 1)
-		go func() {
-			defer func() {
-				if recover() != nil {
-					err <- errLost
-				}
-			}()
-			err <- s.join(m)
-		}()
-		return err
+	for range m {
+		must(t, <-errs)
 	}
-	first := join(newMember())
-	<-s.trips
-	m := []*member{newMember(), newMember()}
-	var errs []<-chan error
-	for _, m := range m {
-		errs = append(errs, join(m))
-		eventually(t, "it waits", func() bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return slices.Contains(s.waiting, m)
-		})
+	s.settled(t)
+}
+
+// TestOvertaking: who has waited long goes beside a trip that is stuck, as soon as there is a way, and takes along who waits by
+// then, itself at last.
+func TestOvertaking(t *testing.T) {
+	s := newScripted(3)
+	first := s.under(t)
+	m := someMembers(5)
+	errs := s.come(t, t.Context(), m...)
+	s.over <- time.Time{} // one of them, and there is no way
+	late := newMember()
+	after := s.come(t, t.Context(), late)
+	s.opens <- struct{}{}
+	seen := map[*member]int{}
+	for _, want := range []int{3, 3} {
+		trip := <-s.trips
+		if len(trip) != want {
+			t.Errorf("a trip of %d instead of %d", len(trip), want)
+		}
+		for _, m := range trip {
+			seen[m]++
+		}
+		s.done <- struct{}{} // the first trip is as stuck as before, or this ends it: one goes on
 	}
 	s.done <- struct{}{}
-	<-s.trips
-	s.done <- struct{}{}
-	for _, err := range append(errs, first) {
-		if err := <-err; !errors.Is(err, payment.ErrUnsure) {
-			t.Errorf("it came to %v", err)
+	for range m {
+		must(t, <-errs)
+	}
+	must(t, <-after)
+	must(t, <-first)
+	for _, m := range append(m, late) {
+		if seen[m] != 1 {
+			t.Errorf("one was on %d trips", seen[m])
 		}
 	}
-	s.close()
+	s.settled(t)
+}
+
+// TestLeaving: who leaves while waiting is on no trip, and nobody waits for it.
+func TestLeaving(t *testing.T) {
+	s := newScripted(3)
+	first := s.under(t)
+	ctx, leave := context.WithCancel(t.Context())
+	left := s.come(t, ctx, someMembers(2)...)
+	s.over <- time.Time{} // one of the two waits for a way now
+	stays := newMember()
+	errs := s.come(t, t.Context(), stays)
+	leave()
+	for range 2 {
+		if err := <-left; !errors.Is(err, payment.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("who left was told %v", err)
+		}
+	}
+	s.done <- struct{}{}
+	must(t, <-first)
+	if trip := <-s.trips; !slices.Equal(trip, []*member{stays}) {
+		t.Errorf("the next trip is of %d", len(trip))
+	}
+	s.done <- struct{}{}
+	must(t, <-errs)
+	s.settled(t)
+}
+
+// TestManyAtOnce: whoever comes, overtakes, leaves or panics, all are answered, and each trip has who was answered.
+func TestManyAtOnce(t *testing.T) {
+	var trips, lost, left atomic.Int64
+	ways := make(chan struct{}, 3)
+	g := groups{most: 4, lost: errLost, open: func(ctx context.Context) (func([]*member), func(), error) {
+		select {
+		case ways <- struct{}{}:
+		case <-ctx.Done():
+			return nil, nil, unreached(ctx.Err())
+		}
+		return func(group []*member) {
+			time.Sleep(time.Duration(trips.Add(1)%5) * 100 * time.Microsecond)
+			if trips.Load()%50 == 0 {
+				panic("on the way")
+			}
+			for _, m := range group {
+				m.err = nil
+			}
+		}, func() { <-ways }, nil
+	}, patience: func() (<-chan time.Time, func() bool) {
+		timer := time.NewTimer(200 * time.Microsecond)
+		return timer.C, timer.Stop
+	}}
+	var all sync.WaitGroup
+	for i := range 64 {
+		all.Go(func() {
+			for n := range 200 {
+				func() {
+					defer func() { _ = recover() }()
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+(i+n)%7)*300*time.Microsecond)
+					defer cancel()
+					switch err := g.join(ctx, newMember()); {
+					case errors.Is(err, errLost):
+						lost.Add(1)
+					case errors.Is(err, payment.ErrUnavailable):
+						left.Add(1)
+					case err != nil:
+						t.Error(err)
+					}
+				}()
+			}
+		})
+	}
+	all.Wait()
+	g.close()
+	if g.leaders != 0 || len(g.waiting) != 0 || len(ways) != 0 {
+		t.Errorf("%d lead, %d wait and %d are on their way when all is over", g.leaders, len(g.waiting), len(ways))
+	}
+	if lost.Load() == 0 || left.Load() == 0 {
+		t.Errorf("%d were lost and %d left: the test shows too little", lost.Load(), left.Load())
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,15 +30,16 @@ const (
 	// show that it still leads somewhere.
 	acquireLimit = 3 * time.Second
 	pingLimit    = time.Second
-	// connections of one node, where the URL does not say (pool_max_conns). A quarter of them are for groups.
+	// connections of one node, where the URL does not say (pool_max_conns).
 	connections = 24
 	// groupMost is how many commits or reads share a trip, at most.
-	groupMost = 32
-	// groupPatience is how long a group is waited for that is under way before another goes beside it, and groupLockLimit how
-	// long one waits for a row that somebody else has, before those in it go each for itself: so nobody is held up by
-	// what is in another's way.
-	groupPatience  = 10 * time.Millisecond
+	groupMost = 16
+	// groupPatience is how long a group is waited for that is under way before another goes beside it.
+	groupPatience = 10 * time.Millisecond
+	// groupLockLimit is how long a group waits for a row that somebody else has, and apartLimit how long it may have been under
+	// way for its members to go each for itself when it is refused.
 	groupLockLimit = 100 * time.Millisecond
+	apartLimit     = time.Second
 	// readOnlyTransaction is the SQLSTATE of a standby that is asked to write.
 	readOnlyTransaction = "25006"
 )
@@ -48,11 +50,10 @@ var errCutOff = fmt.Errorf("store: a read was cut off: %w", payment.ErrUnavailab
 // postgres hands a commit over as one batch: one implicit transaction, one round trip, which it shares with those that
 // come at the same time. So do reads by keys.
 type postgres struct {
-	pool     *pgxpool.Pool // for each alone
-	together *pgxpool.Pool // for groups
-	commits  groups
-	finds    groups
-	within   func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	pool    *pgxpool.Pool
+	commits groups
+	finds   groups
+	within  func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
 // postgresConfig is how connections are made.
@@ -92,22 +93,26 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 	}
 	config.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(commitLimit.Milliseconds())
 	config.BeforeConnect = neverCancel
-	p := &postgres{within: o.Within}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	p := &postgres{pool: pool, within: o.Within}
 	patience := func() (<-chan time.Time, func() bool) { return o.Timer(groupPatience) }
-	p.commits = groups{lead: p.commitGroup, most: groupMost, patience: patience}
-	p.finds = groups{lead: p.findGroup, most: groupMost, patience: patience}
-	grouped := config.Copy()
-	grouped.MaxConns = max(1, config.MaxConns/4)
-	config.MaxConns = max(1, config.MaxConns-grouped.MaxConns)
-	grouped.ConnConfig.RuntimeParams["lock_timeout"] = fmt.Sprint(groupLockLimit.Milliseconds())
-	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return nil, err
-	}
-	if p.together, err = pgxpool.NewWithConfig(ctx, grouped); err != nil {
-		p.pool.Close()
-		return nil, err
-	}
+	p.commits = groups{open: p.on(p.commitGroup), most: groupMost, lost: errLost, patience: patience}
+	p.finds = groups{open: p.on(p.findGroup), most: groupMost, lost: errCutOff, patience: patience}
 	return p, nil
+}
+
+// on has trips made on a connection.
+func (p *postgres) on(trip func(*pgxpool.Conn, []*member)) func(context.Context) (func([]*member), func(), error) {
+	return func(ctx context.Context) (func([]*member), func(), error) {
+		conn, err := p.acquire(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		return func(group []*member) { trip(conn, group) }, conn.Release, nil
+	}
 }
 
 // neverCancel keeps a connection from dialling a second time, which it does when it is given up: to have the
@@ -131,53 +136,54 @@ func neverCancel(_ context.Context, config *pgx.ConnConfig) error {
 	return nil
 }
 
-// commit goes with others unless something comes back from it. Where a row of one of them, or somebody else, is in the way,
-// each goes for itself.
+// commit goes with others unless something comes back from it. It waits for a connection as long as the caller does, within
+// bounds, but once it is on its way it is seen through: a caller who leaves must not make the outcome uncertain.
 func (p *postgres) commit(ctx context.Context, list []stmt) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+	waiting, done := p.within(ctx, acquireLimit)
+	defer done()
 	m := newMember(list...)
 	if !m.reads() {
-		if err := p.commits.join(m); err != errApart {
+		if err := p.commits.join(waiting, m); err != errApart {
 			return err
 		}
 	}
-	return p.write(ctx, p.pool, list)
+	conn, err := p.acquire(waiting)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return p.write(conn, list)
 }
 
-// errApart: the database refused what a member of a group wants. Nothing was written for any.
+// errApart: the database refused what a member of a group wants, or somebody else was in the way. Nothing was written for
+// any, and each is to go for itself.
 var errApart = errors.New("store: each for itself")
 
 // commitGroup writes a group as one commit.
-func (p *postgres) commitGroup(group []*member) {
-	var list []stmt
-	for _, m := range group {
-		list = append(list, m.list...)
+func (p *postgres) commitGroup(conn *pgxpool.Conn, group []*member) {
+	if len(group) == 1 {
+		group[0].err = p.write(conn, group[0].list)
+		return
 	}
-	err := p.write(context.Background(), p.together, list)
+	soon, done := p.within(context.Background(), apartLimit)
+	defer done()
+	atMost := stmt{sql: postgresDialect.lockLimit, args: []any{fmt.Sprint(groupLockLimit.Milliseconds())}}
+	err := p.write(conn, append([]stmt{atMost}, slices.Concat(lists(group)...)...))
 	if err != nil && !errors.Is(err, payment.ErrUnavailable) && !errors.Is(err, payment.ErrUnsure) {
-		err = errApart // also where there is one: it may be that it has not waited long enough for a row
+		if err = errApart; soon.Err() != nil {
+			err = fmt.Errorf("store: refused too late for another try: %w", payment.ErrUnavailable)
+		}
 	}
 	for _, m := range group {
 		m.err = err
 	}
 }
 
-// write waits for a connection as long as the caller does, within bounds, but once the list is on its way it is
-// seen through: a caller who leaves must not make the outcome uncertain.
-func (p *postgres) write(ctx context.Context, pool *pgxpool.Pool, list []stmt) error {
-	waiting, done := p.within(ctx, acquireLimit)
-	conn, err := acquire(waiting, pool)
-	done()
-	if err != nil {
-		return err
-	}
-	defer conn.Release()
-	ctx, cancel := p.within(context.WithoutCancel(ctx), commitLimit)
+// write makes a commit.
+func (p *postgres) write(conn *pgxpool.Conn, list []stmt) error {
+	ctx, cancel := p.within(context.Background(), commitLimit)
 	defer cancel()
-
-	_, err = p.send(ctx, conn, list)
+	_, err := p.send(ctx, conn, list)
 	return err
 }
 
@@ -198,10 +204,10 @@ func (p *postgres) send(ctx context.Context, conn *pgxpool.Conn, list []stmt) (a
 }
 
 // acquire takes a connection from the pool, or makes one.
-func acquire(ctx context.Context, from *pgxpool.Pool) (*pgxpool.Conn, error) {
-	conn, err := from.Acquire(ctx)
+func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("store: no connection: %w: %w", payment.ErrUnavailable, err)
+		return nil, unreached(err)
 	}
 	return conn, nil
 }
@@ -215,7 +221,6 @@ func (p *postgres) fault(err error, st stmt, conn *pgxpool.Conn) error {
 	var refused *pgconn.PgError
 	if conn.Conn().IsClosed() || errors.As(err, &refused) && refused.Code == readOnlyTransaction {
 		p.pool.Reset()
-		p.together.Reset()
 	}
 	return fault(err, st)
 }
@@ -244,54 +249,11 @@ func each(rows pgx.Rows, st stmt) error {
 
 // find goes with others. Where one of them fails, those that have no answer yet go each for itself.
 func (p *postgres) find(ctx context.Context, q stmt) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := p.finds.join(newMember(q)); err != errApart {
-		return err
-	}
-	return p.query(ctx, q)
-}
-
-// findGroup makes the reads of a group in one trip.
-func (p *postgres) findGroup(group []*member) {
-	ctx, done := p.within(context.Background(), commitLimit)
-	defer done()
-	var list []stmt
-	for _, m := range group {
-		list = append(list, m.list...)
-	}
-	answered := 0
-	conn, err := acquire(ctx, p.together)
-	if err == nil {
-		answered, err = p.send(ctx, conn, list)
-		conn.Release()
-		if err = errApart; ctx.Err() != nil {
-			err = errCutOff
-		}
-	}
-	for i, m := range group {
-		m.err = err
-		if i < answered {
-			m.err = nil
-		}
-	}
-}
-
-// query reads, once more where the connection was lost before the first row: a read changes nothing.
-func (p *postgres) query(ctx context.Context, q stmt) error {
 	limited, done := p.within(ctx, commitLimit)
 	defer done()
-	rows := 0
-	read := func() error {
-		return p.read(limited, stmt{sql: q.sql, args: q.args, each: func(r row) error {
-			rows++
-			return q.each(r)
-		}})
-	}
-	err := read()
-	if errors.Is(err, errCutOff) && rows == 0 && limited.Err() == nil {
-		err = read()
+	err := p.finds.join(limited, newMember(q))
+	if err == errApart {
+		err = p.readAgain(limited, q)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -299,8 +261,49 @@ func (p *postgres) query(ctx context.Context, q stmt) error {
 	return err
 }
 
+// findGroup makes the reads of a group in one trip.
+func (p *postgres) findGroup(conn *pgxpool.Conn, group []*member) {
+	ctx, done := p.within(context.Background(), commitLimit)
+	defer done()
+	answered, err := p.send(ctx, conn, slices.Concat(lists(group)...))
+	for i, m := range group {
+		switch {
+		case err == nil || i < answered:
+			m.err = nil
+		case ctx.Err() == nil:
+			m.err = errApart
+		}
+	}
+}
+
+func (p *postgres) query(ctx context.Context, q stmt) error {
+	limited, done := p.within(ctx, commitLimit)
+	defer done()
+	err := p.readAgain(limited, q)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// readAgain reads, once more where the connection was lost before the first row: a read changes nothing.
+func (p *postgres) readAgain(ctx context.Context, q stmt) error {
+	rows := 0
+	read := func() error {
+		return p.read(ctx, stmt{sql: q.sql, args: q.args, each: func(r row) error {
+			rows++
+			return q.each(r)
+		}})
+	}
+	err := read()
+	if errors.Is(err, errCutOff) && rows == 0 && ctx.Err() == nil {
+		err = read()
+	}
+	return err
+}
+
 func (p *postgres) read(ctx context.Context, q stmt) error {
-	conn, err := acquire(ctx, p.pool)
+	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err
 	}
@@ -326,7 +329,6 @@ func (p *postgres) read(ctx context.Context, q stmt) error {
 func (p *postgres) close() {
 	p.commits.close()
 	p.finds.close()
-	p.together.Close()
 	p.pool.Close()
 }
 

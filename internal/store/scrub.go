@@ -15,7 +15,7 @@ func (q *sqlite) scrub(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return q.commits.join(newMember())
+	return q.commits.join(context.WithoutCancel(ctx), newMember())
 }
 
 // scrubNow is the leader's part of it, outside a transaction. It waits for readers only a moment, for

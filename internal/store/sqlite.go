@@ -65,7 +65,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 		queries: map[string]*sql.Stmt{}, prepared: map[string]*sql.Stmt{},
 		dirty: true, // by whoever wrote before us
 	}
-	q.commits = groups{lead: q.lead, most: groupSize}
+	q.commits = groups{open: q.open, most: groupSize, lost: errLost}
 	busy := fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())
 	// synchronous FULL: an answered commit survives a power cut. secure_delete: what is deleted from the
 	// escrow is overwritten in the page it was on.
@@ -100,11 +100,25 @@ func (q *sqlite) commit(ctx context.Context, list []stmt) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return q.commits.join(newMember(list...))
+	return q.commits.join(context.WithoutCancel(ctx), newMember(list...))
+}
+
+func (q *sqlite) open(context.Context) (trip func(group []*member), closed func(), err error) {
+	return q.lead, func() {}, nil
 }
 
 // lead writes a group and tells each what became of it. A scrub comes when what was waiting is written.
 func (q *sqlite) lead(group []*member) {
+	told := false
+	defer func() {
+		if told {
+			return
+		}
+		for _, m := range group { // in a panic: what was written goes with the connection
+			m.err = errLost
+		}
+		q.hangUp()
+	}()
 	slices.SortStableFunc(group, func(a, b *member) int { return cmp.Compare(a.place(), b.place()) })
 	commits := slices.IndexFunc(group, func(m *member) bool { return m.place() == toScrub })
 	if commits < 0 {
@@ -121,6 +135,7 @@ func (q *sqlite) lead(group []*member) {
 	for _, m := range group[commits:] {
 		m.err = q.scrubNow()
 	}
+	told = true
 }
 
 // The places of members in a group. Nobody was answered yet, so any order is as good.
