@@ -12,12 +12,12 @@ import (
 // it, and whoever has led hands over to the first of those who came meanwhile.
 type groups struct {
 	// open waits for a way to the database as long as ctx lasts. trip makes a trip on it, and notes in each member what came
-	// of it; closed gives the way back.
-	open func(ctx context.Context) (trip func(group []*member), closed func(), err error)
+	// of it; giveBack lets others have the way.
+	open func(ctx context.Context) (trip func(group []*member), giveBack func(), err error)
 	most int   // members of a group
 	lost error // what those are told whose trip does not come back
-	// patience runs out for who has waited long: the trip that is under way is stuck, and another goes beside it. Nil: there
-	// is no other way than after it.
+	// patience is how long the first of those who wait does so before it goes beside the trip that is under way. Nil: there is no
+	// other way than after it.
 	patience func() (over <-chan time.Time, stop func() bool)
 
 	mu      sync.Mutex
@@ -100,34 +100,52 @@ func (g *groups) await(ctx context.Context, m *member) bool {
 		return true
 	default:
 	}
-	var over <-chan time.Time
-	if g.patience != nil {
-		var stop func() bool
-		over, stop = g.patience()
-		defer stop()
+	for {
+		var over <-chan time.Time
+		stop := func() bool { return true }
+		if g.patience != nil {
+			over, stop = g.patience()
+		}
+		select {
+		case <-m.turn:
+			stop()
+			return true
+		case <-m.done:
+			stop()
+			return false
+		case <-ctx.Done():
+			stop()
+			g.leave(m, unreached(ctx.Err()))
+			return false
+		case <-over:
+		}
+		if leads, waits := g.overtake(m); leads || !waits {
+			return leads
+		}
 	}
-	select {
-	case <-m.turn:
-		return true
-	case <-m.done:
-		return false
-	case <-ctx.Done():
-		g.leave(m, unreached(ctx.Err()))
-		return false
-	case <-over:
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !m.leads && slices.Contains(g.waiting, m) {
-		g.appoint(m)
-	}
-	return m.leads
 }
 
-// lead makes trips until one of them has taken the member, or it is on another's already.
+// overtake makes a member a leader beside others, if it is the first of those who wait for them. Those behind it have it go first:
+// it takes them along.
+func (g *groups) overtake(m *member) (leads, waits bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := g.first(); i >= 0 && g.waiting[i] == m {
+		g.appoint(m)
+	}
+	return m.leads, slices.Contains(g.waiting, m)
+}
+
+// first is the place of the first who waits and does not lead, or -1.
+func (g *groups) first() int {
+	return slices.IndexFunc(g.waiting, func(m *member) bool { return !m.leads })
+}
+
+// lead makes a trip with a member and who waits by then, unless it is on another's before there is a way.
 func (g *groups) lead(ctx context.Context, m *member) {
 	ctx, taken := context.WithCancel(ctx)
 	defer taken()
+	defer g.leave(m, g.lost) // in a panic
 	g.mu.Lock()
 	m.taken = taken
 	gone := !slices.Contains(g.waiting, m)
@@ -135,37 +153,36 @@ func (g *groups) lead(ctx context.Context, m *member) {
 	if gone {
 		return
 	}
-	trip, closed, err := g.open(ctx)
+	trip, giveBack, err := g.open(ctx)
 	if err != nil {
 		g.leave(m, err)
 		return
 	}
-	defer closed()
-	defer g.leave(m, g.lost) // if a trip without it ends in a panic
-	for {
-		group, last := g.take(m)
-		if len(group) > 0 {
-			g.make(trip, group)
-		}
-		if last {
-			return
-		}
+	defer giveBack()
+	if group := g.take(m); len(group) > 0 {
+		g.make(trip, group)
 	}
 }
 
-// take takes a group from those who wait, as large as it is by now. last says that the member does not wait any more.
-func (g *groups) take(m *member) (group []*member, last bool) {
+// take takes a group from those who wait, as large as it is by now, with a member at its head; none where that does not
+// wait any more.
+func (g *groups) take(m *member) (group []*member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := min(len(g.waiting), g.most)
-	group = slices.Clone(g.waiting[:n])
+	i := slices.Index(g.waiting, m)
+	if i < 0 {
+		return nil
+	}
+	g.waiting = slices.Delete(g.waiting, i, i+1)
+	n := min(len(g.waiting), g.most-1)
+	group = append(append(group, m), g.waiting[:n]...)
 	g.waiting = slices.Delete(g.waiting, 0, n)
 	for _, other := range group {
 		if other.taken != nil {
 			other.taken()
 		}
 	}
-	return group, !slices.Contains(g.waiting, m)
+	return group
 }
 
 // make makes a trip, and has its members know.
@@ -192,7 +209,8 @@ func (g *groups) leave(m *member, err error) {
 	}
 }
 
-// handOver has the first of those who wait lead in the place of who has led.
+// handOver has the first of those who wait lead in the place of who has led, if nobody else does: what goes beside another trip
+// does so only as long as that is stuck.
 func (g *groups) handOver(m *member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -201,7 +219,7 @@ func (g *groups) handOver(m *member) {
 	}
 	m.leads = false
 	g.leaders--
-	if i := slices.IndexFunc(g.waiting, func(m *member) bool { return !m.leads }); i >= 0 {
+	if i := g.first(); i >= 0 && g.leaders == 0 {
 		g.appoint(g.waiting[i])
 	}
 	if g.leaders == 0 && g.idle != nil {
@@ -210,7 +228,7 @@ func (g *groups) handOver(m *member) {
 	}
 }
 
-// close lets nobody in any more and waits until all are back.
+// close lets nobody in any more and waits until no trip is under way. It is called once.
 func (g *groups) close() {
 	g.mu.Lock()
 	g.shut = true

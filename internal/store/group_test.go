@@ -363,7 +363,8 @@ type scripted struct {
 	opens chan struct{} // a way to the database
 	trips chan []*member
 	done  chan struct{}
-	over  chan time.Time
+	over  chan time.Time // the patience of the first who waits
+	asked atomic.Int64   // how many have asked for theirs
 }
 
 func newScripted(most int) *scripted {
@@ -382,7 +383,13 @@ func newScripted(most int) *scripted {
 		case <-ctx.Done():
 			return nil, nil, unreached(ctx.Err())
 		}
-	}, patience: func() (<-chan time.Time, func() bool) { return s.over, func() bool { return true } }}
+	}, patience: func() (<-chan time.Time, func() bool) {
+		var over <-chan time.Time
+		if s.asked.Add(1) == 1 {
+			over = s.over
+		}
+		return over, func() bool { return true }
+	}}
 	return s
 }
 
@@ -391,12 +398,9 @@ func (s *scripted) come(t *testing.T, ctx context.Context, members ...*member) <
 	t.Helper()
 	errs := make(chan error, len(members))
 	for _, m := range members {
+		before := s.asked.Load()
 		go func() { errs <- s.join(ctx, m) }()
-		eventually(t, "it waits", func() bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return slices.Contains(s.waiting, m)
-		})
+		eventually(t, "it waits", func() bool { return s.asked.Load() > before })
 	}
 	return errs
 }
@@ -454,38 +458,32 @@ func TestTrips(t *testing.T) {
 }
 
 // TestOvertaking: who has waited long goes beside a trip that is stuck, as soon as there is a way, and takes along who waits by
-// then, itself at last.
+// then. Nobody goes beside it for that reason alone.
 func TestOvertaking(t *testing.T) {
 	s := newScripted(3)
 	first := s.under(t)
 	m := someMembers(5)
 	errs := s.come(t, t.Context(), m...)
-	s.over <- time.Time{} // one of them, and there is no way
-	late := newMember()
-	after := s.come(t, t.Context(), late)
+	s.over <- time.Time{} // and there is no way yet
 	s.opens <- struct{}{}
-	seen := map[*member]int{}
-	for _, want := range []int{3, 3} {
-		trip := <-s.trips
-		if len(trip) != want {
-			t.Errorf("a trip of %d instead of %d", len(trip), want)
-		}
-		for _, m := range trip {
-			seen[m]++
-		}
-		s.done <- struct{}{} // the first trip is as stuck as before, or this ends it: one goes on
+	if trip := <-s.trips; !slices.Equal(trip, m[:3]) {
+		t.Errorf("beside a stuck trip goes one of %d", len(trip))
+	}
+	s.done <- struct{}{} // one of the two trips is over, and the other goes on
+	select {
+	case trip := <-s.trips:
+		t.Errorf("a trip of %d beside another, and nobody has waited long", len(trip))
+	case <-time.After(10 * time.Millisecond):
+	}
+	s.done <- struct{}{}
+	if trip := <-s.trips; !slices.Equal(trip, m[3:]) {
+		t.Errorf("after the stuck trip comes one of %d", len(trip))
 	}
 	s.done <- struct{}{}
 	for range m {
 		must(t, <-errs)
 	}
-	must(t, <-after)
 	must(t, <-first)
-	for _, m := range append(m, late) {
-		if seen[m] != 1 {
-			t.Errorf("one was on %d trips", seen[m])
-		}
-	}
 	s.settled(t)
 }
 
@@ -495,7 +493,7 @@ func TestLeaving(t *testing.T) {
 	first := s.under(t)
 	ctx, leave := context.WithCancel(t.Context())
 	left := s.come(t, ctx, someMembers(2)...)
-	s.over <- time.Time{} // one of the two waits for a way now
+	s.over <- time.Time{} // the first of the two waits for a way now
 	stays := newMember()
 	errs := s.come(t, t.Context(), stays)
 	leave()
@@ -507,6 +505,42 @@ func TestLeaving(t *testing.T) {
 	s.done <- struct{}{}
 	must(t, <-first)
 	if trip := <-s.trips; !slices.Equal(trip, []*member{stays}) {
+		t.Errorf("the next trip is of %d", len(trip))
+	}
+	s.done <- struct{}{}
+	must(t, <-errs)
+	s.settled(t)
+}
+
+// TestPanicBeforeATrip: where the way itself panics, who was to lead is told, and the next has its turn.
+func TestPanicBeforeATrip(t *testing.T) {
+	s := newScripted(3)
+	first := s.under(t)
+	m := someMembers(2)
+	open, opened := s.groups.open, 0
+	s.groups.open = func(ctx context.Context) (func([]*member), func(), error) {
+		if opened++; opened == 1 {
+			panic("no way")
+		}
+		return open(ctx)
+	}
+	panicked := make(chan any, 1)
+	go func() {
+		defer func() { panicked <- recover() }()
+		_ = s.join(t.Context(), m[0])
+	}()
+	eventually(t, "it waits", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.Contains(s.waiting, m[0])
+	})
+	errs := s.come(t, t.Context(), m[1])
+	s.done <- struct{}{}
+	must(t, <-first)
+	if <-panicked == nil {
+		t.Error("nothing has panicked")
+	}
+	if trip := <-s.trips; !slices.Equal(trip, m[1:]) {
 		t.Errorf("the next trip is of %d", len(trip))
 	}
 	s.done <- struct{}{}

@@ -34,10 +34,10 @@ const (
 	connections = 24
 	// groupMost is how many commits or reads share a trip, at most.
 	groupMost = 16
-	// groupPatience is how long a group is waited for that is under way before another goes beside it.
+	// groupPatience is how long the first of those who wait for a trip that is under way does so before it goes beside it.
 	groupPatience = 10 * time.Millisecond
-	// groupLockLimit is how long a group waits for a row that somebody else has, and apartLimit how long it may have been under
-	// way for its members to go each for itself when it is refused.
+	// groupLockLimit is how long a group waits for a row that somebody else has; apartLimit how long it may have been under
+	// way for its members to go each for itself when it is refused, and how long each then waits for a connection.
 	groupLockLimit = 100 * time.Millisecond
 	apartLimit     = time.Second
 	// readOnlyTransaction is the SQLSTATE of a standby that is asked to write.
@@ -139,14 +139,18 @@ func neverCancel(_ context.Context, config *pgx.ConnConfig) error {
 // commit goes with others unless something comes back from it. It waits for a connection as long as the caller does, within
 // bounds, but once it is on its way it is seen through: a caller who leaves must not make the outcome uncertain.
 func (p *postgres) commit(ctx context.Context, list []stmt) error {
-	waiting, done := p.within(ctx, acquireLimit)
-	defer done()
-	m := newMember(list...)
+	m, limit := newMember(list...), acquireLimit
 	if !m.reads() {
-		if err := p.commits.join(waiting, m); err != errApart {
+		waiting, done := p.within(ctx, acquireLimit)
+		err := p.commits.join(waiting, m)
+		done()
+		if err != errApart {
 			return err
 		}
+		limit = apartLimit
 	}
+	waiting, done := p.within(ctx, limit)
+	defer done()
 	conn, err := p.acquire(waiting)
 	if err != nil {
 		return err
@@ -165,13 +169,14 @@ func (p *postgres) commitGroup(conn *pgxpool.Conn, group []*member) {
 		group[0].err = p.write(conn, group[0].list)
 		return
 	}
-	soon, done := p.within(context.Background(), apartLimit)
+	early, done := p.within(context.Background(), apartLimit)
 	defer done()
 	atMost := stmt{sql: postgresDialect.lockLimit, args: []any{fmt.Sprint(groupLockLimit.Milliseconds())}}
 	err := p.write(conn, append([]stmt{atMost}, slices.Concat(lists(group)...)...))
 	if err != nil && !errors.Is(err, payment.ErrUnavailable) && !errors.Is(err, payment.ErrUnsure) {
-		if err = errApart; soon.Err() != nil {
-			err = fmt.Errorf("store: refused too late for another try: %w", payment.ErrUnavailable)
+		refused := err
+		if err = errApart; early.Err() != nil {
+			err = fmt.Errorf("store: refused too late for another try: %w: %v", payment.ErrUnavailable, refused)
 		}
 	}
 	for _, m := range group {
@@ -249,11 +254,11 @@ func each(rows pgx.Rows, st stmt) error {
 
 // find goes with others. Where one of them fails, those that have no answer yet go each for itself.
 func (p *postgres) find(ctx context.Context, q stmt) error {
-	limited, done := p.within(ctx, commitLimit)
-	defer done()
-	err := p.finds.join(limited, newMember(q))
+	waiting, done := p.within(ctx, acquireLimit)
+	err := p.finds.join(waiting, newMember(q))
+	done()
 	if err == errApart {
-		err = p.readAgain(limited, q)
+		return p.query(ctx, q)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -276,28 +281,23 @@ func (p *postgres) findGroup(conn *pgxpool.Conn, group []*member) {
 	}
 }
 
+// query reads, once more where the connection was lost before the first row: a read changes nothing.
 func (p *postgres) query(ctx context.Context, q stmt) error {
 	limited, done := p.within(ctx, commitLimit)
 	defer done()
-	err := p.readAgain(limited, q)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
-}
-
-// readAgain reads, once more where the connection was lost before the first row: a read changes nothing.
-func (p *postgres) readAgain(ctx context.Context, q stmt) error {
 	rows := 0
 	read := func() error {
-		return p.read(ctx, stmt{sql: q.sql, args: q.args, each: func(r row) error {
+		return p.read(limited, stmt{sql: q.sql, args: q.args, each: func(r row) error {
 			rows++
 			return q.each(r)
 		}})
 	}
 	err := read()
-	if errors.Is(err, errCutOff) && rows == 0 && ctx.Err() == nil {
+	if errors.Is(err, errCutOff) && rows == 0 && limited.Err() == nil {
 		err = read()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	return err
 }

@@ -103,7 +103,7 @@ func (q *sqlite) commit(ctx context.Context, list []stmt) error {
 	return q.commits.join(context.WithoutCancel(ctx), newMember(list...))
 }
 
-func (q *sqlite) open(context.Context) (trip func(group []*member), closed func(), err error) {
+func (q *sqlite) open(context.Context) (trip func(group []*member), giveBack func(), err error) {
 	return q.lead, func() {}, nil
 }
 
