@@ -11,7 +11,19 @@ import (
 // pickUp is how long a piece of work of a dead node lay about.
 type pickUp struct {
 	work  string
-	after time.Duration // since the node died
+	died  time.Time     // the node
+	after time.Duration // since then
+}
+
+// delayed is how much of a pick-up's time nobody could write anything in, for the database was in trouble itself.
+func (p pickUp) delayed(by []incident) (all time.Duration) {
+	for _, i := range by {
+		switch i.kind {
+		case "standby swallowed", "standby swallowed, then primary lost", "primary lost", "primary restarted":
+			all += gap{p.died, p.died.Add(p.after)}.within(i.from, i.to)
+		}
+	}
+	return all
 }
 
 // lease is how long work belongs to who claimed it, and pickUpLimit when the work of a dead node must have been
@@ -43,7 +55,7 @@ func (t *trouble) watch(killed time.Time) {
 				}
 				if delete(before, work); time.Since(due) > 0 {
 					t.mu.Lock()
-					t.pickUps = append(t.pickUps, pickUp{work, time.Since(killed)})
+					t.pickUps = append(t.pickUps, pickUp{work, killed, time.Since(killed)})
 					t.mu.Unlock()
 				}
 			}
@@ -51,7 +63,7 @@ func (t *trouble) watch(killed time.Time) {
 		}
 		for work := range before {
 			t.mu.Lock()
-			t.pickUps = append(t.pickUps, pickUp{work, time.Since(killed)})
+			t.pickUps = append(t.pickUps, pickUp{work, killed, time.Since(killed)})
 			t.mu.Unlock()
 		}
 	})

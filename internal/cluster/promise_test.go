@@ -361,7 +361,7 @@ func (tr *trial) behaved(t *trouble) {
 		}
 	}
 	for _, p := range t.pickUps {
-		if p.after > pickUpLimit {
+		if p.after-p.delayed(t.incidents) > pickUpLimit {
 			tr.t.Errorf("work of a dead node was taken up after %s: %s", p.after.Round(time.Millisecond), p.work)
 		}
 	}
