@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,8 +16,8 @@ import (
 func BenchmarkPayment(b *testing.B) {
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
 		b.Run(kind, func(b *testing.B) {
-			if kind == "PostgreSQL" && os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-				b.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+			if kind == "PostgreSQL" {
+				needPostgres(b)
 			}
 			s := newDatabase(b, kind).open(b)
 			seed(b, s)
@@ -77,8 +76,8 @@ func pay(s *Store, n int) error {
 func BenchmarkBacklog(b *testing.B) {
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
 		b.Run(kind, func(b *testing.B) {
-			if kind == "PostgreSQL" && os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-				b.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+			if kind == "PostgreSQL" {
+				needPostgres(b)
 			}
 			var trips atomic.Int64
 			s := newDatabase(b, kind).open(b, func(o *Options) {

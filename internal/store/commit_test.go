@@ -41,9 +41,7 @@ func testMigrations(t *testing.T, db *database) {
 
 // Nodes that start together on an empty database take turns.
 func TestMigrateTogether(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	db := newDatabase(t, "PostgreSQL")
 	var group sync.WaitGroup
 	for range 3 {
@@ -310,9 +308,7 @@ func TestClosed(t *testing.T) {
 
 // No error of PostgreSQL quotes a value: the detail names the row.
 func TestQuietErrors(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	s := newDatabase(t, "PostgreSQL").open(t)
 	lane := stmt{sql: `INSERT INTO lane (name, next) VALUES ($1, $2)`, args: []any{"canary", int64(1)}}
 	must(t, s.commit(t.Context(), lane))
@@ -345,9 +341,7 @@ func impatient(o *Options) {
 
 // A commit that waits for a database which has stopped answering ends.
 func TestCommitLimit(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	s := newDatabase(t, "PostgreSQL").open(t, impatient)
 	err := s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(30)`}})
 	if !errors.Is(err, payment.ErrUnsure) {
@@ -357,9 +351,7 @@ func TestCommitLimit(t *testing.T) {
 
 // A commit that was given up goes on at the server: cancelling one that waits for a standby would make it seem done.
 func TestNothingIsCancelled(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	db := newDatabase(t, "PostgreSQL")
 	hasty := db.open(t, impatient)
 	must(t, hasty.Ping(t.Context()))
@@ -373,9 +365,7 @@ func TestNothingIsCancelled(t *testing.T) {
 
 // A commit that is on its way is seen through when its caller leaves: the caller gets the outcome.
 func TestCallerLeavesInFlight(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	s := newDatabase(t, "PostgreSQL").open(t)
 	ctx, leave := context.WithCancel(context.Background())
 	answer := make(chan error)
@@ -394,9 +384,7 @@ func TestCallerLeavesInFlight(t *testing.T) {
 
 // A database that cannot be reached is told from one that refuses: nothing has changed, and it comes back.
 func TestUnreachable(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	var down atomic.Bool
 	s := newDatabase(t, "PostgreSQL").open(t, func(o *Options) {
 		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -422,9 +410,7 @@ func TestUnreachable(t *testing.T) {
 
 // Connections that the server ends: a read has changed nothing, a commit may have been made.
 func TestCutOff(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	s := newDatabase(t, "PostgreSQL").open(t)
 	end := `SELECT 1 FROM pg_terminate_backend(pg_backend_pid())`
 	if err := s.engine.commit(t.Context(), []stmt{{sql: end}}); !errors.Is(err, payment.ErrUnsure) {

@@ -132,8 +132,8 @@ func TestConformance(t *testing.T) {
 		asked := &noted{all: map[string]stmt{}}
 		var ran atomic.Int64
 		t.Run(kind, func(t *testing.T) {
-			if kind == "PostgreSQL" && os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-				t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
+			if kind == "PostgreSQL" {
+				needPostgres(t)
 			}
 			for _, s := range suite {
 				t.Run(s.name, func(t *testing.T) {

@@ -145,9 +145,7 @@ func testLaterMigrations(t *testing.T, db *database) {
 // TestMigrationWaitsForNobody: a backup reads a table that is to be changed. A migration that waited for it would have
 // every payment wait behind itself.
 func TestMigrationWaitsForNobody(t *testing.T) {
-	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
-		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
-	}
+	needPostgres(t)
 	t.Parallel()
 	db := newDatabase(t, "PostgreSQL")
 	old, _ := db.first(t)

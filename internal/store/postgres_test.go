@@ -14,12 +14,18 @@ import (
 	"reprise/internal/payment"
 )
 
-// onPostgresOnly opens a store on PostgreSQL, or skips.
-func onPostgresOnly(t *testing.T, options ...func(*Options)) *Store {
+// needPostgres skips a test where there is none.
+func needPostgres(t testing.TB) {
 	t.Helper()
 	if os.Getenv("REPRISE_TEST_POSTGRES") == "" {
 		t.Skip("PostgreSQL: REPRISE_TEST_POSTGRES is not set")
 	}
+}
+
+// onPostgresOnly opens a store on PostgreSQL, or skips.
+func onPostgresOnly(t *testing.T, options ...func(*Options)) *Store {
+	t.Helper()
+	needPostgres(t)
 	return newDatabase(t, "PostgreSQL").open(t, options...)
 }
 

@@ -104,11 +104,11 @@ func (q *sqlite) commit(ctx context.Context, list []stmt) error {
 }
 
 func (q *sqlite) open(context.Context) (trip func(group []*member), giveBack func(), err error) {
-	return q.lead, func() {}, nil
+	return q.trip, func() {}, nil
 }
 
-// lead writes a group and tells each what became of it. A scrub comes when what was waiting is written.
-func (q *sqlite) lead(group []*member) {
+// trip writes a group and tells each what became of it. A scrub comes when what was waiting is written.
+func (q *sqlite) trip(group []*member) {
 	told := false
 	defer func() {
 		if told {
