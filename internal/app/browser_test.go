@@ -295,9 +295,11 @@ func (p *payer) back() {
 	p.do(chromedp.Evaluate[chromedp.Void]("void setTimeout(() => history.back())"))
 }
 
-// reload presses the reload button.
+// reload presses the reload button, and waits until the page that was there is gone.
 func (p *payer) reload() {
-	p.do(chromedp.Evaluate[chromedp.Void]("void setTimeout(() => location.reload())"))
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void]("window.wasHere = true, void setTimeout(() => location.reload())"))
+	p.until(`!window.wasHere && document.readyState === "complete"`)
 }
 
 // shoot keeps a picture when asked to.

@@ -277,7 +277,6 @@ func (m *matrix) try(t *testing.T, sitting *payer, memory context.Context, c tri
 			return
 		case reloads:
 			p.reload()
-			p.until(`document.readyState === "complete"`)
 			bank = p.bankAt(c.challenge)
 		case goesBack:
 			p.backTo(`location.search === "?basket"`)
