@@ -56,8 +56,10 @@ func (c *benchCmd) Run(ctx *kong.Context) error {
 // bareCmd is the least that answers a request durably, for reprise bench to compare with. It is started by nobody else.
 type bareCmd struct {
 	DatabaseFile string `help:"File that holds the URL." type:"path" required:""`
+	Webhooks     string `help:"Where a merchant is told; without it nobody is."`
+	Roots        string `help:"File of authorities that vouch for the merchant." type:"path"`
 }
 
 func (c *bareCmd) Run() error {
-	return untilInterrupted(func(r run) error { return bench.Bare(r.ctx, c.DatabaseFile, os.Stdout) })
+	return untilInterrupted(func(r run) error { return bench.Bare(r.ctx, c.DatabaseFile, c.Webhooks, c.Roots, os.Stdout) })
 }

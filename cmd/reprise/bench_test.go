@@ -105,12 +105,12 @@ func TestBench(t *testing.T) {
 			}
 		}
 	}
-	limits := []string{"limit: bare handler with one insert", "limit: four commits by the bare driver"}
+	limits := []string{"limit: bare handler with one insert", "limit: four commits by the bare driver", "limit: four commits over HTTP, and two webhooks"}
 
 	workloads := []string{"session", "oneclick", "frictionless", "challenge", "refund", "mixed", "growth", "webhooks"}
 	picture := filepath.Join(t.TempDir(), "bench.svg")
 	said, measured := measure("sqlite", append(workloads, "--profile", "--cold", "--svg", picture, "--steps=0.1,0.2")...)
-	says(said, "ratio session_sqlite ", "ratio oneclick_sqlite ", "ratio growth_rate_sqlite ", "cold start, gateway on SQLite", "cold start, sandbox:",
+	says(said, "ratio session_sqlite ", "ratio oneclick_sqlite ", "ratio told_sqlite ", "ratio growth_rate_sqlite ", "cold start, gateway on SQLite", "cold start, sandbox:",
 		"own time of oneclick on SQLite", "60 stored payments on SQLite")
 	for _, name := range append(append(workloads[:6], "webhooks", "profile"), limits...) {
 		if !measured[name] {

@@ -22,6 +22,9 @@ const (
 	limitCommits = "limit: four commits by the bare driver"
 	// limitPgbench is the same in a script of pgbench, in pipeline mode.
 	limitPgbench = "limit: four commits by pgbench"
+	// limitTold is the four commits asked for over HTTP in a process of its own, and a merchant told of them: what would be
+	// left of a gateway that looks at nothing and knows no acquirer.
+	limitTold = "limit: four commits over HTTP, and two webhooks"
 )
 
 // statement is one of a commit. The same text does for both databases, as in the gateway.
@@ -113,6 +116,17 @@ func openEngine(ctx context.Context, database, dir string) (e engine, at string,
 	return e, at, nil
 }
 
+// limitDatabase makes a database with the tables of the limits for another process.
+func limitDatabase(ctx context.Context, database, dir string) (at string, err error) {
+	e, at, err := openEngine(ctx, database, dir)
+	if err != nil {
+		forget(database, at)
+		return "", err
+	}
+	e.close()
+	return at, nil
+}
+
 // connect opens a database by its bare driver.
 func connect(ctx context.Context, at string) (engine, error) {
 	if strings.HasPrefix(at, "postgres") {
@@ -129,6 +143,9 @@ func limits(ctx context.Context, program, database string, l load) (results []Re
 			return bareHandler(ctx, program, database, dir, l)
 		},
 		bareCommits, pgbench,
+		func(ctx context.Context, database, dir string, l load) (Result, error) {
+			return bareTelling(ctx, program, database, dir, l)
+		},
 	} {
 		r, err := withFolder(func(dir string) (Result, error) { return limit(ctx, database, dir, l) })
 		switch {

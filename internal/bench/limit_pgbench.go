@@ -25,12 +25,11 @@ func pgbench(ctx context.Context, database, dir string, l load) (Result, error) 
 	if database == sqliteFile || len(found) == 0 {
 		return Result{}, errNotHere
 	}
-	e, at, err := openEngine(ctx, database, dir)
-	defer forget(database, at)
+	at, err := limitDatabase(ctx, database, dir)
 	if err != nil {
 		return Result{}, err
 	}
-	e.close()
+	defer forget(database, at)
 	script := filepath.Join(dir, "oneclick.pgbench")
 	if err := os.WriteFile(script, oneclickScript, 0o600); err != nil {
 		return Result{}, err

@@ -31,6 +31,8 @@ func comparisons() []compared {
 		{"session_sqlite", "session", limitInsert, "SQLite"},
 		{"oneclick_pg", "oneclick", limitCommits, "PostgreSQL"},
 		{"oneclick_sqlite", "oneclick", limitCommits, "SQLite"},
+		{"told_pg", limitTold, limitCommits, "PostgreSQL"},
+		{"told_sqlite", limitTold, limitCommits, "SQLite"},
 	}
 }
 

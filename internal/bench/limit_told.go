@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// teller makes the four commits for who asks over HTTP, and tells a merchant of them. It reads JSON and answers with
+// JSON, and looks at nothing; it knows no acquirer.
+type teller struct {
+	engine
+	merchant string // where webhooks are sent
+	http     *http.Client
+	telling  sync.WaitGroup
+}
+
+// newTeller trusts the authorities in a file.
+func newTeller(e engine, merchant, roots string) (*teller, error) {
+	pem, err := os.ReadFile(roots)
+	if err != nil {
+		return nil, err
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(pem)
+	return &teller{engine: e, merchant: merchant, http: &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: idle, // as the gateway does
+	}}}, nil
+}
+
+// finish waits for what is being told.
+func (t *teller) finish() {
+	t.telling.Wait()
+	t.http.CloseIdleConnections()
+}
+
+// routes are a session and its payment, by the number of the order.
+func (t *teller) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /orders/{n}/session", answering(t.session))
+	mux.HandleFunc("POST /orders/{n}/payment", answering(t.payment))
+	return mux
+}
+
+func (t *teller) session(r *http.Request) error {
+	n, err := strconv.ParseInt(r.PathValue("n"), 10, 64)
+	if err != nil {
+		return err
+	}
+	return t.commit(context.WithoutCancel(r.Context()), commits(n)[0]...)
+}
+
+func (t *teller) payment(r *http.Request) error {
+	n, err := strconv.ParseInt(r.PathValue("n"), 10, 64)
+	if err != nil {
+		return err
+	}
+	all, ctx := commits(n), context.WithoutCancel(r.Context())
+	for _, list := range all[1:3] {
+		if err := t.commit(ctx, list...); err != nil {
+			return err
+		}
+	}
+	at := time.Now()
+	t.telling.Go(func() { t.tell(ctx, n, at, all[3]) })
+	return nil
+}
+
+// tell sends two webhooks as long as the gateway's, and writes down that they came. One that does not is missed where it
+// is waited for.
+func (t *teller) tell(ctx context.Context, n int64, at time.Time, came []statement) {
+	session, request := named(n)
+	for _, e := range []object{
+		{"event": "payment.capture", "data": object{"updated": at, "payment_request_id": request, "rest": filled('n', captureSize)}},
+		{"event": "payment_session.completed", "data": object{"updated": at, "payment_session_id": session, "rest": filled('n', sessionOver)}},
+	} {
+		text, err := json.Marshal(e)
+		if err != nil {
+			return
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.merchant, bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		response, err := t.http.Do(r)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+	_ = t.commit(ctx, came...)
+}
+
+// named are session and payment of an order.
+func named(n int64) (session, request string) { return fmt.Sprint("ps-", n), fmt.Sprint("pr-", n) }
+
+// bareTelling measures it in a process of its own, with the same around it as a gateway has.
+func bareTelling(ctx context.Context, program, database, dir string, l load) (r Result, err error) {
+	s := &site{program: program, dir: dir, kind: kindOf(database)}
+	defer s.close()
+	if s.server, err = limitDatabase(ctx, database, dir); err != nil {
+		return r, err
+	}
+	if database != sqliteFile {
+		s.admin = database
+		if s.master, err = postmaster(ctx, s.server); err != nil {
+			return r, err
+		}
+	}
+	if err = s.openWorld(ctx); err != nil {
+		return r, err
+	}
+	if s.gateway, s.client.base, err = startBare(ctx, program, dir, s.server, "--webhooks", s.sink.url, "--roots", s.path("world/ca.pem")); err != nil {
+		return r, err
+	}
+	return s.account(ctx, limitTold, l, func(ctx context.Context, n int64) error {
+		session, request := named(n)
+		for _, step := range []struct {
+			of   string
+			body object
+		}{
+			{"session", s.sessionFor(storedCard{"pt-00000000-0000-4000-8000-000000000000", "customer-0-0"}, fmt.Sprint("order-", n), firstAmount+n)},
+			{"payment", object{"cvn": "123", "payment_session_id": session, "device": object{}}},
+		} {
+			if _, err := s.ask(ctx, http.MethodPost, fmt.Sprintf("/orders/%d/%s", n, step.of), "", step.body); err != nil {
+				return err
+			}
+		}
+		s.paid(session, request)
+		return nil
+	})
+}
