@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,6 +147,30 @@ func TestBench(t *testing.T) {
 	_ = interrupted.Process.Signal(syscall.SIGINT)
 	if err := interrupted.Wait(); err != nil {
 		t.Errorf("interrupted: %v", err)
+	}
+	leftBehind()
+
+	// What was found by then is told all the same.
+	interrupted = bench("session", "--rounds=1000", "--duration=100ms")
+	var found strings.Builder
+	interrupted.Stdout = &found
+	progress, err := interrupted.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := interrupted.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(progress); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "round 3") {
+			_ = interrupted.Process.Signal(syscall.SIGINT)
+		}
+	}
+	if err := interrupted.Wait(); err != nil {
+		t.Errorf("interrupted: %v", err)
+	}
+	if !regexp.MustCompile(`session +SQLite`).MatchString(found.String()) {
+		t.Errorf("interrupted in the third round, it says\n%s", found.String())
 	}
 	leftBehind()
 }

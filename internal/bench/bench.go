@@ -82,12 +82,13 @@ type Report struct {
 	ColdStart map[string]float64 `json:"cold_start_ms"` // medians: from the process to ready, by what is started
 	Filled    []Filled           `json:"filled,omitempty"`
 	Shares    []Shares           `json:"profile,omitempty"`
+	Beyond    []string           `json:"beyond,omitempty"` // latency by load: rates that could not be had, and why
 
 	starts map[string][]float64
 }
 
-// Run measures, prints what it found, and writes the files that it was asked for. Any error of any operation is one of
-// the run.
+// Run measures, prints what it found, and writes the files that it was asked for. Any error of any operation ends it; what
+// was found by then is told all the same, but for the picture.
 func Run(ctx context.Context, o Options) error {
 	chosen, others, err := o.check()
 	if err != nil {
@@ -98,6 +99,23 @@ func Run(ctx context.Context, o Options) error {
 		Busy:    loadAverage(),
 		Machine: fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
 	}
+	if err = r.all(ctx, o, chosen, others); err != nil {
+		o.SVG = ""
+	}
+	if err != nil && len(r.Results) == 0 {
+		return err
+	}
+	r.Ratios = ratios(r.Results)
+	r.ColdStart = map[string]float64{}
+	for what, all := range r.starts {
+		slices.Sort(all)
+		r.ColdStart[what] = median(all)
+	}
+	return errors.Join(err, r.print(o.Out), r.write(o))
+}
+
+// all measures what was asked for, in this order: rounds, growth and webhooks, the picture, profiles, cold starts.
+func (r *Report) all(ctx context.Context, o Options, chosen []workload, others map[string]bool) error {
 	for round := 1; round <= o.Rounds && len(chosen) > 0; round++ {
 		if err := r.round(ctx, o, chosen, round); err != nil {
 			return err
@@ -132,16 +150,7 @@ func Run(ctx context.Context, o Options) error {
 			}
 		}
 	}
-	r.Ratios = ratios(r.Results)
-	r.ColdStart = map[string]float64{}
-	for what, all := range r.starts {
-		slices.Sort(all)
-		r.ColdStart[what] = median(all)
-	}
-	if err := r.print(o.Out); err != nil {
-		return err
-	}
-	return r.write(o)
+	return nil
 }
 
 // round measures everything once. Rounds go through the databases forwards and backwards in turn, so that what a
@@ -209,7 +218,8 @@ func (r *Report) started(s *site) {
 	r.starts[what] = append(r.starts[what], milliseconds(s.coldStart))
 }
 
-// step measures a workload at shares of what the closed loop came to, as an open loop.
+// step measures a workload at shares of what the closed loop came to, as an open loop. A rate that cannot be had is no
+// error: whoever asks for more than can be done is told so, and the picture ends there.
 func (r *Report) step(ctx context.Context, o Options, w workload, database string) error {
 	return r.at(ctx, o, database, "", func(s *site) error {
 		l := o.load()
@@ -222,7 +232,11 @@ func (r *Report) step(ctx context.Context, o Options, w workload, database strin
 			l.rate = share * most.Full
 			fmt.Fprintf(o.Say, "%s on %s at %.0f a second\n", w.name, s.kind, l.rate)
 			result, err := s.measure(ctx, w, l)
-			if err != nil {
+			switch {
+			case errors.Is(err, errTooMuch):
+				r.Beyond = append(r.Beyond, fmt.Sprintf("%.0f a second: %v", l.rate, err))
+				return nil
+			case err != nil:
 				return err
 			}
 			r.Results = append(r.Results, result)

@@ -90,7 +90,11 @@ func (c *client) ask(ctx context.Context, method, path, key string, body any) (o
 	}
 	var answer object
 	if err := json.Unmarshal(came, &answer); err != nil || response.StatusCode >= 300 {
-		return nil, fmt.Errorf("%s %s: %s %s %s", method, path, response.Status, text(answer, "error_code"), text(answer, "message"))
+		err := fmt.Errorf("%s %s: %s %s %s", method, path, response.Status, text(answer, "error_code"), text(answer, "message"))
+		if response.StatusCode == http.StatusServiceUnavailable {
+			err = fmt.Errorf("%w: %w", errTooMuch, err)
+		}
+		return nil, err
 	}
 	return answer, nil
 }

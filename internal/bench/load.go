@@ -30,6 +30,9 @@ func (m measured) perSecond() float64 { return float64(m.count) / m.ended.Sub(m.
 // many wait, the rate is one that cannot be had.
 const crowd = 4096
 
+// errTooMuch: more is asked for than can be done, as whoever is asked says or the time that it takes.
+var errTooMuch = errors.New("cannot be had")
+
 // run has an operation done under a load. Everybody is answered once before the warm-up begins; counting is called when
 // it is over. The first error ends the run.
 func (l load) run(ctx context.Context, next func() int64, do operation, counting func() error) (measured, error) {
@@ -104,7 +107,7 @@ func (l load) open(ctx context.Context, cancel context.CancelCauseFunc, all *syn
 		}
 		counts = counts || !intended.Before(began)
 		if waiting.Add(1) > crowd {
-			cancel(fmt.Errorf("%.0f a second cannot be had: %d wait for an answer", l.rate, crowd))
+			cancel(fmt.Errorf("%.0f a second %w: %d wait for an answer", l.rate, errTooMuch, crowd))
 			return
 		}
 		all.Go(func() {

@@ -98,6 +98,9 @@ func (r *Report) print(to io.Writer) error {
 	for _, f := range r.Filled {
 		fmt.Fprintln(w, f)
 	}
+	for _, why := range r.Beyond {
+		fmt.Fprintln(w, why)
+	}
 	for _, s := range r.Shares {
 		fmt.Fprintf(w, "\n%s", s)
 	}
