@@ -27,7 +27,7 @@ type benchCmd struct {
 	Limits  bool `help:"Measure the limits of the machine in each round, too, and print how the rates compare." group:"What else is measured"`
 	Own     bool `help:"Measure how long a one-click payment takes of which the acquirer is not waited for, with one client." group:"What else is measured"`
 	Cold    bool `help:"Measure how long a sandbox takes from its start until it is ready."`
-	Profile bool `help:"Say where the gateway's processor time goes." group:"What else is measured"`
+	Profile bool `help:"Say where the gateway's processor time goes, with session and oneclick where they are measured, else with oneclick." group:"What else is measured"`
 
 	Profiles string `help:"With --profile: folder in which the profiles stay, for 'go tool pprof'." type:"path" group:"Files" placeholder:"FOLDER"`
 	JSON     string `help:"File for all figures." name:"json" type:"path" group:"Files" placeholder:"FILE"`

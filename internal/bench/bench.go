@@ -137,8 +137,11 @@ func (r *Report) all(ctx context.Context, o Options, chosen []workload, others m
 				return err
 			}
 		}
-		if o.Profile {
-			if err := r.profile(ctx, o, database); err != nil {
+		if !o.Profile {
+			continue
+		}
+		for _, w := range profiled(chosen) {
+			if err := r.profile(ctx, o, w, database); err != nil {
 				return err
 			}
 		}
@@ -201,9 +204,13 @@ func (o Options) load() load {
 	return load{clients: o.Clients, rate: o.Rate, warmUp: o.WarmUp, duration: o.Duration}
 }
 
+// cardsEach is how many stored cards there are for each client. At most five payments can be under way with a card, and in an
+// open loop, when too much is asked for, many are.
+const cardsEach = 8
+
 // at opens a site, does something at it, and takes it away again.
 func (r *Report) at(ctx context.Context, o Options, database, profile string, do func(*site) error) error {
-	s, err := openSite(ctx, o.Program, database, profile, 2*o.Clients)
+	s, err := openSite(ctx, o.Program, database, profile, cardsEach*o.Clients)
 	if err != nil {
 		return err
 	}

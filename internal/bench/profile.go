@@ -14,8 +14,9 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// Shares say where the processor time of a gateway went while it was asked for one-click payments.
+// Shares say where the processor time of a gateway went while it did a workload.
 type Shares struct {
+	Workload string        `json:"workload"`
 	Database string        `json:"database"`
 	Count    int64         `json:"count"`
 	Total    time.Duration `json:"total_ns"`
@@ -31,17 +32,29 @@ type Share struct {
 
 func (s Shares) String() string {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "where the gateway's processor time goes, oneclick on %s:\n", s.Database)
+	fmt.Fprintf(&text, "where the gateway's processor time goes, %s on %s:\n", s.Workload, s.Database)
 	for _, p := range s.Parts {
 		fmt.Fprintf(&text, "  %5.1f %%  %.3f ms  %s\n", p.Percent, p.CPU.Seconds()*1000/float64(max(s.Count, 1)), p.Part)
 	}
 	return text.String()
 }
 
-// profile measures oneclick once more with a gateway that profiles itself. It does so from its start to its end, so
+// profiled are those of the chosen workloads of which ratios are made, so that a profile says why they are what they are;
+// where there is none, the one that most depends on.
+func profiled(chosen []workload) []workload {
+	found := slices.DeleteFunc(slices.Clone(chosen), func(w workload) bool {
+		return !slices.ContainsFunc(comparisons(), func(c compared) bool { return c.workload == w.name })
+	})
+	if len(found) == 0 {
+		found, _, _ = choose([]string{"oneclick"}) // which is known
+	}
+	return found
+}
+
+// profile measures a workload once more with a gateway that profiles itself. It does so from its start to its end, so
 // that nobody who meets a gateway that runs can ask it to: the profile holds what starting and storing the first cards
 // took, too.
-func (r *Report) profile(ctx context.Context, o Options, database string) error {
+func (r *Report) profile(ctx context.Context, o Options, w workload, database string) error {
 	dir := o.Profiles
 	if dir == "" {
 		var err error
@@ -50,15 +63,11 @@ func (r *Report) profile(ctx context.Context, o Options, database string) error 
 		}
 		defer os.RemoveAll(dir)
 	}
-	shares := Shares{Database: kindOf(database)}
-	file := filepath.Join(dir, "oneclick-"+shares.Database+".pprof")
-	fmt.Fprintf(o.Say, "profile of oneclick on %s\n", shares.Database)
+	shares := Shares{Workload: w.name, Database: kindOf(database)}
+	file := filepath.Join(dir, w.name+"-"+shares.Database+".pprof")
+	fmt.Fprintf(o.Say, "profile of %s on %s\n", w.name, shares.Database)
 	err := r.at(ctx, o, database, file, func(s *site) error {
-		chosen, _, err := choose([]string{"oneclick"})
-		if err != nil {
-			return err
-		}
-		_, err = s.measure(ctx, chosen[0], o.load())
+		_, err := s.measure(ctx, w, o.load())
 		shares.Count = s.orders.Load()
 		return err
 	})
