@@ -65,7 +65,7 @@ mutants: ## break the gateway on purpose, one mistake at a time, and see that th
 BENCH = env -u REPRISE_TEST_POSTGRES scripts/with-postgres sh -c 'REPRISE_BENCH_DATABASE="$$REPRISE_TEST_POSTGRES sqlite" \
 	exec bin/reprise bench --limits --own --profile "$$@"' bench
 
-bench: setup build ## how fast it is, beside the limits of this machine (twenty minutes): bin/bench.json, bin/bench.svg
+bench: setup build ## how fast it is, beside the limits of this machine (25 minutes): bin/bench.json, bin/bench.svg
 	@$(BENCH) oneclick session frictionless challenge refund mixed webhooks --cold --rounds=5 --duration=8s --json=bin/bench.json --svg=bin/bench.svg
 
 bench-quick: setup build ## the same in under four minutes, less certain
