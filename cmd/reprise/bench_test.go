@@ -151,7 +151,7 @@ func TestBench(t *testing.T) {
 	leftBehind()
 
 	// What was found by then is told all the same.
-	interrupted = bench("session", "--rounds=1000", "--duration=100ms")
+	interrupted = bench("session", "--database=sqlite", "--rounds=1000", "--duration=100ms")
 	var found strings.Builder
 	interrupted.Stdout = &found
 	progress, err := interrupted.StderrPipe()
@@ -161,15 +161,17 @@ func TestBench(t *testing.T) {
 	if err := interrupted.Start(); err != nil {
 		t.Fatal(err)
 	}
+	late := time.AfterFunc(time.Minute, func() { _ = interrupted.Process.Kill() })
+	defer late.Stop()
 	for lines := bufio.NewScanner(progress); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "round 3") {
+		if strings.HasPrefix(lines.Text(), "round 3:") {
 			_ = interrupted.Process.Signal(syscall.SIGINT)
 		}
 	}
 	if err := interrupted.Wait(); err != nil {
 		t.Errorf("interrupted: %v", err)
 	}
-	if !regexp.MustCompile(`session +SQLite`).MatchString(found.String()) {
+	if !regexp.MustCompile(`(?s)session +SQLite.*not all that was to be measured`).MatchString(found.String()) {
 		t.Errorf("interrupted in the third round, it says\n%s", found.String())
 	}
 	leftBehind()

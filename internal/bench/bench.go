@@ -83,12 +83,13 @@ type Report struct {
 	Filled    []Filled           `json:"filled,omitempty"`
 	Shares    []Shares           `json:"profile,omitempty"`
 	Beyond    []string           `json:"beyond,omitempty"` // latency by load: rates that could not be had, and why
+	Ended     string             `json:"ended,omitempty"`  // why the run ended before it was at its end
 
 	starts map[string][]float64
 }
 
-// Run measures, prints what it found, and writes the files that it was asked for. Any error of any operation ends it; what
-// was found by then is told all the same, but for the picture.
+// Run measures, prints what it found, and writes the files that it was asked for. Any error of any operation ends it. What was
+// measured by then is told all the same, but for the picture, and that it is not all.
 func Run(ctx context.Context, o Options) error {
 	chosen, others, err := o.check()
 	if err != nil {
@@ -99,11 +100,12 @@ func Run(ctx context.Context, o Options) error {
 		Busy:    loadAverage(),
 		Machine: fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
 	}
-	if err = r.all(ctx, o, chosen, others); err != nil {
-		o.SVG = ""
+	early := r.all(ctx, o, chosen, others)
+	if early != nil && len(r.Results) == 0 {
+		return early
 	}
-	if err != nil && len(r.Results) == 0 {
-		return err
+	if early != nil {
+		o.SVG, r.Ended = "", early.Error()
 	}
 	r.Ratios = ratios(r.Results)
 	r.ColdStart = map[string]float64{}
@@ -111,7 +113,10 @@ func Run(ctx context.Context, o Options) error {
 		slices.Sort(all)
 		r.ColdStart[what] = median(all)
 	}
-	return errors.Join(err, r.print(o.Out), r.write(o))
+	if err := errors.Join(r.print(o.Out), r.write(o)); err != nil {
+		return err
+	}
+	return early
 }
 
 // all measures what was asked for, in this order: rounds, growth and webhooks, the picture, profiles, cold starts.
@@ -204,13 +209,13 @@ func (o Options) load() load {
 	return load{clients: o.Clients, rate: o.Rate, warmUp: o.WarmUp, duration: o.Duration}
 }
 
-// cardsEach is how many stored cards there are for each client. At most five payments can be under way with a card, and in an
-// open loop, when too much is asked for, many are.
-const cardsEach = 8
+// leastCards is how many stored cards there are at least, beside two for each client. At most five payments can be under way with
+// a card, and in an open loop, when too much is asked for, as many are as the gateway takes on.
+const leastCards = 64
 
 // at opens a site, does something at it, and takes it away again.
 func (r *Report) at(ctx context.Context, o Options, database, profile string, do func(*site) error) error {
-	s, err := openSite(ctx, o.Program, database, profile, cardsEach*o.Clients)
+	s, err := openSite(ctx, o.Program, database, profile, max(leastCards, 2*o.Clients))
 	if err != nil {
 		return err
 	}

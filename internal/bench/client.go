@@ -57,6 +57,10 @@ func newClient(base, public string, roots *x509.CertPool) *client {
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
+// turnedAway is how a gateway begins that has more to do than it can. Other answers with that status mean that something is
+// wrong.
+const turnedAway = "There is more to do than can be done"
+
 // ask sends a request and returns the answer, which must be good.
 func (c *client) ask(ctx context.Context, method, path, key string, body any) (object, error) {
 	var reader io.Reader
@@ -91,7 +95,7 @@ func (c *client) ask(ctx context.Context, method, path, key string, body any) (o
 	var answer object
 	if err := json.Unmarshal(came, &answer); err != nil || response.StatusCode >= 300 {
 		err := fmt.Errorf("%s %s: %s %s %s", method, path, response.Status, text(answer, "error_code"), text(answer, "message"))
-		if response.StatusCode == http.StatusServiceUnavailable {
+		if response.StatusCode == http.StatusServiceUnavailable && strings.HasPrefix(text(answer, "message"), turnedAway) {
 			err = fmt.Errorf("%w: %w", errTooMuch, err)
 		}
 		return nil, err

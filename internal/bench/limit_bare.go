@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -42,14 +41,20 @@ func Bare(ctx context.Context, databaseFile, webhooks, roots string, say io.Writ
 		return err
 	}
 	fmt.Fprintf(say, "http://%s\n", l.Addr())
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	server, ended := &http.Server{Handler: handler, ReadHeaderTimeout: bareTimeout}, make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
 		return err
+	case <-ctx.Done():
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), bareTimeout)
+		defer cancel()
+		return server.Shutdown(last)
 	}
-	return nil
 }
+
+// bareTimeout bounds everything that the process waits for.
+const bareTimeout = 10 * time.Second
 
 // answering reads a body of JSON, does something, and answers with the same body.
 func answering(do func(*http.Request) error) http.HandlerFunc {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type teller struct {
 	merchant string // where webhooks are sent
 	http     *http.Client
 	telling  sync.WaitGroup
+	failed   atomic.Pointer[error] // the last that could not be told, or not be written down; whoever asks next hears of it
 }
 
 // newTeller trusts the authorities in a file.
@@ -31,9 +33,11 @@ func newTeller(e engine, merchant, roots string) (*teller, error) {
 		return nil, err
 	}
 	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM(pem)
-	return &teller{engine: e, merchant: merchant, http: &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: idle, // as the gateway does
+	if !trusted.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: no certificate is in it", roots)
+	}
+	return &teller{engine: e, merchant: merchant, http: &http.Client{Timeout: bareTimeout, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: idle,
 	}}}, nil
 }
 
@@ -64,20 +68,27 @@ func (t *teller) payment(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if failed := t.failed.Load(); failed != nil {
+		return *failed
+	}
 	all, ctx := commits(n), context.WithoutCancel(r.Context())
-	for _, list := range all[1:3] {
-		if err := t.commit(ctx, list...); err != nil {
-			return err
-		}
+	if err := t.commit(ctx, all[1]...); err != nil {
+		return err
 	}
 	at := time.Now()
-	t.telling.Go(func() { t.tell(ctx, n, at, all[3]) })
+	if err := t.commit(ctx, all[2]...); err != nil {
+		return err
+	}
+	t.telling.Go(func() {
+		if err := t.tell(ctx, n, at, all[3]); err != nil {
+			t.failed.Store(&err)
+		}
+	})
 	return nil
 }
 
-// tell sends two webhooks as long as the gateway's, and writes down that they came. One that does not is missed where it
-// is waited for.
-func (t *teller) tell(ctx context.Context, n int64, at time.Time, came []statement) {
+// tell sends two webhooks as long as the gateway's, and writes down that they came.
+func (t *teller) tell(ctx context.Context, n int64, at time.Time, came []statement) error {
 	session, request := named(n)
 	for _, e := range []object{
 		{"event": "payment.capture", "data": object{"updated": at, "payment_request_id": request, "rest": filled('n', captureSize)}},
@@ -85,20 +96,20 @@ func (t *teller) tell(ctx context.Context, n int64, at time.Time, came []stateme
 	} {
 		text, err := json.Marshal(e)
 		if err != nil {
-			return
+			return err
 		}
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.merchant, bytes.NewReader(text))
 		if err != nil {
-			return
+			return err
 		}
 		response, err := t.http.Do(r)
 		if err != nil {
-			return
+			return err
 		}
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
 	}
-	_ = t.commit(ctx, came...)
+	return t.commit(ctx, came...)
 }
 
 // named are session and payment of an order.

@@ -101,6 +101,9 @@ func (r *Report) print(to io.Writer) error {
 	for _, why := range r.Beyond {
 		fmt.Fprintln(w, why)
 	}
+	if r.Ended != "" {
+		fmt.Fprintln(w, "This is not all that was to be measured:", r.Ended)
+	}
 	for _, s := range r.Shares {
 		fmt.Fprintf(w, "\n%s", s)
 	}

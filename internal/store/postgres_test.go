@@ -67,14 +67,14 @@ func TestBesideStuckTrips(t *testing.T) {
 	s := onPostgresOnly(t)
 	stuck := make(chan error, 2*8)
 	for i := range 8 {
-		go func() { stuck <- s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(3)`}}) }()
+		go func() { stuck <- s.engine.commit(t.Context(), []stmt{{sql: `SELECT pg_sleep(4)`}}) }()
 		go func() {
-			stuck <- s.engine.find(t.Context(), stmt{sql: `SELECT 1 FROM pg_sleep(3)`, each: func(row) error { return nil }})
+			stuck <- s.engine.find(t.Context(), stmt{sql: `SELECT 1 FROM pg_sleep(4)`, each: func(row) error { return nil }})
 		}()
 		eventually(t, "both are on their way, and nobody can go with them", func() bool {
 			var n int
 			must(t, s.engine.(*postgres).pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-				AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%pg_sleep(3)'`).Scan(&n))
+				AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%pg_sleep(4)'`).Scan(&n))
 			return n == 2*(i+1)
 		})
 	}
