@@ -31,7 +31,7 @@ func bareHandler(ctx context.Context, program, database, dir string, l load) (Re
 	defer c.close()
 	s := &site{client: c}
 	m, err := l.run(ctx, s.next, func(ctx context.Context, n int64) error {
-		_, err := c.ask(ctx, http.MethodPost, "/sessions", "", s.sessionFor(storedCard{"pt-00000000-0000-4000-8000-000000000000", "customer-0-0"}, fmt.Sprint("order-", n), firstAmount+n))
+		_, err := c.ask(ctx, http.MethodPost, "/sessions", "", s.sessionOf(n))
 		return err
 	}, func() error { return nil })
 	if err != nil {

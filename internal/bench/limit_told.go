@@ -140,7 +140,7 @@ func bareTelling(ctx context.Context, program, database, dir string, l load) (r 
 			of   string
 			body object
 		}{
-			{"session", s.sessionFor(storedCard{"pt-00000000-0000-4000-8000-000000000000", "customer-0-0"}, fmt.Sprint("order-", n), firstAmount+n)},
+			{"session", s.sessionOf(n)},
 			{"payment", object{"cvn": "123", "payment_session_id": session, "device": object{}}},
 		} {
 			if _, err := s.ask(ctx, http.MethodPost, fmt.Sprintf("/orders/%d/%s", n, step.of), "", step.body); err != nil {

@@ -32,11 +32,12 @@ func TestRatios(t *testing.T) {
 	add(limitCommits, "SQLite", 1, 100)
 	add("oneclick", "SQLite", 2, 40)
 	add(limitCommits, "SQLite", 2, 100)
+	add(limitTold, "SQLite", 1, 60)
 	add("oneclick", "PostgreSQL", 0, 90, stored(1000, 12))
 	add("oneclick", "PostgreSQL", 0, 100, stored(10, 10))
 
 	want := []string{
-		"ratio session_pg 0.72 0.70 0.80", "ratio oneclick_sqlite 0.45 0.40 0.50",
+		"ratio session_pg 0.72 0.70 0.80", "ratio oneclick_sqlite 0.45 0.40 0.50", "ratio told_sqlite 0.60 0.60 0.60",
 		"ratio growth_rate_pg 0.90 0.90 0.90", "ratio growth_p99_pg 1.20 1.20 1.20",
 	}
 	if got := ratios(results); fmt.Sprint(got) != fmt.Sprint(want) {
